@@ -1,0 +1,52 @@
+// swift-tools-version: 6.1
+
+// Arrows only point up this list: a module imports only modules above it. `WeightPatch` cannot reach BLAS,
+// so that the bytes an apply writes do not depend on a BLAS library is a fact of the graph.
+
+import PackageDescription
+
+let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+
+let package = Package(
+  name: "errata",
+  products: [
+    .library(name: "WeightPatch", targets: ["WeightPatch"]),
+    .library(name: "KnowledgeEditing", targets: ["KnowledgeEditing"]),
+    .executable(name: "errata", targets: ["errata"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
+    .package(url: "https://github.com/apple/swift-crypto", from: "4.0.0"),
+  ],
+  targets: [
+    .target(name: "CKernels"),
+    .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+    .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+    .target(name: "Tensors", dependencies: ["CKernels", .product(name: "Crypto", package: "swift-crypto")]),
+    .target(name: "LinearAlgebra", dependencies: ["Tensors", "COpenBLAS"]),
+    .target(name: "Safetensors", dependencies: ["Tensors"]),
+    .target(name: "WeightPatch", dependencies: ["Safetensors", "CZstd", "CKernels"]),
+    .target(name: "PatchAlgebra", dependencies: ["WeightPatch", "LinearAlgebra"]),
+    .target(name: "Tokenizers", dependencies: ["Tensors"]),
+    .target(name: "Transformer", dependencies: ["Safetensors", "LinearAlgebra", "CKernels"]),
+    .target(name: "KnowledgeEditing", dependencies: ["Transformer", "Tokenizers", "PatchAlgebra"]),
+    .target(name: "EditEvaluation", dependencies: ["KnowledgeEditing"]),
+    .target(name: "ToolSupport", dependencies: ["Tensors", argumentParser]),
+
+    .executableTarget(name: "errata", dependencies: ["ToolSupport"]),
+    .executableTarget(name: "errata-apply", dependencies: ["WeightPatch", "ToolSupport"]),
+    .executableTarget(name: "errata-revert", dependencies: ["WeightPatch", "ToolSupport"]),
+    .executableTarget(name: "errata-show", dependencies: ["WeightPatch", "ToolSupport"]),
+    .executableTarget(name: "errata-stats", dependencies: ["KnowledgeEditing", "ToolSupport"]),
+    .executableTarget(name: "errata-edit", dependencies: ["EditEvaluation", "ToolSupport"]),
+    .executableTarget(name: "errata-ask", dependencies: ["KnowledgeEditing", "ToolSupport"]),
+    .executableTarget(name: "errata-eval", dependencies: ["EditEvaluation", "ToolSupport"]),
+
+    .testTarget(name: "TensorsTests", dependencies: ["Tensors"]),
+    .testTarget(name: "SafetensorsTests", dependencies: ["Safetensors"]),
+    .testTarget(name: "WeightPatchTests", dependencies: ["WeightPatch"]),
+    .testTarget(name: "TokenizersTests", dependencies: ["Tokenizers"]),
+  ],
+  swiftLanguageModes: [.v6],
+  cLanguageStandard: .c11
+)

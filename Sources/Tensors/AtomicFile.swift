@@ -1,0 +1,96 @@
+import Foundation
+
+/// A file that appears whole or not at all: bytes go to a temporary file beside it, which `commit` flushes to disk and
+/// renames over the destination. Dropping the writer without a commit removes the temporary file.
+public final class AtomicFile {
+  public let path: String
+  private let temporaryPath: String
+  private var descriptor: Int32
+  private var buffer: [UInt8] = []
+  private static let bufferSize = 1 << 20
+  /// The number of bytes written so far.
+  public private(set) var byteCount = 0
+
+  /// - Throws: an `ErrataError` if the temporary file cannot be made.
+  public init(path: String) throws {
+    self.path = path
+    let url = URL(fileURLWithPath: path)
+    let directory = url.deletingLastPathComponent().path
+    var template = Array("\(directory)/.\(url.lastPathComponent).XXXXXX".utf8CString)
+    let made = mkstemp(&template)
+    guard made >= 0 else { throw ErrataError.system("write", path, errno) }
+    descriptor = made
+    _ = fcntl(made, F_SETFD, FD_CLOEXEC)
+    temporaryPath = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
+    // mkostemp makes private files; a checkpoint or a patch is as readable as the umask says.
+    let mask = umask(0)
+    umask(mask)
+    fchmod(descriptor, 0o666 & ~mask)
+  }
+
+  deinit {
+    if descriptor >= 0 {
+      close(descriptor)
+      unlink(temporaryPath)
+    }
+  }
+
+  public func write(_ bytes: UnsafeRawBufferPointer) throws {
+    byteCount += bytes.count
+    if buffer.count + bytes.count > Self.bufferSize {
+      try flush()
+    }
+    if bytes.count >= Self.bufferSize {
+      try writeThrough(bytes)
+    } else {
+      buffer.append(contentsOf: bytes)
+    }
+  }
+
+  public func write(_ bytes: some Sequence<UInt8>) throws {
+    let array = Array(bytes)
+    try array.withUnsafeBytes { try write($0) }
+  }
+
+  /// Flushes the file and its name to disk; after this the destination holds exactly the bytes written.
+  public func commit() throws {
+    try flush()
+    guard fsync(descriptor) == 0 else { throw ErrataError.system("write", path, errno) }
+    guard rename(temporaryPath, path) == 0 else { throw ErrataError.system("write", path, errno) }
+    close(descriptor)
+    descriptor = -1
+    try synchronizeDirectory(URL(fileURLWithPath: path).deletingLastPathComponent().path)
+  }
+
+  private func flush() throws {
+    try buffer.withUnsafeBytes { try writeThrough($0) }
+    buffer.removeAll(keepingCapacity: true)
+  }
+
+  private func writeThrough(_ bytes: UnsafeRawBufferPointer) throws {
+    var rest = bytes
+    while !rest.isEmpty {
+      let written = Foundation.write(descriptor, rest.baseAddress, rest.count)
+      if written < 0 {
+        if errno == EINTR { continue }
+        throw ErrataError.system("write", path, errno)
+      }
+      rest = UnsafeRawBufferPointer(rebasing: rest[written...])
+    }
+  }
+
+  /// Writes `bytes` to `path` atomically.
+  public static func write(_ bytes: some Sequence<UInt8>, to path: String) throws {
+    let file = try AtomicFile(path: path)
+    try file.write(bytes)
+    try file.commit()
+  }
+}
+
+/// Flushes a directory's entries to disk, so that a rename in it survives a crash.
+public func synchronizeDirectory(_ path: String) throws {
+  let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+  guard descriptor >= 0 else { throw ErrataError.system("open", path, errno) }
+  defer { close(descriptor) }
+  guard fsync(descriptor) == 0 || errno == EINVAL else { throw ErrataError.system("write", path, errno) }
+}
