@@ -30,7 +30,7 @@ ERRATA_INLINE void log_probabilities_body(const float *restrict logits, float lo
 ERRATA_INLINE void negative_log_likelihood_backward_body(const float *restrict logits, float log_sum,
                                                          float coefficient, size_t target, float *restrict d_logits,
                                                          size_t count) {
-  for (size_t j = 0; j < count; j++) d_logits[j] = coefficient * exponential(logits[j] - log_sum);
+  for (size_t j = 0; j < count; j++) d_logits[j] += coefficient * exponential(logits[j] - log_sum);
   d_logits[target] -= coefficient;
 }
 
@@ -55,7 +55,7 @@ ERRATA_INLINE void divergence_backward_body(const float *restrict logits, float 
                                             float *restrict d_logits, size_t count) {
   for (size_t j = 0; j < count; j++) {
     float log_p = logits[j] - log_sum;
-    d_logits[j] = coefficient * exponential(log_p) * (log_p - log_initial[j] - divergence);
+    d_logits[j] += coefficient * exponential(log_p) * (log_p - log_initial[j] - divergence);
   }
 }
 
