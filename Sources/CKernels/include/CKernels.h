@@ -5,5 +5,6 @@
 // the baseline and for AVX2 + F16C, chosen at run time; both give the same bits.
 
 #include "conversion.h"
+#include "exact_apply.h"
 
 #endif
