@@ -1,0 +1,134 @@
+import Tensors
+
+/// What is wrong with a safetensors file or a checkpoint, in words. `source` is the file's path.
+extension ErrataError {
+  // MARK: One file
+
+  static func tooShort(_ source: String, byteCount: Int) -> ErrataError {
+    ErrataError(.damagedInput, "\(source): \(byteCount) bytes are too few for a safetensors file; fetch it again")
+  }
+
+  static func headerTooLarge(_ source: String, byteCount: UInt64) -> ErrataError {
+    ErrataError(
+      .damagedInput,
+      "\(source): the header claims \(byteCount) bytes, more than the \(SafetensorsHeader.maximumByteCount) that are "
+        + "allowed; this is not a safetensors file, or it is damaged")
+  }
+
+  static func headerTruncated(_ source: String, expected: Int, found: Int) -> ErrataError {
+    ErrataError(
+      .damagedInput,
+      "\(source): truncated: the header alone needs \(expected) bytes, the file has \(found); fetch it again")
+  }
+
+  static func headerNotAnObject(_ source: String) -> ErrataError {
+    ErrataError(.damagedInput, "\(source): the header does not begin with '{'; this is not a safetensors file")
+  }
+
+  static func headerNotJSON(_ source: String, _ error: JSONSyntaxError) -> ErrataError {
+    ErrataError(
+      .damagedInput, "\(source): the header is not valid JSON at byte \(error.offset): \(error.reason)")
+  }
+
+  static func metadataNotStrings(_ source: String) -> ErrataError {
+    ErrataError(.damagedInput, "\(source): __metadata__ is not an object of strings")
+  }
+
+  static func tensorField(_ source: String, _ name: ByteString, _ field: String, expected: String) -> ErrataError {
+    ErrataError(.damagedInput, "\(source): tensor \"\(name)\": \(field) is not \(expected)")
+  }
+
+  static func unknownDType(_ source: String, _ name: ByteString, _ dtype: String) -> ErrataError {
+    ErrataError(.damagedInput, "\(source): tensor \"\(name)\": unknown dtype \"\(dtype)\"")
+  }
+
+  static func tensorTooLarge(_ source: String, _ name: ByteString, _ dtype: DType, _ shape: Shape) -> ErrataError {
+    ErrataError(
+      .damagedInput,
+      "\(source): tensor \"\(name)\": \(dtype.rawValue) \(shape) is not a whole, countable number of bytes")
+  }
+
+  static func tensorSizeDiffers(
+    _ source: String, _ name: ByteString, expected: Int, found: Int
+  ) -> ErrataError {
+    ErrataError(
+      .damagedInput,
+      "\(source): tensor \"\(name)\": dtype and shape need \(expected) bytes, data_offsets give \(found)")
+  }
+
+  static func tensorNotContiguous(
+    _ source: String, _ name: ByteString, expected: Int, found: Int
+  ) -> ErrataError {
+    ErrataError(
+      .damagedInput,
+      "\(source): tensor \"\(name)\" begins at data byte \(found), but the tensors before it end at \(expected): "
+        + (found < expected ? "they overlap" : "there is a hole"))
+  }
+
+  static func fileSizeDiffers(_ source: String, expected: Int, found: Int) -> ErrataError {
+    ErrataError(
+      .damagedInput,
+      found < expected
+        ? "\(source): truncated: the header describes \(expected) bytes, the file has \(found); fetch it again"
+        : "\(source): \(found - expected) bytes follow the last tensor; fetch the file again")
+  }
+
+  static func noTensor(_ source: String, _ name: ByteString) -> ErrataError {
+    ErrataError(.general, "\(source): there is no tensor \"\(name)\"")
+  }
+
+  static func wrongTensorType(
+    _ source: String, _ name: ByteString, _ dtype: DType, _ shape: Shape, expected: String
+  ) -> ErrataError {
+    ErrataError(
+      .general, "\(source): tensor \"\(name)\" is \(dtype.rawValue) \(shape); \(expected) is needed")
+  }
+
+  // MARK: Writing
+
+  static func duplicateTensor(_ source: String, _ name: ByteString) -> ErrataError {
+    ErrataError(.general, "\(source): tensor \"\(name)\" is declared twice")
+  }
+
+  static func reservedName(_ source: String) -> ErrataError {
+    ErrataError(.general, "\(source): a tensor cannot be named \"__metadata__\"")
+  }
+
+  // MARK: Checkpoints
+
+  static func noCheckpoint(_ path: String) -> ErrataError {
+    ErrataError(.general, "\(path): no such file or directory; give a checkpoint directory or a .safetensors file")
+  }
+
+  static func noConfiguration(_ directory: String) -> ErrataError {
+    ErrataError(.general, "\(directory): there is no config.json; is this a checkpoint directory?")
+  }
+
+  static func noWeights(_ directory: String) -> ErrataError {
+    ErrataError(
+      .general,
+      "\(directory): there is neither model.safetensors nor model.safetensors.index.json; convert the checkpoint to "
+        + "safetensors first")
+  }
+
+  static func indexWithoutMap(_ path: String) -> ErrataError {
+    ErrataError(.damagedInput, "\(path): weight_map is not an object of file names")
+  }
+
+  static func shardOutsideCheckpoint(_ path: String, _ shard: ByteString) -> ErrataError {
+    ErrataError(
+      .damagedInput, "\(path): shard \"\(shard)\" is not a plain file name; shards must lie beside the index")
+  }
+
+  static func missingShard(_ path: String, _ shard: ByteString) -> ErrataError {
+    ErrataError(.damagedInput, "\(path): shard \"\(shard)\" is not there; fetch the rest of the checkpoint")
+  }
+
+  static func indexedTensorMissing(_ path: String, _ name: ByteString, shard: ByteString) -> ErrataError {
+    ErrataError(.damagedInput, "\(path): tensor \"\(name)\" is not in shard \"\(shard)\"")
+  }
+
+  static func tensorInTwoShards(_ path: String, _ name: ByteString, _ first: String, _ second: String) -> ErrataError {
+    ErrataError(.damagedInput, "\(path): tensor \"\(name)\" is in two shards, \(first) and \(second)")
+  }
+}

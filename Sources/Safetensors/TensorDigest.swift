@@ -1,0 +1,19 @@
+import Tensors
+
+extension DigestHasher {
+  /// A hasher that has taken what a tensor digest begins with: dtype and shape as one line of text, for example
+  /// `BF16 [576, 1536]` and a newline (Spec: tensor digest). The tensor's bytes follow.
+  public init(tensorOf dtype: DType, shape: Shape) {
+    self.init()
+    update("\(dtype.rawValue) \(shape)\n")
+  }
+}
+
+extension StoredTensor {
+  /// SHA-256 over dtype, shape and bytes (Spec: tensor digest). Reads the whole tensor.
+  public func digest() -> Digest {
+    var hasher = DigestHasher(tensorOf: dtype, shape: shape)
+    hasher.update(bytes)
+    return hasher.finalize()
+  }
+}
