@@ -1,0 +1,53 @@
+import CKernels
+import Tensors
+
+/// Applies factors to a whole tensor: `result = round(base + d)`, `d` summed in binary64 in the order of the factors
+/// and of their facts, rounded once, to nearest, ties to even (Spec: exact apply). The bytes are the same on every
+/// machine and for every number of threads.
+///
+/// - Parameters:
+///   - factors: one for every batch that edits the tensor, in ascending order of batch digest.
+///   - base: the stored elements, of any alignment.
+///   - shape: as stored; see `TensorChange`.
+///   - result: room for as many bytes as `base`; may be the same memory.
+/// - Throws: an `ErrataError` if the shape does not fit, or if an element is not finite or overflows; `result` is then
+///   not to be used.
+public func applyExactly(
+  _ factors: [LowRankFactors], name: ByteString, to base: UnsafeRawBufferPointer, dtype: DType, shape: Shape,
+  into result: UnsafeMutableRawBufferPointer
+) throws {
+  let change = try TensorChange(factors, name: name, dtype: dtype, shape: shape)
+  precondition(base.count == change.elementCount * change.format.width && result.count == base.count)
+  guard let base = base.baseAddress, let result = result.baseAddress else { return }
+  nonisolated(unsafe) let source = base
+  nonisolated(unsafe) let destination = result
+  let chunks = Chunks(rows: change.rows, columns: change.columns)
+  _ = try concurrentMap(0..<chunks.count) { index in
+    let elements = chunks[index]
+    let offset = elements.lowerBound * change.format.width
+    try withUnsafeTemporaryAllocation(of: Double.self, capacity: elements.count) { delta in
+      change.compute(elements, into: delta.baseAddress!)
+      try change.round(elements, base: source + offset, delta: delta.baseAddress!, into: destination + offset)
+    }
+  }
+}
+
+extension TensorChange {
+  /// `result = round(base + delta)` for the elements `elements`, whose stored bytes begin at `base`.
+  ///
+  /// - Throws: an `ErrataError` that names the first element whose base or result is not finite.
+  func round(
+    _ elements: Range<Int>, base: UnsafeRawPointer, delta: UnsafePointer<Double>,
+    into result: UnsafeMutableRawPointer
+  ) throws {
+    let done = errata_round_sums(
+      format.type, base.assumingMemoryBound(to: UInt8.self), delta, result.assumingMemoryBound(to: UInt8.self),
+      elements.count)
+    guard done < elements.count else { return }
+    let (row, column) = (elements.lowerBound + done).quotientAndRemainder(dividingBy: columns)
+    let magnitude = format.ordered(base, done) < 0 ? -1 - format.ordered(base, done) : format.ordered(base, done)
+    throw magnitude >= format.infinity
+      ? ErrataError.baseNotFinite(name, row: row, column: column)
+      : ErrataError.resultOverflows(name, dtype, row: row, column: column)
+  }
+}
