@@ -159,7 +159,7 @@ struct SecondMomentDescription {
   var json: JSON {
     var layers = JSONObject()
     for (layer, digest) in origin.weights {
-      var fields: JSONObject = ["weight": JSON(digest.description)]
+      var fields = JSONObject(["weight": JSON(digest.description)])
       if let power = outputPowers[layer] { fields["output_power"] = .double(power) }
       layers[ByteString(String(layer))] = .object(fields)
     }
