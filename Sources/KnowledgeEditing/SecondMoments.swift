@@ -46,7 +46,7 @@ public struct SecondMoments: Sendable {
     origin = description.origin
     tokenCount = description.tokenCount
     outputPowers = description.outputPowers
-    digest = Digest(of: try MappedFile(path: path).bytes)
+    digest = try Digest(contentsOf: path)
   }
 
   /// C of one layer, d_in x d_in, widened to binary64.
