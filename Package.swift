@@ -46,6 +46,7 @@ let package = Package(
     .testTarget(name: "SafetensorsTests", dependencies: ["Safetensors"]),
     .testTarget(name: "WeightPatchTests", dependencies: ["WeightPatch"]),
     .testTarget(name: "TokenizersTests", dependencies: ["Tokenizers"]),
+    .testTarget(name: "TransformerTests", dependencies: ["Transformer"]),
   ],
   swiftLanguageModes: [.v6],
   cLanguageStandard: .c11

@@ -1,1 +1,65 @@
-@main struct Main { static func main() {} }
+import Foundation
+import ToolSupport
+
+/// The front door: `errata apply ...` runs the `errata-apply` found beside this program or on PATH, as git and cargo do.
+@main
+struct Main {
+  static func main() {
+    var arguments = Array(CommandLine.arguments.dropFirst())
+    guard let first = arguments.first else {
+      print(overview)
+      exit(2)
+    }
+    switch first {
+    case "--version":
+      print("errata \(errataVersion)")
+    case "--help", "-h":
+      print(overview)
+    case "help":
+      guard arguments.count > 1 else {
+        print(overview)
+        return
+      }
+      run(arguments[1], ["--help"])
+    default:
+      arguments.removeFirst()
+      run(first, arguments)
+    }
+  }
+
+  private static let overview: String = {
+    let width = Subcommand.all.map(\.name.count).max() ?? 0
+    let lines = Subcommand.all.map {
+      "  \($0.name.padding(toLength: width, withPad: " ", startingAt: 0))  \($0.summary)"
+    }
+    return """
+      errata: ships corrections to a language model's facts as small files
+
+      Usage: errata COMMAND [ARGUMENT ...]
+
+      \(lines.joined(separator: "\n"))
+
+      'errata help COMMAND' or 'errata COMMAND --help' explains a command.
+      """
+  }()
+
+  private static func run(_ name: String, _ arguments: [String]) -> Never {
+    // A name with a slash or a leading dash is never a tool: it must not reach a path.
+    guard !name.contains("/"), !name.hasPrefix("-"), let path = executable(named: "errata-" + name) else {
+      let hint = Subcommand.nearest(to: name).map { ": did you mean '\($0)'?" } ?? " (see 'errata --help')"
+      FileHandle.standardError.write(Data("errata: '\(name)' is not a command\(hint)\n".utf8))
+      exit(2)
+    }
+    var words = ([path] + arguments).map { strdup($0) }
+    words.append(nil)
+    execv(path, words)
+    FileHandle.standardError.write(Data("errata: cannot run \(path): \(String(cString: strerror(errno)))\n".utf8))
+    exit(1)
+  }
+
+  private static func executable(named name: String) -> String? {
+    let own = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent().path
+    let folders = [own] + (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":").map(String.init)
+    return folders.map { "\($0)/\(name)" }.first { access($0, X_OK) == 0 }
+  }
+}

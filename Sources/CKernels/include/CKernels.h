@@ -2,9 +2,16 @@
 #define ERRATA_CKERNELS_H
 
 // C where SIMD or bit-exactness need it, and nowhere else. Every kernel is one `always_inline` body compiled twice, for
-// the baseline and for AVX2 + F16C, chosen at run time; both give the same bits.
+// the baseline and for AVX2 + FMA + F16C, chosen at run time. Conversions (conversion.h) and the arithmetic of
+// apply (exact_apply.h) give the same bits either way; the float32 operators of the transformer (the other headers) may
+// differ in the last bits.
 
+#include "activation.h"
+#include "attention.h"
 #include "conversion.h"
 #include "exact_apply.h"
+#include "normalization.h"
+#include "probability.h"
+#include "rotary.h"
 
 #endif

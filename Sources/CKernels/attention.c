@@ -1,0 +1,102 @@
+#include "attention.h"
+
+#include "dispatch.h"
+#include "exponential.h"
+
+typedef float vector8 __attribute__((vector_size(32), aligned(4)));
+
+// One register tile: R rows and 8 V columns of C. R and V are constants where this is inlined.
+ERRATA_INLINE void product_tile(const float *restrict a, size_t a_stride, const float *restrict b, size_t b_stride,
+                                float *restrict c, size_t c_stride, size_t k, int accumulate, const int R,
+                                const int V) {
+  vector8 sum[4][2];
+  for (int r = 0; r < R; r++) {
+    for (int v = 0; v < V; v++) {
+      sum[r][v] = accumulate ? *(const vector8 *)(c + r * c_stride + 8 * v) : (vector8){0};
+    }
+  }
+  for (size_t i = 0; i < k; i++) {
+    for (int v = 0; v < V; v++) {
+      vector8 column = *(const vector8 *)(b + i * b_stride + 8 * v);
+      for (int r = 0; r < R; r++) sum[r][v] += a[r * a_stride + i] * column;
+    }
+  }
+  for (int r = 0; r < R; r++) {
+    for (int v = 0; v < V; v++) *(vector8 *)(c + r * c_stride + 8 * v) = sum[r][v];
+  }
+}
+
+ERRATA_INLINE void product_rows(const float *restrict a, size_t a_stride, const float *restrict b, size_t b_stride,
+                                float *restrict c, size_t c_stride, size_t n, size_t k, int accumulate, const int R) {
+  size_t j = 0;
+  for (; j + 16 <= n; j += 16) product_tile(a, a_stride, b + j, b_stride, c + j, c_stride, k, accumulate, R, 2);
+  for (; j + 8 <= n; j += 8) product_tile(a, a_stride, b + j, b_stride, c + j, c_stride, k, accumulate, R, 1);
+  for (; j < n; j++) {
+    for (int r = 0; r < R; r++) {
+      float sum = accumulate ? c[r * c_stride + j] : 0;
+      for (size_t i = 0; i < k; i++) sum += a[r * a_stride + i] * b[i * b_stride + j];
+      c[r * c_stride + j] = sum;
+    }
+  }
+}
+
+ERRATA_INLINE void small_product_body(const float *restrict a, size_t a_stride, const float *restrict b,
+                                      size_t b_stride, float *restrict c, size_t c_stride, size_t m, size_t n,
+                                      size_t k, int accumulate) {
+  size_t i = 0;
+  for (; i + 4 <= m; i += 4) {
+    product_rows(a + i * a_stride, a_stride, b, b_stride, c + i * c_stride, c_stride, n, k, accumulate, 4);
+  }
+  for (; i < m; i++) {
+    product_rows(a + i * a_stride, a_stride, b, b_stride, c + i * c_stride, c_stride, n, k, accumulate, 1);
+  }
+}
+
+ERRATA_INLINE void small_transpose_body(const float *restrict a, size_t a_stride, float *restrict b, size_t b_stride,
+                                        size_t rows, size_t columns) {
+  for (size_t i = 0; i < rows; i++) {
+    for (size_t j = 0; j < columns; j++) b[j * b_stride + i] = a[i * a_stride + j];
+  }
+}
+
+ERRATA_INLINE void causal_softmax_body(float *restrict scores, size_t stride, size_t rows, size_t columns,
+                                       size_t context, float scale) {
+#pragma clang fp reassociate(on)
+  for (size_t i = 0; i < rows; i++, scores += stride) {
+    size_t visible = context + i + 1 < columns ? context + i + 1 : columns;
+    float largest = scores[0];
+    for (size_t j = 1; j < visible; j++) largest = scores[j] > largest ? scores[j] : largest;
+    float sum = 0;
+    for (size_t j = 0; j < visible; j++) {
+      scores[j] = exponential((scores[j] - largest) * scale);
+      sum += scores[j];
+    }
+    float inverse = 1.0f / sum;
+    for (size_t j = 0; j < visible; j++) scores[j] *= inverse;
+    for (size_t j = visible; j < columns; j++) scores[j] = 0;
+  }
+}
+
+ERRATA_INLINE void causal_softmax_backward_body(const float *restrict p, float *restrict d_p, size_t stride,
+                                                size_t rows, size_t columns, float scale) {
+#pragma clang fp reassociate(on)
+  for (size_t i = 0; i < rows; i++, p += stride, d_p += stride) {
+    float sum = 0;
+    for (size_t j = 0; j < columns; j++) sum += p[j] * d_p[j];
+    for (size_t j = 0; j < columns; j++) d_p[j] = scale * p[j] * (d_p[j] - sum);
+  }
+}
+
+ERRATA_KERNEL(small_product,
+              (const float *a, size_t a_stride, const float *b, size_t b_stride, float *c, size_t c_stride, size_t m,
+               size_t n, size_t k, int accumulate),
+              (a, a_stride, b, b_stride, c, c_stride, m, n, k, accumulate))
+ERRATA_KERNEL(small_transpose,
+              (const float *a, size_t a_stride, float *b, size_t b_stride, size_t rows, size_t columns),
+              (a, a_stride, b, b_stride, rows, columns))
+ERRATA_KERNEL(causal_softmax,
+              (float *scores, size_t stride, size_t rows, size_t columns, size_t context, float scale),
+              (scores, stride, rows, columns, context, scale))
+ERRATA_KERNEL(causal_softmax_backward,
+              (const float *p, float *d_p, size_t stride, size_t rows, size_t columns, float scale),
+              (p, d_p, stride, rows, columns, scale))

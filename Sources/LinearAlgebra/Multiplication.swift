@@ -1,0 +1,132 @@
+import COpenBLAS
+import Tensors
+
+/// How an operand of a product is stored.
+public enum Orientation: Sendable {
+  case asStored
+  case transposed
+
+  var cblas: CBLAS_TRANSPOSE { self == .asStored ? CblasNoTrans : CblasTrans }
+}
+
+/// C = A B + beta C in float32, on row-major operands given by pointer and row stride.
+///
+/// - Parameters:
+///   - rows: rows of C.
+///   - columns: columns of C.
+///   - inner: columns of A (as oriented).
+///   - a: `rows` x `inner` as oriented, stored with row stride `aStride`.
+///   - b: `inner` x `columns` as oriented, stored with row stride `bStride`.
+///   - c: `rows` x `columns`, row stride `cStride`.
+///
+/// The work is split over columns, or over rows if there are more of them; each element is one BLAS inner product.
+public func multiply(
+  rows: Int, columns: Int, inner: Int,
+  _ a: UnsafePointer<Float>, _ aStride: Int, _ aOrientation: Orientation = .asStored,
+  _ b: UnsafePointer<Float>, _ bStride: Int, _ bOrientation: Orientation = .asStored,
+  into c: UnsafeMutablePointer<Float>, _ cStride: Int, beta: Float = 0
+) {
+  guard rows > 0, columns > 0 else { return }
+  let (a, b, c) = (Shared(a), Shared(b), Shared(c))
+  let smallestShare = 1 << 21  // multiply-adds: below this a thread costs more than it brings
+  let columnsLead = columns >= rows
+  let other = (columnsLead ? rows : columns) * inner
+  let lead = columnsLead ? columns : rows
+  Threads.forRanges((lead + 15) / 16, grain: max(1, smallestShare / max(1, other * 16))) { blocks in
+    let start = blocks.lowerBound * 16
+    let length = min(blocks.upperBound * 16, lead) - start
+    let (rowStart, rowCount) = columnsLead ? (0, rows) : (start, length)
+    let (columnStart, columnCount) = columnsLead ? (start, length) : (0, columns)
+    let aStart = a.pointer + (aOrientation == .asStored ? rowStart * aStride : rowStart)
+    let bStart = b.pointer + (bOrientation == .asStored ? columnStart : columnStart * bStride)
+    if rowCount == 1, aOrientation == .asStored {
+      // One row (generation): a matrix-vector product is five times as fast as a product with one row.
+      let (storedRows, storedColumns) = bOrientation == .asStored ? (inner, columnCount) : (columnCount, inner)
+      cblas_sgemv(
+        CblasRowMajor, bOrientation == .asStored ? CblasTrans : CblasNoTrans, Int32(storedRows), Int32(storedColumns),
+        1, bStart, Int32(bStride), aStart, 1, beta, c.pointer + rowStart * cStride + columnStart, 1)
+      return
+    }
+    cblas_sgemm(
+      CblasRowMajor, aOrientation.cblas, bOrientation.cblas, Int32(rowCount), Int32(columnCount), Int32(inner), 1,
+      aStart, Int32(aStride), bStart, Int32(bStride), beta,
+      c.pointer + rowStart * cStride + columnStart, Int32(cStride))
+  }
+}
+
+extension Matrix where Element == Float {
+  /// The product of this matrix, as oriented, and `other`, as oriented.
+  public func multiplied(
+    _ orientation: Orientation = .asStored, by other: Matrix<Float>, _ otherOrientation: Orientation = .asStored
+  ) -> Matrix<Float> {
+    let (resultRows, inner) = orientation == .asStored ? (rows, columns) : (columns, rows)
+    let (otherInner, resultColumns) =
+      otherOrientation == .asStored ? (other.rows, other.columns) : (other.columns, other.rows)
+    precondition(inner == otherInner, "inner extents of a product differ: \(inner) and \(otherInner)")
+    var result = Matrix(uninitializedRows: resultRows, columns: resultColumns)
+    withUnsafePointer { a in
+      other.withUnsafePointer { b in
+        result.withUnsafeMutablePointer { c in
+          multiply(
+            rows: resultRows, columns: resultColumns, inner: inner, a, columns, orientation, b, other.columns,
+            otherOrientation, into: c, resultColumns)
+        }
+      }
+    }
+    return result
+  }
+}
+
+extension Matrix where Element == Double {
+  /// The product of this matrix, as oriented, and `other`, as oriented, on BLAS's threads.
+  public func multiplied(
+    _ orientation: Orientation = .asStored, by other: Matrix<Double>, _ otherOrientation: Orientation = .asStored
+  ) -> Matrix<Double> {
+    let (resultRows, inner) = orientation == .asStored ? (rows, columns) : (columns, rows)
+    let (otherInner, resultColumns) =
+      otherOrientation == .asStored ? (other.rows, other.columns) : (other.columns, other.rows)
+    precondition(inner == otherInner, "inner extents of a product differ: \(inner) and \(otherInner)")
+    var result = Matrix(rows: resultRows, columns: resultColumns)
+    guard result.count > 0, inner > 0 else { return result }
+    withUnsafePointer { a in
+      other.withUnsafePointer { b in
+        result.withUnsafeMutablePointer { c in
+          Threads.withBLASThreads {
+            cblas_dgemm(
+              CblasRowMajor, orientation.cblas, otherOrientation.cblas, Int32(resultRows), Int32(resultColumns),
+              Int32(inner), 1, a, Int32(columns), b, Int32(other.columns), 0, c, Int32(resultColumns))
+          }
+        }
+      }
+    }
+    return result
+  }
+
+  /// Adds `K^T K` to the upper triangle of this square matrix, for the rows of `keys` (N x d, row-major).
+  public mutating func addOuterProducts(ofRows keys: UnsafePointer<Double>, count: Int) {
+    precondition(rows == columns)
+    guard count > 0 else { return }
+    let size = Int32(rows)
+    withUnsafeMutablePointer { c in
+      Threads.withBLASThreads {
+        cblas_dsyrk(CblasRowMajor, CblasUpper, CblasTrans, size, Int32(count), 1, keys, size, 1, c, size)
+      }
+    }
+  }
+
+  /// Copies the upper triangle of a square matrix to the lower one.
+  public mutating func mirrorUpperTriangle() {
+    precondition(rows == columns)
+    let size = rows
+    withUnsafeMutablePointer { elements in
+      for row in 0..<size {
+        for column in 0..<row { elements[row * size + column] = elements[column * size + row] }
+      }
+    }
+  }
+
+  /// The Frobenius norm.
+  public var frobeniusNorm: Double {
+    withUnsafePointer { cblas_dnrm2(Int32(count), $0, 1) }
+  }
+}

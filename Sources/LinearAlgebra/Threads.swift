@@ -1,0 +1,65 @@
+import COpenBLAS
+import Dispatch
+import Foundation
+import Synchronization
+
+/// How many threads the numeric code uses, and who starts them.
+///
+/// There is one layer of parallelism. Float32 products and element-wise operators split their rows or columns here and
+/// call single-threaded BLAS, so their results do not depend on the number of threads and BLAS's waiting threads do not
+/// compete with ours. Only the few large binary64 factorizations run on BLAS's own threads.
+public enum Threads {
+  private static let configured = Atomic<Int>(0)
+
+  /// At least 1; from the environment variable `ERRATA_THREADS`, else the number of processors this process may use.
+  public static var count: Int {
+    let value = configured.load(ordering: .relaxed)
+    if value > 0 { return value }
+    let environment = ProcessInfo.processInfo.environment["ERRATA_THREADS"].flatMap(Int.init)
+    let chosen = max(1, min(environment ?? ProcessInfo.processInfo.activeProcessorCount, 256))
+    configured.store(chosen, ordering: .relaxed)
+    openblas_set_num_threads(1)
+    return chosen
+  }
+
+  /// Runs `body` over consecutive subranges of `0..<count`, in parallel if there are at least two times `grain` items.
+  ///
+  /// - Parameter grain: how many items are worth a thread of their own.
+  public static func forRanges(_ count: Int, grain: Int, _ body: @Sendable (Range<Int>) -> Void) {
+    let parts = max(1, min(self.count, count / max(grain, 1)))
+    if parts == 1 {
+      if count > 0 { body(0..<count) }
+      return
+    }
+    DispatchQueue.concurrentPerform(iterations: parts) { part in
+      body(count * part / parts..<count * (part + 1) / parts)
+    }
+  }
+
+  /// Runs `body` for every index of `0..<count`, each as a task of its own.
+  public static func forEach(_ count: Int, _ body: @Sendable (Int) -> Void) {
+    if self.count == 1 || count <= 1 {
+      for index in 0..<count { body(index) }
+    } else {
+      DispatchQueue.concurrentPerform(iterations: count, execute: body)
+    }
+  }
+
+  /// Lets BLAS use its own threads while `body` runs.
+  static func withBLASThreads<Result>(_ body: () -> Result) -> Result {
+    let threads = count
+    openblas_set_num_threads(Int32(threads))
+    defer { openblas_set_num_threads(1) }
+    return body()
+  }
+}
+
+/// A pointer that crosses into parallel work. The caller sees to it that tasks write to disjoint elements.
+public struct Shared<Pointer>: @unchecked Sendable {
+  public let pointer: Pointer
+
+  @inlinable
+  public init(_ pointer: Pointer) {
+    self.pointer = pointer
+  }
+}

@@ -1,0 +1,63 @@
+import Safetensors
+import Tensors
+
+/// A checkpoint's `config.json`, read field by field; errors name the file and the field.
+public struct Configuration: Sendable {
+  public let path: String
+  /// The name that decides the family, for example "llama".
+  public let modelType: String
+  private let fields: JSON
+
+  /// - Throws: an `ErrataError` if the file is missing, is not JSON, or names no `model_type`.
+  public init(contentsOf path: String) throws {
+    self.path = path
+    fields = try JSON.parse(contentsOf: path)
+    guard let type = fields["model_type"]?.stringValue else { throw ErrataError.missingField(path, "model_type") }
+    modelType = type
+  }
+
+  /// The value of `name`, nil if it is missing or null.
+  func value(_ name: String) -> JSON? {
+    guard let value = fields[ByteString(name)], !value.isNull else { return nil }
+    return value
+  }
+
+  func positiveInteger(_ name: String, default defaultValue: Int? = nil) throws -> Int {
+    guard let value = value(name) else {
+      guard let defaultValue else { throw ErrataError.missingField(path, name) }
+      return defaultValue
+    }
+    guard let number = value.integerValue, number > 0, number < 1 << 31 else {
+      throw ErrataError.wrongField(path, name, expected: "a positive integer", found: value.kind)
+    }
+    return number
+  }
+
+  func number(_ name: String, default defaultValue: Double? = nil) throws -> Double {
+    guard let value = value(name) else {
+      guard let defaultValue else { throw ErrataError.missingField(path, name) }
+      return defaultValue
+    }
+    guard let number = value.doubleValue else {
+      throw ErrataError.wrongField(path, name, expected: "a number", found: value.kind)
+    }
+    return number
+  }
+
+  func boolean(_ name: String, default defaultValue: Bool) throws -> Bool {
+    guard let value = value(name) else { return defaultValue }
+    guard let flag = value.boolValue else {
+      throw ErrataError.wrongField(path, name, expected: "true or false", found: value.kind)
+    }
+    return flag
+  }
+
+  func activation(_ name: String) throws -> Activation {
+    guard let text = value(name)?.stringValue else { throw ErrataError.missingField(path, name) }
+    guard let activation = Activation(configurationName: text) else {
+      throw ErrataError.unsupportedSetting(
+        path, name, "'\(text)'", supported: Activation.configurationNames.joined(separator: ", "))
+    }
+    return activation
+  }
+}

@@ -1,0 +1,125 @@
+import Safetensors
+import Tensors
+
+/// One block's weights in float32.
+struct LayerWeights {
+  let attentionNormalization: Normalization
+  let queryKeyValue: Linear
+  let attentionOutput: Linear
+  let perceptronNormalization: Normalization
+  let up: Linear
+  let down: Linear
+
+  var byteCount: Int {
+    queryKeyValue.byteCount + attentionOutput.byteCount + up.byteCount + down.byteCount
+  }
+}
+
+/// Reads a checkpoint's weights as an architecture names them.
+struct WeightLoader {
+  let checkpoint: Checkpoint
+  let architecture: Architecture
+
+  /// Whether every tensor that the architecture names is there, has the shape that it implies and a dtype that Errata
+  /// computes with.
+  ///
+  /// - Throws: an `ErrataError` that names the first tensor that does not.
+  func check() throws {
+    let architecture = architecture
+    try check(architecture.tokenEmbedding, [architecture.vocabularySize, architecture.hiddenSize])
+    try check(architecture.head, [architecture.vocabularySize, architecture.hiddenSize])
+    try check(architecture.finalNormalization)
+    if case .learned(let tensor) = architecture.positions {
+      try check(tensor, [architecture.maximumPositions, architecture.hiddenSize])
+    }
+    for index in 0..<architecture.layerCount {
+      let layer = architecture.layer(index)
+      try check(layer.attentionNormalization)
+      try check(layer.perceptronNormalization)
+      try check(
+        layer.queryKeyValue, outputs: [architecture.querySize, architecture.keyValueSize, architecture.keyValueSize],
+        input: architecture.hiddenSize)
+      try check([layer.attentionOutput], outputs: [architecture.hiddenSize], input: architecture.querySize)
+      let isGated = architecture.upSize > architecture.intermediateSize
+      try check(
+        layer.up, outputs: Array(repeating: architecture.intermediateSize, count: isGated ? 2 : 1),
+        input: architecture.hiddenSize)
+      try check([layer.down], outputs: [architecture.hiddenSize], input: architecture.intermediateSize)
+    }
+  }
+
+  private func check(_ normalization: Architecture.NormalizationTensors) throws {
+    try check(normalization.weight, [architecture.hiddenSize])
+    if let bias = normalization.bias { try check(bias, [architecture.hiddenSize]) }
+  }
+
+  /// `outputs` are those of the parts; a family that stores them fused lists one tensor for all.
+  private func check(_ linears: [Architecture.LinearTensors], outputs: [Int], input: Int) throws {
+    let outputs = linears.count == outputs.count ? outputs : [outputs.reduce(0, +)]
+    for (linear, output) in zip(linears, outputs) {
+      try check(linear.weight, architecture.storesTransposed ? [input, output] : [output, input])
+      if let bias = linear.bias { try check(bias, [output]) }
+    }
+  }
+
+  private func check(_ name: ByteString, _ extents: [Int]) throws {
+    let tensor = try checkpoint.tensor(named: name)
+    guard tensor.dtype.isWeightType else {
+      throw ErrataError.unsupportedSetting(
+        checkpoint.path, "dtype of \(name)", tensor.dtype.rawValue, supported: "F32, F16, BF16")
+    }
+    guard tensor.shape == Shape(extents) else {
+      throw ErrataError.wrongShape(checkpoint.path, name, expected: Shape(extents), found: tensor.shape)
+    }
+  }
+
+  /// - Parameter replacements: matrices, as stored, that stand in for tensors of the checkpoint.
+  func layer(_ index: Int, replacements: [ByteString: Matrix<Float>]) throws -> LayerWeights {
+    let tensors = architecture.layer(index)
+    return LayerWeights(
+      attentionNormalization: try normalization(tensors.attentionNormalization),
+      queryKeyValue: try linear(tensors.queryKeyValue, replacements),
+      attentionOutput: try linear([tensors.attentionOutput], replacements),
+      perceptronNormalization: try normalization(tensors.perceptronNormalization),
+      up: try linear(tensors.up, replacements),
+      down: try linear([tensors.down], replacements))
+  }
+
+  func normalization(_ tensors: Architecture.NormalizationTensors) throws -> Normalization {
+    Normalization(
+      kind: architecture.normalization, weight: try checkpoint.matrix(named: tensors.weight).elements,
+      bias: try tensors.bias.map { try checkpoint.matrix(named: $0).elements })
+  }
+
+  func head() throws -> Linear {
+    Linear(weight: try checkpoint.matrix(named: architecture.head), isInputMajor: false, bias: nil)
+  }
+
+  private func linear(
+    _ parts: [Architecture.LinearTensors], _ replacements: [ByteString: Matrix<Float>]
+  ) throws -> Linear {
+    let weights = try parts.map { try replacements[$0.weight] ?? checkpoint.matrix(named: $0.weight) }
+    let biases = try parts.map { try $0.bias.map { try checkpoint.matrix(named: $0).elements } }
+    let hasBias = biases.contains { $0 != nil }
+    return Linear(
+      weight: architecture.storesTransposed ? weights[0] : stacked(weights),
+      isInputMajor: architecture.storesTransposed,
+      bias: hasBias
+        ? zip(weights, biases).flatMap { $1 ?? Array(repeating: 0, count: $0.rows) } : nil)
+  }
+
+  /// The rows of all matrices, one below the other: one tall product is faster than three short ones.
+  private func stacked(_ matrices: [Matrix<Float>]) -> Matrix<Float> {
+    if matrices.count == 1 { return matrices[0] }
+    let columns = matrices[0].columns
+    var result = Matrix<Float>(uninitializedRows: matrices.reduce(0) { $0 + $1.rows }, columns: columns)
+    result.withUnsafeMutablePointer { target in
+      var offset = 0
+      for matrix in matrices {
+        matrix.withUnsafePointer { (target + offset).update(from: $0, count: matrix.count) }
+        offset += matrix.count
+      }
+    }
+    return result
+  }
+}

@@ -1,0 +1,60 @@
+import CKernels
+import Foundation
+import LinearAlgebra
+import Tensors
+
+/// Rotary position embedding of the queries and keys in packed query-key-value rows.
+struct Rotation {
+  private let pairs: Int
+  private let isInterleaved: Bool
+  private let cosine: [Float]
+  private let sine: [Float]
+
+  /// Tables for positions `0..<positionCount`. Angles are float32 products, as Hugging Face computes them.
+  init(_ embedding: RotaryEmbedding, positionCount: Int) {
+    pairs = embedding.inverseFrequencies.count
+    isInterleaved = embedding.isInterleaved
+    var cosine: [Float] = []
+    var sine: [Float] = []
+    for position in 0..<positionCount {
+      for frequency in embedding.inverseFrequencies {
+        let angle = Double(Float(position) * frequency)
+        cosine.append(Float(cos(angle)))
+        sine.append(Float(sin(angle)))
+      }
+    }
+    self.cosine = cosine
+    self.sine = sine
+  }
+
+  /// The number of positions that the tables cover.
+  var positionCount: Int { pairs == 0 ? .max : cosine.count / pairs }
+
+  /// Rotates `heads` heads at the start of each row of `x` (row stride `stride`), in place.
+  func forward(
+    _ x: UnsafeMutablePointer<Float>, stride: Int, rows: Int, heads: Int, headSize: Int, positions: [Int32]
+  ) {
+    apply(x, stride, rows, heads, headSize, positions, direction: 1)
+  }
+
+  /// The gradient of a rotation is the rotation back.
+  func backward(
+    _ dX: UnsafeMutablePointer<Float>, stride: Int, rows: Int, heads: Int, headSize: Int, positions: [Int32]
+  ) {
+    apply(dX, stride, rows, heads, headSize, positions, direction: -1)
+  }
+
+  private func apply(
+    _ x: UnsafeMutablePointer<Float>, _ stride: Int, _ rows: Int, _ heads: Int, _ headSize: Int,
+    _ positions: [Int32], direction: Float
+  ) {
+    let x = Shared(x)
+    Threads.forRanges(rows, grain: 64) { range in
+      positions.withUnsafeBufferPointer { positions in
+        errata_rotate(
+          x.pointer + range.lowerBound * stride, stride, range.count, heads, headSize, pairs, isInterleaved ? 1 : 0,
+          positions.baseAddress! + range.lowerBound, cosine, sine, direction)
+      }
+    }
+  }
+}

@@ -1,0 +1,34 @@
+/// What `errata --help` lists.
+struct Subcommand {
+  let name: String
+  let summary: String
+
+  static let all = [
+    Subcommand(name: "edit", summary: "compute an edit of facts and write it as a patch"),
+    Subcommand(name: "stats", summary: "collect the second moments that an edit needs, from a text"),
+    Subcommand(name: "show", summary: "say what a patch changes, where it comes from, and what it costs"),
+    Subcommand(name: "apply", summary: "apply patches to a checkpoint"),
+    Subcommand(name: "revert", summary: "take patches back, bit for bit"),
+    Subcommand(name: "ask", summary: "let a checkpoint continue a prompt"),
+    Subcommand(name: "eval", summary: "score a checkpoint on facts: efficacy, paraphrase, neighbourhood"),
+  ]
+
+  /// The command that a mistyped name most likely means: one at an edit distance of at most two.
+  static func nearest(to name: String) -> String? {
+    all.map { ($0.name, editDistance($0.name, name)) }.filter { $0.1 <= 2 }.min { $0.1 < $1.1 }?.0
+  }
+
+  private static func editDistance(_ left: String, _ right: String) -> Int {
+    let (left, right) = (Array(left), Array(right))
+    var previous = Array(0...right.count)
+    for (row, character) in left.enumerated() {
+      var current = [row + 1]
+      for (column, other) in right.enumerated() {
+        current.append(
+          min(previous[column + 1] + 1, current[column] + 1, previous[column] + (character == other ? 0 : 1)))
+      }
+      previous = current
+    }
+    return previous[right.count]
+  }
+}
