@@ -2,9 +2,8 @@
 #define ERRATA_CKERNELS_H
 
 // C where SIMD or bit-exactness need it, and nowhere else. Every kernel is one `always_inline` body compiled twice, for
-// the baseline and for AVX2 + FMA + F16C, chosen at run time. Conversions (conversion.h) and the arithmetic of
-// apply (exact_apply.h) give the same bits either way; the float32 operators of the transformer (the other headers) may
-// differ in the last bits.
+// the baseline and for AVX2 + FMA + F16C, chosen at run time. Conversions and exact apply give the same bits either way;
+// the float32 operators of the transformer may differ in the last bits.
 
 #include "activation.h"
 #include "attention.h"

@@ -1,0 +1,79 @@
+import Tensors
+
+/// A tensor of a patch, named without its batch prefix.
+struct BatchTensor {
+  /// For example `model.layers.5.mlp.down_proj.weight/left`.
+  let name: ByteString
+  let dtype: DType
+  let shape: Shape
+  /// Row-major, little-endian.
+  let bytes: [UInt8]
+}
+
+extension EditBatch {
+  /// SHA-256 over the batch's tensors (Spec: batch digest). It names the batch: it does not depend on the manifest, nor
+  /// on which patch carries the batch.
+  public func digest() -> Digest { digestOfBatch(storedTensors()) }
+
+  /// The tensors that carry the batch in a file.
+  func storedTensors() -> [BatchTensor] {
+    tensors.flatMap { factors in
+      var result: [BatchTensor] = []
+      func append(_ part: PatchTensorName.Part, _ dtype: DType, _ shape: Shape, _ bytes: [UInt8]) {
+        result.append(
+          BatchTensor(name: part.name(ofWeight: factors.name), dtype: dtype, shape: shape, bytes: bytes))
+      }
+      func append(_ part: PatchTensorName.Part, _ factor: StoredFactor?) {
+        guard let factor else { return }
+        append(part, factor.dtype, [factor.rows, factor.columns], factor.bytes)
+        if let exponents = factor.exponents, let exponentsPart = part.exponents {
+          append(exponentsPart, .i8, [exponents.count], exponents.map(UInt8.init(bitPattern:)))
+        }
+      }
+      append(.left, factors.left)
+      append(.right, factors.right)
+      append(.keys, factors.keys)
+      if let gram = factors.gram {
+        let packed = packedLowerTriangle(gram)
+        append(.gram, .f64, [packed.count], packed.withUnsafeBytes(Array.init))
+      }
+      return result
+    }
+  }
+}
+
+/// SHA-256 over tensors in bytewise order of name: for each the line `name dtype shape` and a newline, then the bytes.
+func digestOfBatch(_ tensors: [BatchTensor]) -> Digest {
+  var hasher = DigestHasher()
+  for tensor in tensors.sorted(by: { $0.name < $1.name }) {
+    hasher.update(tensor.name.bytes)
+    hasher.update(" \(tensor.dtype.rawValue) \(tensor.shape)\n")
+    hasher.update(tensor.bytes)
+  }
+  return hasher.finalize()
+}
+
+/// The rows of the lower triangle of a symmetric matrix, one after another: E (E + 1) / 2 elements.
+func packedLowerTriangle(_ matrix: Matrix<Double>) -> [Double] {
+  precondition(matrix.rows == matrix.columns, "a Gram matrix is square")
+  return (0..<matrix.rows).flatMap { matrix.row($0)[...$0] }
+}
+
+/// The symmetric matrix whose lower triangle `packed` holds.
+///
+/// - Parameter size: E, with E (E + 1) / 2 elements in `packed`.
+func symmetricMatrix(packed: [Double], size: Int) -> Matrix<Double> {
+  precondition(packed.count == size * (size + 1) / 2)
+  var matrix = Matrix<Double>(uninitializedRows: size, columns: size)
+  matrix.withUnsafeMutablePointer { elements in
+    var position = 0
+    for row in 0..<size {
+      for column in 0...row {
+        elements[row * size + column] = packed[position]
+        elements[column * size + row] = packed[position]
+        position += 1
+      }
+    }
+  }
+  return matrix
+}

@@ -1,0 +1,107 @@
+import Foundation
+import Tensors
+
+/// Where the facts of a factor lie: A has a column per fact, B and the keys have a row.
+public enum FactAxis: Sendable {
+  case columns
+  case rows
+}
+
+extension StoredFactor {
+  /// Stores a matrix, rounded to nearest, ties to even, with one power-of-two scale per fact for the narrow types.
+  ///
+  /// Rounding can carry a value next to the largest float32 number out of range; `values` then says so.
+  ///
+  /// - Parameters:
+  ///   - matrix: finite values.
+  ///   - dtype: `.f32`, `.f16` or `.i8`.
+  ///   - facts: along which axis each fact has its own scale.
+  public init(_ matrix: Matrix<Float>, dtype: DType, facts: FactAxis) {
+    precondition(StoredFactor.dtypes.contains(dtype), "not a type for factors")
+    if dtype == .f32 {
+      let bytes = matrix.elements.withUnsafeBytes(Array.init)
+      self.init(dtype: .f32, rows: matrix.rows, columns: matrix.columns, bytes: bytes)
+      return
+    }
+    let exponents = Self.largestMagnitudes(matrix, facts).map { Self.exponent(largest: $0, dtype) }
+    let scaled = Self.scaled(matrix, by: exponents.map { -Int($0) }, facts)
+    let bytes: [UInt8] =
+      if dtype == .f16 {
+        scaled.elements.withUnsafeBufferPointer { narrow($0, to: .f16) }
+      } else {
+        scaled.elements.map { UInt8(bitPattern: Int8($0.rounded(.toNearestOrEven))) }
+      }
+    self.init(dtype: dtype, rows: matrix.rows, columns: matrix.columns, bytes: bytes, exponents: exponents)
+  }
+
+  /// The types that factors may be stored in.
+  static let dtypes: [DType] = [.f32, .f16, .i8]
+
+  /// The exact values, `stored * 2^exponent`; nil if one of them is not a finite float32 number.
+  public func values(facts: FactAxis) -> Matrix<Float>? {
+    var matrix: Matrix<Float>
+    if dtype == .i8 {
+      matrix = Matrix(rows: rows, columns: columns, elements: bytes.map { Float(Int8(bitPattern: $0)) })
+    } else {
+      matrix = bytes.withUnsafeBytes { Matrix(rows: rows, columns: columns, stored: $0, dtype: dtype) }
+    }
+    let stored = matrix
+    if let exponents {
+      let shifts = exponents.map(Int.init)
+      matrix = Self.scaled(stored, by: shifts, facts)
+      // Scaling is exact unless it leaves the range of float32, and then scaling back does not return.
+      guard Self.scaled(matrix, by: shifts.map(-), facts) == stored else { return nil }
+    }
+    return matrix.elements.allSatisfy(\.isFinite) ? matrix : nil
+  }
+
+  /// Every element times two to the power of its fact's exponent, rounded once.
+  private static func scaled(_ matrix: Matrix<Float>, by exponents: [Int], _ facts: FactAxis) -> Matrix<Float> {
+    let scales = exponents.map { scalbn(1.0, $0) }
+    var result = matrix
+    result.withUnsafeMutablePointer { elements in
+      for row in 0..<matrix.rows {
+        for column in 0..<matrix.columns {
+          let position = row * matrix.columns + column
+          elements[position] = Float(Double(elements[position]) * scales[facts == .rows ? row : column])
+        }
+      }
+    }
+    return result
+  }
+
+  private static func largestMagnitudes(_ matrix: Matrix<Float>, _ facts: FactAxis) -> [Float] {
+    var result = [Float](repeating: 0, count: facts == .rows ? matrix.rows : matrix.columns)
+    matrix.withUnsafePointer { elements in
+      for row in 0..<matrix.rows {
+        for column in 0..<matrix.columns {
+          let fact = facts == .rows ? row : column
+          result[fact] = max(result[fact], abs(elements[row * matrix.columns + column]))
+        }
+      }
+    }
+    return result
+  }
+
+  /// The exponent that puts the largest element near the top of the type's range, so that the fewest small ones are lost.
+  private static func exponent(largest: Float, _ dtype: DType) -> Int8 {
+    guard largest > 0, largest.isFinite else { return 0 }
+    if dtype == .f16 {
+      // float16 reaches 65504: below 2^15, rounding cannot overflow. At -125 its smallest number is still a float32.
+      return Int8(max(Int(largest.exponent) - 14, -125))
+    }
+    // int8 reaches 127; one bit less where rounding up could pass it.
+    return Int8(max(Int(largest.exponent) - (largest.significand > 127.0 / 64 ? 5 : 6), -128))
+  }
+}
+
+extension LowRankFactors {
+  /// A, d_out x E, in exact float32 values; nil if one is not a finite float32 number (no such patch can be read).
+  public func leftValues() -> Matrix<Float>? { left.values(facts: .columns) }
+
+  /// B, E x d_in, likewise.
+  public func rightValues() -> Matrix<Float>? { right.values(facts: .rows) }
+
+  /// K^T, E x d_in, likewise; nil also if the patch does not carry the keys.
+  public func keyValues() -> Matrix<Float>? { keys?.values(facts: .rows) }
+}

@@ -1,0 +1,102 @@
+import Tensors
+
+/// What a patch says about itself (Spec: manifest): a value for every field, nil for an optional one that is absent.
+///
+/// The text in a file is the manifest; these values are read from it. Digests and signatures are made of the text's bytes,
+/// never of a text written anew.
+public struct Manifest: Sendable, Equatable {
+  public static let formatVersion = 1
+
+  /// When, in ISO 8601, UTC: `2026-01-31T12:00:00Z`.
+  public var created: String
+  public var tool: Tool
+  public var base: Base
+  /// Per edited tensor the digest after exact apply on the base with the parents' batches and this patch's own.
+  public var result: [ByteString: Digest]?
+  public var batches: [Batch]
+  public var parents: [Parent]
+  public var author: String?
+  public var licence: String?
+  public var note: String?
+
+  public init(
+    created: String, tool: Tool, base: Base, result: [ByteString: Digest]? = nil, batches: [Batch],
+    parents: [Parent] = [], author: String? = nil, licence: String? = nil, note: String? = nil
+  ) {
+    self.created = created
+    self.tool = tool
+    self.base = base
+    self.result = result
+    self.batches = batches
+    self.parents = parents
+    self.author = author
+    self.licence = licence
+    self.note = note
+  }
+
+  /// The program that wrote the patch.
+  public struct Tool: Sendable, Equatable {
+    public var name: String
+    public var version: String
+
+    public init(name: String, version: String) {
+      self.name = name
+      self.version = version
+    }
+  }
+
+  /// The checkpoint that the patch was made for, without any patch.
+  public struct Base: Sendable, Equatable {
+    public var name: String?
+    /// `model_type` of config.json: `llama`, `gpt2`, ...
+    public var architecture: String?
+    /// SHA-256 of the file's bytes.
+    public var configuration: Digest?
+    /// SHA-256 of the file's bytes.
+    public var tokenizer: Digest?
+    /// Every edited tensor.
+    public var tensors: [ByteString: BaseTensor]
+
+    public init(
+      name: String? = nil, architecture: String? = nil, configuration: Digest? = nil, tokenizer: Digest? = nil,
+      tensors: [ByteString: BaseTensor]
+    ) {
+      self.name = name
+      self.architecture = architecture
+      self.configuration = configuration
+      self.tokenizer = tokenizer
+      self.tensors = tensors
+    }
+  }
+
+  /// An edited tensor as it stands in the base.
+  public struct BaseTensor: Sendable, Equatable {
+    public var dtype: DType
+    /// As stored.
+    public var shape: Shape
+    /// Whether it is stored as [d_in, d_out].
+    public var isTransposed: Bool
+    /// The tensor digest.
+    public var digest: Digest
+
+    public init(dtype: DType, shape: Shape, isTransposed: Bool, digest: Digest) {
+      self.dtype = dtype
+      self.shape = shape
+      self.isTransposed = isTransposed
+      self.digest = digest
+    }
+  }
+
+  /// A patch that was on the base when this one was computed.
+  public struct Parent: Sendable, Equatable {
+    /// Its patch ID.
+    public var patch: Digest
+    /// The digests of its batches.
+    public var batches: [Digest]
+
+    public init(patch: Digest, batches: [Digest]) {
+      self.patch = patch
+      self.batches = batches
+    }
+  }
+}

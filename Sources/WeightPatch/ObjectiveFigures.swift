@@ -1,0 +1,45 @@
+import Tensors
+
+/// The figures of an edit's objective that can be read off its factors, without model or text (DESIGN: the mathematics).
+extension LowRankFactors {
+  /// The Frobenius norm of D = A B.
+  ///
+  /// - Complexity: O(E^2 (d_out + d_in)).
+  public func deltaNorm() -> Double? {
+    guard let left = leftValues()?.widened(), let right = rightValues()?.widened() else { return nil }
+    // norm(A B)^2 = tr((A^T A) (B B^T)).
+    let square = plainProduct(left.transposed(), left).elementwiseDot(plainProduct(right, right.transposed()))
+    return max(square, 0).squareRoot()
+  }
+
+  /// Preservation: E norm(D k)^2 = tr(D C D^T) = tr(A G A^T), the mean squared disturbance of ordinary text.
+  ///
+  /// - Returns: nil if the batch does not carry G.
+  /// - Complexity: O(E^2 d_out).
+  public func preservation() -> Double? {
+    guard let gram, let left = leftValues()?.widened() else { return nil }
+    return plainProduct(left, gram).elementwiseDot(left)
+  }
+
+  /// Memorization, for each fact: what it is short of its residual, norm(D k_e - r_e) / norm(r_e), where
+  /// D k_e - r_e = -lambda A_e and R = A (G + lambda I). Zero is a perfect edit.
+  ///
+  /// The figure is the solver's, before the factors were rounded to be stored.
+  ///
+  /// - Parameter lambda: the slack that the batch was solved with.
+  /// - Returns: nil if the batch does not carry G.
+  /// - Complexity: O(E^2 d_out).
+  public func memorization(lambda: Double) -> [Double]? {
+    guard let residuals = residuals(lambda: lambda), let left = leftValues()?.widened() else { return nil }
+    return zip(left.columnNorms(), residuals.columnNorms()).map { $1 > 0 ? lambda * $0 / $1 : 0 }
+  }
+
+  /// R = A (G + lambda I), d_out x E.
+  ///
+  /// - Returns: nil if the batch does not carry G.
+  public func residuals(lambda: Double) -> Matrix<Double>? {
+    guard var system = gram, let left = leftValues()?.widened() else { return nil }
+    for fact in 0..<system.rows { system[fact, fact] += lambda }
+    return plainProduct(left, system)
+  }
+}

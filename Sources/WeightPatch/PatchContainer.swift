@@ -1,0 +1,52 @@
+import Safetensors
+import Tensors
+
+/// The frames around a patch's content (Spec: frame layout).
+enum PatchContainer {
+  /// The least significant byte of a frame's magic number is a letter: W begins a patch, S signs it, Z ends it.
+  static let magicMagicNumber: UInt32 = 0x184D_2A57
+  static let signatureMagicNumber: UInt32 = 0x184D_2A53
+  static let sealMagicNumber: UInt32 = 0x184D_2A5A
+
+  static let magicTextPrefix = "errata wpatch "
+  static let magicFrame = ZstdFrame.skippable(
+    magicNumber: magicMagicNumber, payload: Array("\(magicTextPrefix)\(Manifest.formatVersion)\n".utf8))
+
+  static let sealByteCount = 8 + 32
+
+  /// The last frame: SHA-256 of all the bytes before it.
+  static func seal(_ digest: Digest) -> [UInt8] {
+    ZstdFrame.skippable(magicNumber: sealMagicNumber, payload: digest.bytes)
+  }
+
+  /// The key of the manifest in `__metadata__`.
+  static let manifestKey: ByteString = "wpatch"
+
+  /// A tensor's bytes are cut into pieces of this size, the last one excepted; each is the content of one frame.
+  static let pieceByteCount = 4 << 20
+
+  /// The pieces of a tensor, as ranges of its bytes.
+  static func pieces(byteCount: Int) -> [Range<Int>] {
+    stride(from: 0, to: byteCount, by: pieceByteCount).map { $0..<min($0 + pieceByteCount, byteCount) }
+  }
+}
+
+/// How much a reader is willing to hold (Spec: limits).
+public struct PatchLimits: Sendable {
+  /// The safetensors header, which holds the manifest.
+  public var headerByteCount: Int
+  /// The safetensors file that the patch decompresses to.
+  public var contentByteCount: Int
+  public var signatureCount: Int
+  public var signatureByteCount: Int
+
+  public init(
+    headerByteCount: Int = SafetensorsHeader.maximumByteCount, contentByteCount: Int = 8 << 30,
+    signatureCount: Int = 16, signatureByteCount: Int = 1 << 16
+  ) {
+    self.headerByteCount = headerByteCount
+    self.contentByteCount = contentByteCount
+    self.signatureCount = signatureCount
+    self.signatureByteCount = signatureByteCount
+  }
+}

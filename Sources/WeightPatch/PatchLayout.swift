@@ -1,0 +1,103 @@
+import Safetensors
+import Tensors
+
+/// Which tensors of a patch carry which batch, checked against each other and against the manifest.
+struct PatchLayout {
+  /// The tensors that carry the change of one weight.
+  struct Parts {
+    let weight: ByteString
+    fileprivate(set) var tensors: [PatchTensorName.Part: TensorInfo] = [:]
+
+    subscript(part: PatchTensorName.Part) -> TensorInfo? { tensors[part] }
+  }
+
+  /// Per batch its weights in ascending order of name.
+  let batches: [[Parts]]
+
+  /// - Throws: an `ErrataError` of category `damagedInput` that names what does not fit.
+  init(header: SafetensorsHeader, manifest: Manifest, source: String) throws {
+    batches = try Self.collect(header, batchCount: manifest.batches.count, source)
+    for (index, batch) in manifest.batches.enumerated() {
+      let weights = batches[index]
+      guard !weights.isEmpty else { throw ErrataError.batchWithoutTensors(source, index) }
+      let terms = try weights.map { try Self.termCount(of: $0, batch: index, manifest.base, source) }
+      for (parts, count) in zip(weights, terms) where count != terms[0] {
+        throw ErrataError.patchTensor(
+          source, parts[.left]!.name, "has \(count) terms, other tensors of the batch have \(terms[0])")
+      }
+      guard batch.terms == .components || batch.facts.count == terms[0] else {
+        throw ErrataError.factCountDiffers(source, index, facts: batch.facts.count, terms: terms[0])
+      }
+      guard Set(weights.map(\.weight)).isSuperset(of: batch.tensors.keys) else {
+        throw ErrataError.editedTensorsDiffer(source, "batches[\(index)].tensors")
+      }
+    }
+    let edited = Set(batches.joined().map(\.weight))
+    guard edited == Set(manifest.base.tensors.keys) else {
+      throw ErrataError.editedTensorsDiffer(source, "base.tensors")
+    }
+    guard manifest.result.map({ Set($0.keys) == edited }) ?? true else {
+      throw ErrataError.editedTensorsDiffer(source, "result")
+    }
+  }
+
+  private static func collect(_ header: SafetensorsHeader, batchCount: Int, _ source: String) throws -> [[Parts]] {
+    var collected = [[ByteString: Parts]](repeating: [:], count: batchCount)
+    for tensor in header.tensors {
+      guard let name = PatchTensorName(tensor.name), name.batch < batchCount else {
+        throw ErrataError.unknownPatchTensor(source, tensor.name)
+      }
+      collected[name.batch][name.weight, default: Parts(weight: name.weight)].tensors[name.part] = tensor
+    }
+    return collected.map { $0.values.sorted { $0.weight < $1.weight } }
+  }
+
+  /// E, once the weight's tensors agree on it.
+  private static func termCount(
+    of parts: Parts, batch: Int, _ base: Manifest.Base, _ source: String
+  ) throws -> Int {
+    func name(_ part: PatchTensorName.Part) -> ByteString {
+      PatchTensorName.name(part.name(ofWeight: parts.weight), inBatch: batch)
+    }
+    guard let left = parts[.left] else { throw ErrataError.patchTensor(source, name(.left), "is missing") }
+    guard let right = parts[.right] else { throw ErrataError.patchTensor(source, name(.right), "is missing") }
+    guard left.shape.extents.count == 2, right.shape.extents.count == 2,
+      left.shape.extents[1] == right.shape.extents[0], left.elementCount > 0, right.elementCount > 0
+    else {
+      throw ErrataError.patchTensor(source, left.name, "\(left.shape) and its right factor \(right.shape) do not fit")
+    }
+    let (outputs, terms, inputs) = (left.shape.extents[0], right.shape.extents[0], right.shape.extents[1])
+
+    // A triangle that cannot be counted is in no file.
+    let (square, overflow) = terms.multipliedReportingOverflow(by: terms + 1)
+    let triangle = overflow ? -1 : square / 2
+    for (part, tensor) in parts.tensors {
+      let (dtypes, shape): ([DType], Shape) =
+        switch part {
+        case .left: (StoredFactor.dtypes, [outputs, terms])
+        case .right, .keys: (StoredFactor.dtypes, [terms, inputs])
+        case .gram: ([.f64], [triangle])
+        case .leftExponents, .rightExponents, .keysExponents: ([.i8], [terms])
+        }
+      guard dtypes.contains(tensor.dtype), tensor.shape == shape else {
+        let wanted = dtypes.map(\.rawValue).joined(separator: ", ")
+        throw ErrataError.patchTensor(
+          source, tensor.name, "is \(tensor.dtype.rawValue) \(tensor.shape), but \(wanted) \(shape) belongs there")
+      }
+      if let exponents = part.exponents, let stray = parts[exponents], tensor.dtype == .f32 {
+        throw ErrataError.patchTensor(source, stray.name, "gives exponents to a float32 factor")
+      }
+    }
+    if let stray = parts[.keysExponents], parts[.keys] == nil {
+      throw ErrataError.patchTensor(source, stray.name, "gives exponents to keys that are not there")
+    }
+    if let tensor = base.tensors[parts.weight] {
+      let shape: Shape = tensor.isTransposed ? [inputs, outputs] : [outputs, inputs]
+      guard tensor.shape == shape else {
+        throw ErrataError.manifestField(
+          source, "base.tensors.\(parts.weight).shape", "is \(tensor.shape), but the factors are for \(shape)")
+      }
+    }
+    return terms
+  }
+}

@@ -1,0 +1,140 @@
+import Tensors
+import Testing
+
+@testable import WeightPatch
+
+@Suite struct FactorStorageTests {
+  @Test func keepsFloat32Exactly() {
+    let matrix = Matrix<Float>(rows: 2, columns: 2, elements: [1.1, -0.0, 0x1p-149, 3e38])
+    let factor = StoredFactor(matrix, dtype: .f32, facts: .rows)
+    #expect(factor.exponents == nil)
+    #expect(factor.values(facts: .rows)!.elements.map(\.bitPattern) == matrix.elements.map(\.bitPattern))
+  }
+
+  @Test func scalesEachFactByAPowerOfTwo() {
+    let matrix = Matrix<Float>(rows: 2, columns: 3, elements: [1, 1e-8, 0, -3, 2e-8, 0])
+    let half = StoredFactor(matrix, dtype: .f16, facts: .columns)
+    #expect(half.exponents == [-13, -40, 0])
+    let values = half.values(facts: .columns)!
+    for (value, wanted) in zip(values.elements, matrix.elements) {
+      #expect(abs(value - wanted) <= abs(wanted) * 0x1p-11)
+    }
+    let byte = StoredFactor(matrix, dtype: .i8, facts: .columns)
+    #expect(byte.bytes.map(Int8.init(bitPattern:)) == [32, 43, 0, -96, 86, 0])
+    #expect(byte.exponents == [-5, -32, 0])
+  }
+
+  @Test func doesNotOverflowWhereRoundingGoesUp() {
+    let largest = Float(2).nextDown
+    for dtype in [DType.f16, .i8] {
+      let factor = StoredFactor(Matrix(rows: 1, columns: 2, elements: [largest, -largest]), dtype: dtype, facts: .rows)
+      #expect(factor.values(facts: .rows)!.elements == [2, -2])
+    }
+  }
+
+  @Test func keepsToTheRangeOfFloat32() {
+    func roundTrip(_ value: Float, _ dtype: DType) -> Float? {
+      StoredFactor(Matrix(rows: 1, columns: 1, elements: [value]), dtype: dtype, facts: .rows).values(facts: .rows)?[
+        0, 0]
+    }
+    #expect(roundTrip(.leastNonzeroMagnitude, .f16) == .leastNonzeroMagnitude)
+    for dtype in [DType.f16, .i8] {
+      #expect(roundTrip(.leastNormalMagnitude, dtype) == .leastNormalMagnitude)
+      #expect(roundTrip(0x1.8p127, dtype) == 0x1.8p127)
+      #expect(roundTrip(.greatestFiniteMagnitude, dtype) == nil)
+    }
+  }
+
+  @Test func refusesValuesThatAreNotFloat32() {
+    func factor(_ bits: UInt16, _ exponent: Int8) -> StoredFactor {
+      StoredFactor(
+        dtype: .f16, rows: 1, columns: 1, bytes: [UInt8(bits & 0xFF), UInt8(bits >> 8)], exponents: [exponent])
+    }
+    #expect(factor(0x3C00, 127).values(facts: .rows)?.elements == [0x1p127])
+    #expect(factor(0x4000, 127).values(facts: .rows) == nil)  // 2^128
+    #expect(factor(0x0001, -125).values(facts: .rows)?.elements == [0x1p-149])
+    #expect(factor(0x0001, -126).values(facts: .rows) == nil)  // 2^-150
+    #expect(factor(0x7C00, 0).values(facts: .rows) == nil)  // infinity
+    #expect(factor(0x7E00, 0).values(facts: .rows) == nil)  // NaN
+    #expect(factor(0xBC00, -3).values(facts: .rows)?.elements == [-0.125])
+  }
+}
+
+@Suite struct StorageChoiceTests {
+  /// A and B of a batch whose Gram matrix is the identity plus `correlation` everywhere.
+  private func system(_ facts: Int, correlation: Double) -> (
+    a: Matrix<Double>, b: Matrix<Double>, k: Matrix<Double>, r: Matrix<Double>
+  ) {
+    var generator = SeededGenerator(seed: 7)
+    let residuals = generator.matrix(6, facts)
+    // Keys that share one direction; C is the identity, so B = K^T and A = R G^-1, with G^-1 by Sherman and Morrison.
+    var keys = Matrix<Double>(rows: facts + 1, columns: facts)
+    for fact in 0..<facts {
+      keys[fact, fact] = 1
+      keys[facts, fact] = correlation.squareRoot()
+    }
+    var inverse = Matrix<Double>(
+      rows: facts, columns: facts, repeating: -correlation / (1 + correlation * Double(facts)))
+    for fact in 0..<facts { inverse[fact, fact] += 1 }
+    return (plainProduct(residuals, inverse), keys.transposed(), keys, residuals)
+  }
+
+  @Test func takesFloat16WhereThatIsEnough() throws {
+    let (a, b, k, r) = system(5, correlation: 0.5)
+    let choice = try chooseStorage(left: a, right: b, keys: k, residuals: r)
+    #expect(choice.left.dtype == .f16 && choice.right.dtype == .f16)
+    #expect(choice.error > 1e-6 && choice.error < 1e-3)
+  }
+
+  @Test func widensWhereTheSystemIsIllConditioned() throws {
+    var types: [[DType]] = []
+    for correlation in [1e2, 1e4, 1e8] {
+      let (a, b, k, r) = system(5, correlation: correlation)
+      let choice = try chooseStorage(left: a, right: b, keys: k, residuals: r)
+      types.append([choice.left.dtype, choice.right.dtype])
+    }
+    #expect(types.last == [.f32, .f32])
+  }
+
+  @Test func takesInt8OnlyOnRequest() throws {
+    let (a, b, k, r) = system(5, correlation: 0)
+    let choice = try chooseStorage(left: a, right: b, keys: k, residuals: r, allowsInt8: true, tolerance: 0.1)
+    #expect(choice.left.dtype == .i8 && choice.right.dtype == .i8)
+    #expect(try chooseStorage(left: a, right: b, keys: k, residuals: r, tolerance: 0.1).right.dtype == .f16)
+  }
+
+  @Test func measuresWhatIsStored() throws {
+    let (a, b, k, r) = system(4, correlation: 3)
+    let choice = try chooseStorage(left: a, right: b, keys: k, residuals: r)
+    let stored = plainProduct(
+      plainProduct(choice.left.values(facts: .columns)!.widened(), choice.right.values(facts: .rows)!.widened()), k)
+    let errors = zip(stored.subtracting(r).columnNorms(), r.columnNorms()).map { $0 / $1 }
+    #expect(abs(errors.max()! - choice.error) < 1e-12)
+  }
+
+  @Test func refusesFactorsBeyondFloat32() {
+    let one = Matrix(rows: 1, columns: 1, elements: [1.0])
+    let error = ErrataError(
+      .general,
+      "the factors have values that are not finite in float32; the system is close to singular: use a larger lambda or "
+        + "drop dependent facts")
+    #expect(throws: error) {
+      try chooseStorage(left: Matrix(rows: 1, columns: 1, elements: [1e39]), right: one, keys: one, residuals: one)
+    }
+  }
+
+  @Test func multipliesPlainly() {
+    var generator = SeededGenerator(seed: 3)
+    for (rows, inner, columns) in [(1, 1, 1), (5, 7, 600), (9, 0, 3), (4, 33, 513)] {
+      let (left, right) = (generator.matrix(rows, inner), generator.matrix(inner, columns))
+      let product = plainProduct(left, right)
+      for row in 0..<rows {
+        for column in 0..<columns {
+          var sum = 0.0
+          for index in 0..<inner { sum += left[row, index] * right[index, column] }
+          #expect(product[row, column] == sum)
+        }
+      }
+    }
+  }
+}
