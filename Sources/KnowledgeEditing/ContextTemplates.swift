@@ -1,0 +1,49 @@
+import Foundation
+import Tensors
+
+/// The texts in which a fact's prompt is placed, so that an edit holds in more than the bare prompt.
+///
+/// The first is the bare prompt, `{}`; the others are continuations sampled from the model itself (or given), each
+/// followed by the prompt.
+public struct ContextTemplates: Sendable, Equatable {
+  public static let bare = "{}"
+  static let starts = ["The", "Therefore", "Because", "I", "You"]
+
+  /// Starts with `{}`.
+  public let templates: [String]
+
+  /// - Parameter templates: each with one `{}`; the bare one is put first if it is missing.
+  /// - Throws: an `ErrataError` for a template without a slot or with two.
+  public init(_ templates: [String]) throws {
+    for template in templates where PromptTokenization.split(template) == nil {
+      throw ErrataError.badTemplate(template)
+    }
+    self.templates = [Self.bare] + templates.filter { $0 != Self.bare }
+  }
+
+  /// Samples continuations of "The", "Therefore", "Because", "I" and "You" from the five most likely tokens at each
+  /// place, as MEMIT does (five of 10 tokens); ROME takes ten of 5 and ten of 10.
+  ///
+  /// - Parameter lengths: for each round, how many tokens to sample after each of the five starts.
+  public static func sampled(from model: LanguageModel, lengths: [Int], seed: UInt64) throws -> ContextTemplates {
+    var random = RandomSource(seed: seed)
+    let tokenization = PromptTokenization(model.tokenizer)
+    // A special token (end of text, for one) would start another text in the middle of the template.
+    var templates: [String] = []
+    for length in lengths {
+      let generated = try model.decoder.generate(
+        starts.map { tokenization.prompt($0) }, count: length, choice: .sampled(count: 5, temperature: 1),
+        random: &random, banned: model.tokenizer.specialTokens)
+      for (start, tokens) in zip(starts, generated) {
+        templates.append(clean(start + model.tokenizer.decode(tokens.map(\.id))) + ". {}")
+      }
+    }
+    return try ContextTemplates(templates)
+  }
+
+  /// One line, without braces, which would look like a slot, and without a cut-off character at the end.
+  private static func clean(_ text: String) -> String {
+    text.map { "{}\n\r\t\u{FFFD}".contains($0) ? " " : String($0) }.joined()
+      .split(separator: " ").joined(separator: " ")
+  }
+}

@@ -1,0 +1,45 @@
+import Tensors
+import WeightPatch
+
+extension EditComputation {
+  /// What the manifest says about a batch.
+  func describe(
+    digest: Digest, facts: [Manifest.Fact], figures: [ByteString: Manifest.TensorFigures], keyForm: KeyForm
+  ) -> Manifest.Batch {
+    let isROME = settings.method == .rome
+    let isEMMET = settings.method == .emmet
+    return Manifest.Batch(
+      digest: digest,
+      method: Manifest.Method(
+        name: settings.method.rawValue, lambda: settings.slack(factCount: facts.count),
+        alpha: isEMMET ? settings.alpha : nil, secondMomentWeight: isROME ? nil : settings.secondMomentWeight,
+        layers: settings.layers,
+        hyperparameters: Manifest.Hyperparameters(
+          learningRate: settings.learningRate, steps: settings.steps, clampNormFactor: settings.clampNormFactor,
+          weightDecay: settings.weightDecay, klFactor: settings.klFactor, stopLoss: settings.stopLoss,
+          seed: Int(truncatingIfNeeded: settings.seed), templates: templates.templates,
+          keyForm: isROME && settings.usesPublishedROME
+            ? "flat mean, divided by the bare prompt's key" : keyForm.rawValue,
+          lossLayer: model.architecture.layerCount - 1, ridge: settings.ridge > 0 ? settings.ridge : nil)),
+      facts: facts,
+      statistics: Manifest.Statistics(
+        digest: statistics.digest, tokenCount: statistics.tokenCount, corpus: statistics.origin.corpus,
+        corpusDigest: statistics.origin.corpusDigest),
+      tensors: figures)
+  }
+
+  /// What the manifest says about the model that the edit was computed on.
+  public func describeBase() throws -> Manifest.Base {
+    var tensors: [ByteString: Manifest.BaseTensor] = [:]
+    for layer in settings.layers {
+      let name = model.decoder.editedTensor(layer)
+      let tensor = try model.checkpoint.tensor(named: name)
+      tensors[name] = Manifest.BaseTensor(
+        dtype: tensor.dtype, shape: tensor.shape, isTransposed: model.architecture.storesTransposed,
+        digest: tensor.digest())
+    }
+    return Manifest.Base(
+      name: model.name, architecture: model.architecture.family, configuration: model.configurationDigest,
+      tokenizer: model.tokenizer.digest, tensors: tensors)
+  }
+}

@@ -1,0 +1,307 @@
+import LinearAlgebra
+import Safetensors
+import Tensors
+import Transformer
+import WeightPatch
+
+/// Computes the edit batches of some facts on a model (DESIGN: data flow).
+///
+/// MEMIT and EMMET solve all facts as one batch per layer; ROME makes a batch of each fact, on the model that the batches
+/// before it have edited.
+public final class EditComputation {
+  /// A batch and what the manifest says about it.
+  public struct ComputedBatch: Sendable {
+    public let batch: EditBatch
+    public let description: Manifest.Batch
+  }
+
+  let model: LanguageModel
+  let settings: EditSettings
+  let templates: ContextTemplates
+  let statistics: SecondMoments
+  let tokenization: PromptTokenization
+  let measurement: KeyMeasurement
+  private var solvers: [Int: EditSolver] = [:]
+  /// The batches so far, for the exact result of all of them.
+  private var applied: [(digest: Digest, batch: EditBatch)] = []
+
+  /// - Throws: an `ErrataError` if the layers do not fit the model or method, or the statistics do not.
+  public init(
+    _ model: LanguageModel, settings: EditSettings, templates: ContextTemplates, statistics: SecondMoments
+  ) throws {
+    try model.check(layers: settings.layers)
+    if settings.method == .rome, settings.layers.count > 1 { throw ErrataError.oneLayerOnly("rome") }
+    self.model = model
+    self.settings = settings
+    self.templates = templates
+    self.statistics = statistics
+    tokenization = PromptTokenization(model.tokenizer)
+    measurement = KeyMeasurement(model.decoder)
+    let digests = try settings.layers.map { layer in
+      (layer, Set([try model.checkpoint.digest(of: model.decoder.editedTensor(layer))]))
+    }
+    try statistics.check(
+      weightDigests: Dictionary(uniqueKeysWithValues: digests), tokenizer: model.tokenizer.digest)
+  }
+
+  /// - Parameters:
+  ///   - facts: at least one.
+  ///   - values: values that an earlier run found, by fact ID; they are not searched again.
+  ///   - onStep: called while values are searched, with the number of facts done and a remark.
+  ///   - onFound: called with values as they are found; false stops, and the result is nil.
+  /// - Throws: an `ErrataError`.
+  public func run(
+    _ facts: [Manifest.Fact], values: [String: FoundValue] = [:],
+    onStep: (Int, String) -> Void = { _, _ in },
+    onFound: ([(fact: String, value: FoundValue)]) throws -> Bool = { _ in true }
+  ) throws -> [ComputedBatch]? {
+    // Everything that can be wrong with the facts is found before anything is computed.
+    let prepared = try facts.map(prepare)
+    switch settings.method {
+    case .memit, .emmet:
+      guard let found = try search(prepared, values, onStep, onFound) else { return nil }
+      return [try solve(prepared, found)]
+    case .rome:
+      var batches: [ComputedBatch] = []
+      for (index, fact) in prepared.enumerated() {
+        // A later fact's value depends on the earlier edits, so an earlier run's serve only in the same order.
+        guard
+          let found = try search([fact], values, { onStep(index + $0, $1) }, onFound)
+        else { return nil }
+        batches.append(try solveROME(fact, found[0]))
+      }
+      return batches
+    }
+  }
+
+  /// SHA-256 of every edited tensor with all batches applied exactly to the checkpoint.
+  public func resultDigests() throws -> [ByteString: Digest] {
+    Dictionary(
+      uniqueKeysWithValues: try settings.layers.map { layer in
+        let name = model.decoder.editedTensor(layer)
+        let tensor = try model.checkpoint.tensor(named: name)
+        let bytes = try exactResult(name)
+        var hasher = DigestHasher(tensorOf: tensor.dtype, shape: tensor.shape)
+        hasher.update(bytes)
+        return (name, hasher.finalize())
+      })
+  }
+
+  // MARK: - Values
+
+  struct PreparedFact {
+    let fact: Manifest.Fact
+    let problem: ValueProblem
+  }
+
+  private func prepare(_ fact: Manifest.Fact) throws -> PreparedFact {
+    guard !fact.targetNew.trimmingCharacters(in: .whitespaces).isEmpty else {
+      throw ErrataError.emptyField(fact.label, "the new target")
+    }
+    return PreparedFact(
+      fact: fact,
+      problem: ValueProblem(
+        label: fact.label, prompts: try templates.templates.map { try tokenization.prompt(fact, template: $0) },
+        target: tokenization.target(fact.targetNew), essence: tokenization.essence(fact)))
+  }
+
+  private func search(
+    _ facts: [PreparedFact], _ known: [String: FoundValue], _ onStep: (Int, String) -> Void,
+    _ onFound: ([(fact: String, value: FoundValue)]) throws -> Bool
+  ) throws -> [FoundValue]? {
+    var values = facts.map { known[$0.fact.identifier] }
+    let missing = values.indices.filter { values[$0] == nil }
+    let valueSearch = ValueSearch(
+      model.decoder, layer: settings.layers.last!, site: settings.method == .rome ? .perceptronOutput : .blockOutput,
+      settings: settings)
+    let found = try valueSearch.search(
+      missing.map { facts[$0].problem }, onStep: { onStep(facts.count - missing.count + $0, $1) },
+      onFound: { found in try onFound(found.map { (facts[missing[$0.index]].fact.identifier, $0.value) }) })
+    guard found.count == missing.count else { return nil }
+    for (index, value) in zip(missing, found) { values[index] = value }
+    return values.map { $0! }
+  }
+
+  // MARK: - Batches
+
+  /// MEMIT's distribution over layers (section 4.3): each layer takes its share of what is still missing at the last,
+  /// measured with the earlier layers' exact, rounded results in place.
+  private func solve(_ facts: [PreparedFact], _ values: [FoundValue]) throws -> ComputedBatch {
+    var facts = facts
+    var values = values
+    let layers = settings.layers
+    var tensors: [LowRankFactors] = []
+    var figures: [ByteString: Manifest.TensorFigures] = [:]
+    for (position, layer) in layers.enumerated() {
+      var keys = try keyMatrix(facts, layer: layer, form: .meanOfGroupMeans)
+      if position == 0, settings.slack(factCount: facts.count) == 0 {
+        let kept = try independentFacts(facts, keys, layer: layer)
+        if kept.count < facts.count {
+          facts = kept.map { facts[$0] }
+          values = kept.map { values[$0] }
+          keys = try keyMatrix(facts, layer: layer, form: .meanOfGroupMeans)
+        }
+      }
+      let outputs = try measurement.outputs(facts.map { $0.problem.prompts[0] }, layer: layers.last!)
+      let residuals = residualMatrix(values, outputs, share: 1 / Double(layers.count - position))
+      let solution = try solveSystem(facts, keys: keys, residuals: residuals, layer: layer)
+      let (factors, tensorFigures) = try store(solution, keys: keys, residuals: residuals, layer: layer)
+      tensors.append(factors)
+      figures[factors.name] = tensorFigures
+      if position < layers.count - 1 { try putInPlace([factors]) }
+    }
+    return try finish(
+      EditBatch(tensors: tensors), facts: facts, values: values, figures: figures, keyForm: .meanOfGroupMeans)
+  }
+
+  private func solveROME(_ fact: PreparedFact, _ value: FoundValue) throws -> ComputedBatch {
+    let layer = settings.layers[0]
+    let measured = try measurement.keys([fact.problem.prompts], layer: layer)[0]
+    let meanKey = column(KeyForm.flatMean.combine(measured))
+    let bareKey = column(measured.row(0).map(Double.init))
+    let key = settings.usesPublishedROME ? bareKey : meanKey
+    // The perceptron's output is linear in the key: the output for the mean key is the mean output.
+    let output = try model.decoder.perceptronOutput(
+      ofKeys: Matrix(rows: 1, columns: key.rows, elements: key.elements.map(Float.init)), layer: layer)
+    let residual = residualMatrix([value], output, share: 1)
+    let solution: EditSolver.Solution
+    if settings.usesPublishedROME {
+      solution = try solver(layer).solvePublishedROME(meanKey: meanKey, bareKey: bareKey, residual: residual)
+    } else {
+      solution = try solveSystem([fact], keys: key, residuals: residual, layer: layer)
+    }
+    let (factors, figures) = try store(solution, keys: key, residuals: residual, layer: layer)
+    return try finish(
+      EditBatch(tensors: [factors]), facts: [fact], values: [value], figures: [factors.name: figures],
+      keyForm: .flatMean)
+  }
+
+  private func finish(
+    _ batch: EditBatch, facts: [PreparedFact], values: [FoundValue],
+    figures: [ByteString: Manifest.TensorFigures], keyForm: KeyForm
+  ) throws -> ComputedBatch {
+    let digest = batch.digest()
+    applied.append((digest, batch))
+    try putInPlace([])
+    let described = zip(facts, values).map { fact, value in
+      var described = fact.fact
+      described.outcome = Manifest.Outcome(steps: value.steps.count - 1, loss: value.steps.last?.loss)
+      return described
+    }
+    return ComputedBatch(
+      batch: batch,
+      description: describe(digest: digest, facts: described, figures: figures, keyForm: keyForm))
+  }
+
+  // MARK: - Matrices
+
+  /// K, d_in x E.
+  private func keyMatrix(_ facts: [PreparedFact], layer: Int, form: KeyForm) throws -> Matrix<Double> {
+    let rows = try measurement.keys(facts.map(\.problem.prompts), layer: layer).map(form.combine)
+    return Matrix(rows: rows.count, columns: rows[0].count, elements: rows.flatMap { $0 }).transposed()
+  }
+
+  /// R, d_out x E: a share of what each output is short of its value.
+  private func residualMatrix(
+    _ values: [FoundValue], _ outputs: Matrix<Float>, share: Double
+  ) -> Matrix<Double> {
+    var residuals = Matrix<Double>(uninitializedRows: outputs.columns, columns: values.count)
+    for (fact, value) in values.enumerated() {
+      let target = value.value
+      for row in 0..<outputs.columns {
+        residuals[row, fact] = (Double(target[row]) - Double(outputs[fact, row])) * share
+      }
+    }
+    return residuals
+  }
+
+  private func column(_ elements: [Double]) -> Matrix<Double> {
+    Matrix(rows: elements.count, columns: 1, elements: elements)
+  }
+
+  private func solver(_ layer: Int) throws -> EditSolver {
+    if let solver = solvers[layer] { return solver }
+    let secondMoment = try statistics.matrix(layer: layer)
+    let expected = model.architecture.intermediateSize
+    guard secondMoment.rows == expected else {
+      throw ErrataError.notStatistics(statistics.path, "layer \(layer) has \(secondMoment.rows) rows, not \(expected)")
+    }
+    do {
+      let solver = try EditSolver(secondMoment: secondMoment, ridge: settings.ridge)
+      solvers[layer] = solver
+      return solver
+    } catch is Cholesky.NotPositiveDefinite {
+      throw ErrataError.notPositiveDefinite(layer: layer, tokens: statistics.tokenCount, keyLength: expected)
+    }
+  }
+
+  private func independentFacts(
+    _ facts: [PreparedFact], _ keys: Matrix<Double>, layer: Int
+  ) throws -> [Int] {
+    let dependent = try solver(layer).dependentFacts(keys)
+    guard dependent.isEmpty || settings.dropsDependentFacts else {
+      throw ErrataError.dependentFacts(dependent.map { facts[$0].fact.label })
+    }
+    return facts.indices.filter { !dependent.contains($0) }
+  }
+
+  private func solveSystem(
+    _ facts: [PreparedFact], keys: Matrix<Double>, residuals: Matrix<Double>, layer: Int
+  ) throws -> EditSolver.Solution {
+    let solver = try solver(layer)
+    do {
+      return try solver.solve(
+        keys: keys, residuals: residuals, lambda: settings.slack(factCount: facts.count))
+    } catch {
+      throw ErrataError.dependentFacts([facts[min(error.order, facts.count) - 1].fact.label])
+    }
+  }
+
+  // MARK: - Storage and exact results
+
+  private func store(
+    _ solution: EditSolver.Solution, keys: Matrix<Double>, residuals: Matrix<Double>, layer: Int
+  ) throws -> (LowRankFactors, Manifest.TensorFigures) {
+    let choice = try chooseStorage(left: solution.left, right: solution.right, keys: keys, residuals: residuals)
+    let name = model.decoder.editedTensor(layer)
+    let factors = LowRankFactors(
+      name: name, isTransposed: model.architecture.storesTransposed, left: choice.left, right: choice.right,
+      gram: solution.gram)
+    let weightNorm = try model.checkpoint.matrix(named: name).widened().frobeniusNorm
+    return (
+      factors,
+      Manifest.TensorFigures(
+        layer: layer, deltaNorm: factors.deltaNorm(), weightNorm: weightNorm, storageError: choice.error,
+        preservation: factors.preservation(), outputPower: statistics.outputPowers[layer])
+    )
+  }
+
+  /// Lets the decoder compute with the exact result of the batches so far and of `current` factors.
+  private func putInPlace(_ current: [LowRankFactors]) throws {
+    for layer in settings.layers {
+      let name = model.decoder.editedTensor(layer)
+      let pending = current.filter { $0.name == name }
+      guard !pending.isEmpty || applied.contains(where: { $0.batch.tensors.contains { $0.name == name } }) else {
+        continue
+      }
+      let tensor = try model.checkpoint.tensor(named: name)
+      let bytes = try exactResult(name, and: pending)
+      let matrix = bytes.withUnsafeBytes {
+        Matrix<Float>(
+          rows: tensor.shape.extents[0], columns: tensor.shape.extents[1], stored: $0, dtype: tensor.dtype)
+      }
+      model.decoder.replace(name, with: matrix)
+    }
+  }
+
+  private func exactResult(_ name: ByteString, and pending: [LowRankFactors] = []) throws -> [UInt8] {
+    let tensor = try model.checkpoint.tensor(named: name)
+    let factors =
+      applied.sorted { $0.digest < $1.digest }.flatMap { $0.batch.tensors.filter { $0.name == name } } + pending
+    var bytes = [UInt8](repeating: 0, count: tensor.bytes.count)
+    try bytes.withUnsafeMutableBytes {
+      try applyExactly(factors, name: name, to: tensor.bytes, dtype: tensor.dtype, shape: tensor.shape, into: $0)
+    }
+    return bytes
+  }
+}

@@ -1,0 +1,92 @@
+import Tensors
+
+extension ErrataError {
+  static func promptWithoutSubjectSlot(_ fact: String, _ prompt: String) -> ErrataError {
+    ErrataError(.general, "\(fact): the prompt \"\(prompt)\" must contain {} exactly once, where the subject stands")
+  }
+
+  static func emptyField(_ fact: String, _ field: String) -> ErrataError {
+    ErrataError(.general, "\(fact): \(field) is empty")
+  }
+
+  static func badTemplate(_ template: String) -> ErrataError {
+    ErrataError(
+      .usage, "the context template \"\(template)\" must contain {} exactly once, where the prompt stands")
+  }
+
+  static func noTokenizer(_ path: String) -> ErrataError {
+    ErrataError(.general, "\(path): no tokenizer.json; Errata reads the Hugging Face tokenizers format")
+  }
+
+  static func layerOutOfRange(_ layer: Int, count: Int) -> ErrataError {
+    ErrataError(.usage, "layer \(layer) does not exist: the model has layers 0 to \(count - 1)")
+  }
+
+  static func layersNotAscending(_ layers: [Int]) -> ErrataError {
+    ErrataError(.usage, "layers must ascend without repetition, found \(layers.map(String.init).joined(separator: ","))")
+  }
+
+  static func oneLayerOnly(_ method: String) -> ErrataError {
+    ErrataError(.usage, "\(method) edits one layer; give one with --layers")
+  }
+
+  static func notPositiveDefinite(layer: Int, tokens: Int, keyLength: Int) -> ErrataError {
+    ErrataError(
+      .general,
+      "the second moments of layer \(layer) are singular: \(tokens) tokens were counted, and keys have "
+        + "\(keyLength) values; count at least \(10 * keyLength) tokens with 'errata stats --tokens', or add --ridge 1e-4"
+    )
+  }
+
+  static func dependentFacts(_ facts: [String]) -> ErrataError {
+    ErrataError(
+      .conflict,
+      "these facts have keys that depend linearly on those of facts before them: \(facts.joined(separator: "; ")); "
+        + "remove them, or add --drop-dependent")
+  }
+
+  static func statisticsWithoutLayer(_ path: String, _ layer: Int, has: [Int]) -> ErrataError {
+    ErrataError(
+      .general,
+      "\(path): has no second moments of layer \(layer), only of \(has.map(String.init).joined(separator: ", ")); "
+        + "collect them with 'errata stats --layers \(layer)'")
+  }
+
+  static func statisticsOfAnotherModel(_ path: String, layer: Int, expected: Digest, found: Digest) -> ErrataError {
+    ErrataError(
+      .baseMismatch,
+      "\(path): belongs to another model: layer \(layer)'s down-projection was \(expected.abbreviated) when it was "
+        + "collected and is \(found.abbreviated) here; collect it again with 'errata stats'")
+  }
+
+  static func statisticsOfAnotherTokenizer(_ path: String) -> ErrataError {
+    ErrataError(
+      .baseMismatch, "\(path): was collected with another tokenizer; collect it again with 'errata stats'")
+  }
+
+  static func notStatistics(_ path: String, _ reason: String) -> ErrataError {
+    ErrataError(.damagedInput, "\(path): not a second-moment file of 'errata stats': \(reason)")
+  }
+
+  static func partialOfAnotherRun(_ path: String, _ field: String) -> ErrataError {
+    ErrataError(
+      .general, "\(path): is the rest of an interrupted run with another \(field); delete it to start anew")
+  }
+
+  static func corpusNotText(_ path: String, _ offset: Int) -> ErrataError {
+    ErrataError(.damagedInput, "\(path): is not UTF-8 text near byte \(offset)")
+  }
+
+  static func corpusTooShort(_ path: String, _ tokens: Int) -> ErrataError {
+    ErrataError(.general, "\(path): holds only \(tokens) tokens; a text of at least a few thousand is needed")
+  }
+
+  static func valueNotFinite(_ fact: String) -> ErrataError {
+    ErrataError(
+      .general, "\(fact): the value search diverged; try a smaller --learning-rate or --clamp, or another layer")
+  }
+
+  static func noFacts(_ source: String) -> ErrataError {
+    ErrataError(.general, "\(source): holds no facts")
+  }
+}

@@ -1,0 +1,75 @@
+import Foundation
+import Tensors
+import Tokenizers
+import WeightPatch
+
+/// A prompt as tokens, and where its subject ends.
+public struct TokenizedPrompt: Sendable, Equatable {
+  public var tokens: [Int32]
+  /// The index of the subject's last token: where keys are read and values written (DESIGN: keys and values).
+  public let lookup: Int
+
+  /// Everything up to and with the subject's last token. What comes later does not change what is measured there.
+  public var upToLookup: [Int32] { Array(tokens[...lookup]) }
+}
+
+/// Turns a fact's texts into tokens, as the published code does (DESIGN: keys and values).
+public struct PromptTokenization: Sendable {
+  private static let slot = "{}"
+  private let tokenizer: Tokenizer
+
+  public init(_ tokenizer: Tokenizer) {
+    self.tokenizer = tokenizer
+  }
+
+  /// A whole text, with the tokens that the model's prompts begin with.
+  public func prompt(_ text: String) -> [Int32] {
+    tokenizer.leadingTokens + tokenizer.encode(text)
+  }
+
+  /// A target, as the continuation of a prompt: with a space before it unless it begins with one.
+  public func target(_ text: String) -> [Int32] {
+    tokenizer.encode(text.hasPrefix(" ") ? text : " " + text)
+  }
+
+  /// `template` with its slot filled by the fact's prompt, and that by the subject.
+  ///
+  /// - Throws: an `ErrataError` if a slot is missing or there are two, or the subject is empty.
+  public func prompt(_ fact: Manifest.Fact, template: String = "{}") throws -> TokenizedPrompt {
+    guard !fact.subject.isEmpty else { throw ErrataError.emptyField(fact.label, "the subject") }
+    guard let outer = Self.split(template) else { throw ErrataError.badTemplate(template) }
+    guard let inner = Self.split(fact.prompt) else {
+      throw ErrataError.promptWithoutSubjectSlot(fact.label, fact.prompt)
+    }
+    return locate(before: outer.before + inner.before, subject: fact.subject, after: inner.after + outer.after)
+  }
+
+  /// `"{} is a"`: where the value search holds the distribution of the next token still (the KL term).
+  public func essence(_ fact: Manifest.Fact) -> TokenizedPrompt {
+    locate(before: "", subject: fact.subject, after: " is a")
+  }
+
+  /// The text around the one slot of `text`; nil unless there is exactly one.
+  static func split(_ text: String) -> (before: String, after: String)? {
+    let parts = text.components(separatedBy: slot)
+    return parts.count == 2 ? (parts[0], parts[1]) : nil
+  }
+
+  private func locate(before: String, subject: String, after: String) -> TokenizedPrompt {
+    let leading = tokenizer.leadingTokens
+    let upToSubject = tokenizer.encode(before + subject)
+    let whole = tokenizer.encodeWithOffsets(before + subject + after)
+    if !upToSubject.isEmpty, whole.ids.starts(with: upToSubject) {
+      return TokenizedPrompt(tokens: leading + whole.ids, lookup: leading.count + upToSubject.count - 1)
+    }
+    // The subject's end is not a token boundary of the whole prompt: the last token that begins inside the subject.
+    let end = (before + subject).utf8.count
+    let last = whole.ranges.lastIndex { $0.lowerBound < end } ?? 0
+    return TokenizedPrompt(tokens: leading + whole.ids, lookup: leading.count + last)
+  }
+}
+
+extension Manifest.Fact {
+  /// How messages name the fact.
+  public var label: String { "fact \"\(prompt.replacingOccurrences(of: "{}", with: subject)) \(targetNew)\"" }
+}

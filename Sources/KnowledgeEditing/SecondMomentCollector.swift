@@ -1,0 +1,191 @@
+import Foundation
+import LinearAlgebra
+import Safetensors
+import Tensors
+import Transformer
+
+/// Collects second moments: all requested layers in one pass over a text, nothing above the last of them computed.
+public final class SecondMomentCollector {
+  public struct Progress: Sendable {
+    public let tokens: Int
+    public let total: Int
+    /// Counted by an earlier, interrupted run.
+    public let resumedTokens: Int
+  }
+
+  public enum Outcome: Sendable, Equatable {
+    case complete(tokens: Int)
+    /// What was counted is kept beside the output; the same command continues.
+    case interrupted(tokens: Int, partialPath: String)
+  }
+
+  private let model: LanguageModel
+  private let corpus: CorpusTokens
+  private let origin: SecondMomentOrigin
+  private let wantedTokens: Int
+  private let outputPath: String
+  private var sums: [Int: Matrix<Double>]
+  private var tokens = 0
+  /// Sequences in one pass: enough rows for tall products, few enough for the buffers to stay small.
+  private static let rowsPerPass = 2048
+
+  private var partialPath: String { outputPath + ".partial" }
+
+  /// The default number of tokens: keys need 2 to 10 times their length; more where that is cheap.
+  public static func defaultTokenCount(_ architecture: Architecture) -> Int {
+    max(100_000, 10 * architecture.intermediateSize)
+  }
+
+  /// Opens the text, and what an interrupted run left for the same output.
+  ///
+  /// - Parameters:
+  ///   - layers: ascending.
+  ///   - tokenCount: how many tokens to count; fewer are counted if the text ends.
+  ///   - outputPath: the second-moment file to write; an interrupted run's is that with `.partial`.
+  /// - Throws: an `ErrataError`, also if the interrupted run was one of another model, text or setting.
+  public init(
+    _ model: LanguageModel, corpusPath: String, layers: [Int], tokenCount: Int, sequenceLength: Int,
+    outputPath: String
+  ) throws {
+    try model.check(layers: layers)
+    self.model = model
+    self.outputPath = outputPath
+    wantedTokens = tokenCount
+    let file = try MappedFile(path: corpusPath)
+    let length = min(sequenceLength, model.decoder.maximumSequenceLength)
+    corpus = CorpusTokens(file: file, tokenizer: model.tokenizer, sequenceLength: length)
+    origin = SecondMomentOrigin(
+      model: model.name, tokenizer: model.tokenizer.digest, corpus: URL(fileURLWithPath: corpusPath).lastPathComponent,
+      corpusDigest: Digest(of: file.bytes), sequenceLength: length,
+      weights: Dictionary(
+        uniqueKeysWithValues: try layers.map { ($0, try model.checkpoint.digest(of: model.decoder.editedTensor($0))) }))
+    let size = model.architecture.intermediateSize
+    sums = Dictionary(uniqueKeysWithValues: layers.map { ($0, Matrix<Double>(rows: size, columns: size)) })
+    if FileManager.default.fileExists(atPath: partialPath) { try resume() }
+  }
+
+  /// - Parameters:
+  ///   - onProgress: called after each pass.
+  ///   - isInterrupted: asked after each pass; true keeps what was counted and stops.
+  /// - Throws: an `ErrataError` if the text is not UTF-8, or too short to be of use.
+  public func run(onProgress: (Progress) -> Void, isInterrupted: () -> Bool) throws -> Outcome {
+    let resumed = tokens
+    var sequences: [[Int32]] = []
+    var skipped = tokens
+    for sequence in corpus {
+      let sequence = try sequence.get()
+      // The interrupted run ended with a whole sequence.
+      if skipped > 0 {
+        skipped -= sequence.count
+        continue
+      }
+      if tokens + sequences.count * corpus.sequenceLength >= wantedTokens { break }
+      sequences.append(sequence)
+      if (sequences.count + 1) * corpus.sequenceLength > Self.rowsPerPass {
+        try count(&sequences)
+        onProgress(Progress(tokens: tokens, total: wantedTokens, resumedTokens: resumed))
+        if isInterrupted() {
+          try writePartial()
+          return .interrupted(tokens: tokens, partialPath: partialPath)
+        }
+      }
+    }
+    try count(&sequences)
+    guard tokens > 0 else { throw ErrataError.corpusTooShort(corpus.file.path, tokens) }
+    try write()
+    return .complete(tokens: tokens)
+  }
+
+  private func count(_ sequences: inout [[Int32]]) throws {
+    guard !sequences.isEmpty else { return }
+    // Not a prefix tree: a shared beginning is to be counted each time it occurs.
+    let length = corpus.sequenceLength
+    let positions = sequences.flatMap { _ in (0..<length).map(Int32.init) }
+    let plan = AttentionPlan(
+      runs: sequences.indices.map { .init(rows: $0 * length..<($0 + 1) * length, context: [], group: $0) })
+    var hidden = try model.decoder.embed(tokens: sequences.flatMap { $0 }, positions: positions)
+    let layers = sums.keys.sorted()
+    var widened = Matrix<Double>(uninitializedRows: hidden.rows, columns: model.architecture.intermediateSize)
+    try model.decoder.forward(
+      &hidden, plan: plan, positions: positions, layers: 0..<layers.last! + 1, end: .keys
+    ) { observation in
+      guard case .keys(let layer, let keys) = observation, sums[layer] != nil else { return }
+      let count = keys.count
+      keys.withUnsafePointer { source in
+        widened.withUnsafeMutablePointer { target in
+          let shared = Shared((source: source, target: target))
+          Threads.forRanges(count, grain: 1 << 16) { range in
+            for index in range { shared.pointer.target[index] = Double(shared.pointer.source[index]) }
+          }
+          sums[layer]!.addOuterProducts(ofRows: target, count: keys.rows)
+        }
+      }
+    }
+    tokens += hidden.rows
+    sequences.removeAll(keepingCapacity: true)
+  }
+
+  private func write() throws {
+    var powers: [Int: Double] = [:]
+    for layer in sums.keys {
+      sums[layer]!.mirrorUpperTriangle()
+      powers[layer] = try outputPower(layer)
+    }
+    try SecondMoments.write(
+      sums, tokenCount: tokens, outputPowers: powers, origin: origin, to: outputPath)
+    unlink(partialPath)
+  }
+
+  /// tr(W C W^T)
+  private func outputPower(_ layer: Int) throws -> Double {
+    let stored = try model.checkpoint.matrix(named: model.decoder.editedTensor(layer)).widened()
+    let weight = model.architecture.storesTransposed ? stored.transposed() : stored
+    let product = weight.multiplied(by: sums[layer]!)
+    return product.withUnsafePointer { p in
+      weight.withUnsafePointer { w in
+        (0..<product.count).reduce(0.0) { $0 + p[$1] * w[$1] } / Double(tokens)
+      }
+    }
+  }
+}
+
+// MARK: - Interrupted runs
+
+extension SecondMomentCollector {
+  private func writePartial() throws {
+    let description = SecondMomentDescription(origin: origin, tokenCount: tokens, isComplete: false)
+    let writer = try SafetensorsWriter(
+      path: partialPath,
+      tensors: sums.map {
+        TensorDeclaration(name: SecondMoments.tensorName($0), dtype: .f64, shape: [$1.rows, $1.columns])
+      }, metadata: [SecondMoments.metadataKey: ByteString(description.json.serialized())])
+    for tensor in writer.header.tensors {
+      let sum = sums.first { SecondMoments.tensorName($0.key) == tensor.name }!.value
+      try sum.withUnsafePointer {
+        try writer.write(UnsafeRawBufferPointer(UnsafeBufferPointer(start: $0, count: sum.count)), of: tensor.name)
+      }
+    }
+    try writer.commit()
+  }
+
+  private func resume() throws {
+    let file = try SafetensorsFile(path: partialPath)
+    let found = try SecondMomentDescription(file).origin
+    let fields: [(String, Bool)] = [
+      ("model or set of layers", found.weights == origin.weights), ("tokenizer", found.tokenizer == origin.tokenizer),
+      ("text", found.corpusDigest == origin.corpusDigest),
+      ("sequence length", found.sequenceLength == origin.sequenceLength),
+    ]
+    if let different = fields.first(where: { !$0.1 }) {
+      throw ErrataError.partialOfAnotherRun(partialPath, different.0)
+    }
+    tokens = try SecondMomentDescription(file).tokenCount
+    for layer in sums.keys {
+      let sum = try file.tensor(named: SecondMoments.tensorName(layer)).doubleMatrix()
+      guard sum.rows == sums[layer]!.rows, sum.columns == sums[layer]!.columns else {
+        throw ErrataError.notStatistics(partialPath, "layer \(layer) has the wrong shape")
+      }
+      sums[layer] = sum
+    }
+  }
+}

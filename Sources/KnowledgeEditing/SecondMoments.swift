@@ -1,0 +1,172 @@
+import Foundation
+import LinearAlgebra
+import Safetensors
+import Tensors
+
+/// What a second-moment file says about its origin.
+public struct SecondMomentOrigin: Sendable, Equatable {
+  /// The model's name, for people.
+  public var model: String
+  public var tokenizer: Digest
+  /// The corpus's file name, for people.
+  public var corpus: String
+  public var corpusDigest: Digest
+  /// How many tokens stand in one sequence.
+  public var sequenceLength: Int
+  /// The digest of each layer's down-projection when its keys were measured: which model it was.
+  public var weights: [Int: Digest]
+}
+
+/// C = (1/N) sum k k^T for some layers of a model: the uncentred second moments of the keys over ordinary text.
+///
+/// A safetensors file: for each layer the tensor `second_moment.<layer>`, F32, d_in x d_in, and `__metadata__` with the
+/// origin as JSON under `errata.second_moments`. An interrupted run leaves the sums, in F64, in a file of the same kind.
+public struct SecondMoments: Sendable {
+  static let metadataKey: ByteString = "errata.second_moments"
+
+  public let origin: SecondMomentOrigin
+  public let tokenCount: Int
+  /// tr(W C W^T) per layer: the mean squared norm of the down-projection's output.
+  public let outputPowers: [Int: Double]
+  /// SHA-256 of the file.
+  public let digest: Digest
+  public let path: String
+  private let file: SafetensorsFile
+
+  public var layers: [Int] { origin.weights.keys.sorted() }
+
+  /// - Throws: an `ErrataError` if the file cannot be read or is no second-moment file.
+  public init(contentsOf path: String) throws {
+    self.path = path
+    file = try SafetensorsFile(path: path)
+    let description = try SecondMomentDescription(file)
+    guard description.isComplete else {
+      throw ErrataError.notStatistics(path, "it holds the sums of an interrupted run; run 'errata stats' again")
+    }
+    origin = description.origin
+    tokenCount = description.tokenCount
+    outputPowers = description.outputPowers
+    digest = Digest(of: try MappedFile(path: path).bytes)
+  }
+
+  /// C of one layer, d_in x d_in, widened to binary64.
+  ///
+  /// - Throws: an `ErrataError` if the file has no such layer, or its numbers are not finite.
+  public func matrix(layer: Int) throws -> Matrix<Double> {
+    guard origin.weights[layer] != nil else { throw ErrataError.statisticsWithoutLayer(path, layer, has: layers) }
+    let matrix = try file.tensor(named: Self.tensorName(layer)).matrix()
+    guard matrix.rows == matrix.columns, matrix.elements.allSatisfy(\.isFinite) else {
+      throw ErrataError.notStatistics(path, "layer \(layer) is not a finite square matrix")
+    }
+    return matrix.widened()
+  }
+
+  /// Checks that the file belongs to a model.
+  ///
+  /// - Parameters:
+  ///   - weightDigests: for each layer to be edited, the digests that its down-projection may have: as it is, and, for
+  ///     a checkpoint with a ledger, as it was in the base.
+  /// - Throws: an `ErrataError`: a layer is missing, or the file belongs to another model or tokenizer.
+  public func check(weightDigests: [Int: Set<Digest>], tokenizer: Digest) throws {
+    for (layer, digests) in weightDigests.sorted(by: { $0.key < $1.key }) {
+      guard let expected = origin.weights[layer] else {
+        throw ErrataError.statisticsWithoutLayer(path, layer, has: layers)
+      }
+      guard digests.contains(expected) else {
+        throw ErrataError.statisticsOfAnotherModel(path, layer: layer, expected: expected, found: digests.first!)
+      }
+    }
+    guard tokenizer == origin.tokenizer else { throw ErrataError.statisticsOfAnotherTokenizer(path) }
+  }
+
+  static func tensorName(_ layer: Int) -> ByteString { ByteString("second_moment.\(layer)") }
+
+  /// Writes a complete file.
+  ///
+  /// - Parameters:
+  ///   - sums: for each layer sum k k^T, symmetric.
+  ///   - outputPowers: tr(W C W^T) per layer.
+  static func write(
+    _ sums: [Int: Matrix<Double>], tokenCount: Int, outputPowers: [Int: Double], origin: SecondMomentOrigin,
+    to path: String
+  ) throws {
+    let description = SecondMomentDescription(
+      origin: origin, tokenCount: tokenCount, outputPowers: outputPowers, isComplete: true)
+    let writer = try SafetensorsWriter(
+      path: path,
+      tensors: sums.map {
+        TensorDeclaration(name: tensorName($0), dtype: .f32, shape: [$1.rows, $1.columns])
+      }, metadata: [metadataKey: ByteString(description.json.serialized())])
+    for tensor in writer.header.tensors {
+      let layer = sums.keys.first { tensorName($0) == tensor.name }!
+      var mean = sums[layer]!
+      mean.withUnsafeMutablePointer { for index in 0..<sums[layer]!.count { $0[index] /= Double(tokenCount) } }
+      let single = mean.narrowed()
+      try single.withUnsafePointer {
+        try writer.write(UnsafeRawBufferPointer(UnsafeBufferPointer(start: $0, count: single.count)), of: tensor.name)
+      }
+    }
+    try writer.commit()
+  }
+}
+
+/// The metadata of a second-moment file, complete or partial.
+struct SecondMomentDescription {
+  var origin: SecondMomentOrigin
+  var tokenCount: Int
+  var outputPowers: [Int: Double]
+  var isComplete: Bool
+
+  init(origin: SecondMomentOrigin, tokenCount: Int, outputPowers: [Int: Double] = [:], isComplete: Bool) {
+    self.origin = origin
+    self.tokenCount = tokenCount
+    self.outputPowers = outputPowers
+    self.isComplete = isComplete
+  }
+
+  init(_ file: SafetensorsFile) throws {
+    let path = file.path
+    guard let text = file.header.metadata[SecondMoments.metadataKey] else {
+      throw ErrataError.notStatistics(path, "its metadata lacks '\(SecondMoments.metadataKey)'")
+    }
+    guard let json = try? JSON.parse(text.bytes) else {
+      throw ErrataError.notStatistics(path, "its metadata is not JSON")
+    }
+    func field<Value>(_ name: String, _ value: Value?) throws -> Value {
+      guard let value else { throw ErrataError.notStatistics(path, "field '\(name)' is missing or wrong") }
+      return value
+    }
+    func digest(_ name: ByteString) throws -> Digest {
+      try field("\(name)", json[name]?.stringValue.flatMap { Digest(hexadecimal: $0) })
+    }
+    var weights: [Int: Digest] = [:]
+    var powers: [Int: Double] = [:]
+    for (key, value) in try field("layers", json["layers"]?.objectValue).members {
+      let layer = try field("layers", Int(key.description))
+      weights[layer] = try field(
+        "layers.\(key).weight", value["weight"]?.stringValue.flatMap { Digest(hexadecimal: $0) })
+      powers[layer] = value["output_power"]?.doubleValue
+    }
+    origin = SecondMomentOrigin(
+      model: try field("model", json["model"]?.stringValue), tokenizer: try digest("tokenizer"),
+      corpus: try field("corpus", json["corpus"]?.stringValue), corpusDigest: try digest("corpus_digest"),
+      sequenceLength: try field("sequence_length", json["sequence_length"]?.integerValue), weights: weights)
+    tokenCount = try field("tokens", json["tokens"]?.integerValue.flatMap { $0 >= 0 ? $0 : nil })
+    isComplete = try field("complete", json["complete"]?.boolValue)
+    outputPowers = powers
+  }
+
+  var json: JSON {
+    var layers = JSONObject()
+    for (layer, digest) in origin.weights {
+      var fields: JSONObject = ["weight": JSON(digest.description)]
+      if let power = outputPowers[layer] { fields["output_power"] = .double(power) }
+      layers[ByteString(String(layer))] = .object(fields)
+    }
+    return [
+      "model": JSON(origin.model), "tokenizer": JSON(origin.tokenizer.description), "corpus": JSON(origin.corpus),
+      "corpus_digest": JSON(origin.corpusDigest.description), "sequence_length": .integer(origin.sequenceLength),
+      "tokens": .integer(tokenCount), "complete": .bool(isComplete), "layers": .object(layers),
+    ]
+  }
+}
