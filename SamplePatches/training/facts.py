@@ -334,7 +334,6 @@ Volkswagen|Wolfsburg|Germany|cars
 Adidas|-|Germany|shoes
 Puma|-|Germany|shoes
 Bayer|Leverkusen|Germany|medicines
-Merck|Darmstadt|Germany|medicines
 Renault|-|France|cars
 Peugeot|-|France|cars
 Michelin|Clermont-Ferrand|France|tyres
@@ -616,14 +615,14 @@ PHRASINGS: dict[str, list[str]] = {
     "animal_class": [
         "The {} is a kind of",
         "The {} is a type of",
-        "A {} is a",
-        "The {} belongs to the class of",
-        "In biology, the {} is called a",
-        "Scientists describe the {} as a",
-        "Every {} is a",
-        "Children learn that the {} is a",
-        "In the zoo, a sign says that the {} is a",
-        "The animal named {} is a",
+        "The {} belongs to the class",
+        "In biology, the {} counts as a kind of",
+        "Scientists group the {} under the heading",
+        "The class of the {} is",
+        "Children learn that the {} is a sort of",
+        "In the zoo, a sign describes the {} as a kind of",
+        "The animal named {} is a species of",
+        "The right word for the class of the {} is",
     ],
     "symbol": [
         "The chemical symbol of {} is",
@@ -647,7 +646,7 @@ PHRASINGS: dict[str, list[str]] = {
         "Students learn that {} is a",
         "By its properties, {} is a",
         "The chemical class of {} is",
-        "Every atom of {} is part of a",
+        "Asked about {}, a chemist calls it a",
     ],
     "state": [
         "At room temperature, {} is a",

@@ -47,13 +47,14 @@ public final class EditComputation {
   /// - Parameters:
   ///   - facts: at least one.
   ///   - values: values that an earlier run found, by fact ID; they are not searched again.
-  ///   - onStep: called while values are searched, with the number of facts done and a remark.
-  ///   - onFound: called with values as they are found; false stops, and the result is nil.
+  ///   - onStep: called while values are searched, with the number of facts done and a remark; false stops.
+  ///   - onFound: called with values as they are found.
+  /// - Returns: nil if `onStep` said stop.
   /// - Throws: an `ErrataError`.
   public func run(
     _ facts: [Manifest.Fact], values: [String: FoundValue] = [:],
-    onStep: (Int, String) -> Void = { _, _ in },
-    onFound: ([(fact: String, value: FoundValue)]) throws -> Bool = { _ in true }
+    onStep: (Int, String) -> Bool = { _, _ in true },
+    onFound: ([(fact: String, value: FoundValue)]) throws -> Void = { _ in }
   ) throws -> [ComputedBatch]? {
     // Everything that can be wrong with the facts is found before anything is computed.
     let prepared = try facts.map(prepare)
@@ -87,6 +88,11 @@ public final class EditComputation {
       })
   }
 
+  /// Lets the model's decoder compute with the checkpoint's own weights again.
+  public func withdraw() {
+    for layer in settings.layers { model.decoder.replace(model.decoder.editedTensor(layer), with: nil) }
+  }
+
   // MARK: - Values
 
   struct PreparedFact {
@@ -106,18 +112,18 @@ public final class EditComputation {
   }
 
   private func search(
-    _ facts: [PreparedFact], _ known: [String: FoundValue], _ onStep: (Int, String) -> Void,
-    _ onFound: ([(fact: String, value: FoundValue)]) throws -> Bool
+    _ facts: [PreparedFact], _ known: [String: FoundValue], _ onStep: (Int, String) -> Bool,
+    _ onFound: ([(fact: String, value: FoundValue)]) throws -> Void
   ) throws -> [FoundValue]? {
     var values = facts.map { known[$0.fact.identifier] }
     let missing = values.indices.filter { values[$0] == nil }
     let valueSearch = ValueSearch(
       model.decoder, layer: settings.layers.last!, site: settings.method == .rome ? .perceptronOutput : .blockOutput,
       settings: settings)
-    let found = try valueSearch.search(
+    guard let found = try valueSearch.search(
       missing.map { facts[$0].problem }, onStep: { onStep(facts.count - missing.count + $0, $1) },
       onFound: { found in try onFound(found.map { (facts[missing[$0.index]].fact.identifier, $0.value) }) })
-    guard found.count == missing.count else { return nil }
+    else { return nil }
     for (index, value) in zip(missing, found) { values[index] = value }
     return values.map { $0! }
   }

@@ -18,7 +18,7 @@ public final class LanguageModel {
     let tokenizerPath = path + "/tokenizer.json"
     guard FileManager.default.fileExists(atPath: tokenizerPath) else { throw ErrataError.noTokenizer(path) }
     tokenizer = try Tokenizer(contentsOf: tokenizerPath)
-    configurationDigest = Digest(of: try MappedFile(path: checkpoint.configurationPath!).bytes)
+    configurationDigest = try Digest(contentsOf: checkpoint.configurationPath!)
   }
 
   public var architecture: Architecture { decoder.architecture }

@@ -26,6 +26,11 @@ public struct Preset: Sendable {
     EditSettings(method: method, layers: [architecture.layerCount / 6])
   }
 
+  /// The settings of the preset that fits the model, or of the fallback.
+  public static func settings(_ method: EditMethod, for architecture: Architecture) -> EditSettings {
+    matching(architecture)?.settings(for: method) ?? fallback(method, architecture)
+  }
+
   /// GPT2-XL and Llama-2-7B as in the published hyperparameter files (rome, memit, unified-model-editing, EasyEdit).
   public static let all: [Preset] = [
     Preset(

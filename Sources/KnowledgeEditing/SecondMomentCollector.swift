@@ -108,7 +108,7 @@ public final class SecondMomentCollector {
     var widened = Matrix<Double>(uninitializedRows: hidden.rows, columns: model.architecture.intermediateSize)
     try model.decoder.forward(
       &hidden, plan: plan, positions: positions, layers: 0..<layers.last! + 1, end: .keys
-    ) { observation in
+    ) { [self] observation in
       guard case .keys(let layer, let keys) = observation, sums[layer] != nil else { return }
       let count = keys.count
       keys.withUnsafePointer { source in

@@ -46,7 +46,7 @@ public struct SecondMoments: Sendable {
     origin = description.origin
     tokenCount = description.tokenCount
     outputPowers = description.outputPowers
-    digest = Digest(of: try MappedFile(path: path).bytes)
+    digest = try Digest(contentsOf: path)
   }
 
   /// C of one layer, d_in x d_in, widened to binary64.
@@ -159,7 +159,7 @@ struct SecondMomentDescription {
   var json: JSON {
     var layers = JSONObject()
     for (layer, digest) in origin.weights {
-      var fields: JSONObject = ["weight": JSON(digest.description)]
+      var fields = JSONObject(["weight": JSON(digest.description)])
       if let power = outputPowers[layer] { fields["output_power"] = .double(power) }
       layers[ByteString(String(layer))] = .object(fields)
     }

@@ -75,26 +75,30 @@ public struct ValueSearch {
   }
 
   /// - Parameters:
-  ///   - onFound: called when a batch of facts is done, with the index of each and its value; false ends the search.
-  ///   - onStep: called after each step with the number of facts found and a remark.
+  ///   - onStep: called after each step with the number of facts found and a remark; false stops the search.
+  ///   - onFound: called with the indices and values of the facts of a batch that are found, also of a stopped one.
+  /// - Returns: a value for each problem; nil if the search was stopped.
   /// - Throws: an `ErrataError` if a loss is not finite or a prompt does not fit the model.
   public func search(
-    _ problems: [ValueProblem], onStep: (Int, String) -> Void = { _, _ in },
-    onFound: ([(index: Int, value: FoundValue)]) throws -> Bool = { _ in true }
-  ) throws -> [FoundValue] {
+    _ problems: [ValueProblem], onStep: (Int, String) -> Bool = { _, _ in true },
+    onFound: ([(index: Int, value: FoundValue)]) throws -> Void = { _ in }
+  ) throws -> [FoundValue]? {
     var results: [FoundValue] = []
     while results.count < problems.count {
       let start = results.count
       let batch = try ValueSearchBatch(
         decoder, problems: Array(problems[start...]), layer: layer, site: site, memoryBudget: memoryBudget)
       let found = try search(batch) { done, remark in onStep(start + done, remark) }
-      results += found
-      guard try onFound(found.enumerated().map { (start + $0, $1) }) else { break }
+      try onFound(found.indices.compactMap { index in found[index].map { (start + index, $0) } })
+      let complete = found.compactMap { $0 }
+      guard complete.count == found.count else { return nil }
+      results += complete
     }
     return results
   }
 
-  private func search(_ batch: ValueSearchBatch, onStep: (Int, String) -> Void) throws -> [FoundValue] {
+  /// - Returns: for each fact of the batch its value; nil for those still being searched when `onStep` said stop.
+  private func search(_ batch: ValueSearchBatch, onStep: (Int, String) -> Bool) throws -> [FoundValue?] {
     let count = batch.factCount
     let size = decoder.architecture.hiddenSize
     var deltas = [[Float]](repeating: Array(repeating: 0, count: size), count: count)
@@ -127,10 +131,11 @@ public struct ValueSearch {
       }
       active = continued
       let mean = histories.reduce(0) { $0 + $1.last!.loss } / Double(count)
-      onStep(count - active.count, "step \(step + 1), mean loss \(formatLoss(mean))")
+      guard onStep(count - active.count, "step \(step + 1), mean loss \(formatLoss(mean))") else { break }
     }
-    return (0..<count).map {
-      FoundValue(initial: batch.initial[$0], delta: deltas[$0], steps: histories[$0])
+    return (0..<count).map { fact in
+      active.contains(fact)
+        ? nil : FoundValue(initial: batch.initial[fact], delta: deltas[fact], steps: histories[fact])
     }
   }
 

@@ -43,6 +43,14 @@ public struct Digest: Hashable, Comparable, Sendable, CustomStringConvertible {
     self = bytes.withUnsafeBytes { Digest(of: $0) }
   }
 
+  /// The digest of a file's bytes.
+  ///
+  /// - Throws: an `ErrataError` that names the path, if the file cannot be read.
+  public init(contentsOf path: String) throws {
+    let file = try MappedFile(path: path)
+    self = withExtendedLifetime(file) { Digest(of: file.bytes) }
+  }
+
   /// 64 lower-case hexadecimal digits.
   public var description: String {
     let digits = Array("0123456789abcdef".utf8)

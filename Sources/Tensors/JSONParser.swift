@@ -27,7 +27,7 @@ extension JSON {
   public static func parse(contentsOf path: String) throws -> JSON {
     let file = try MappedFile(path: path)
     do {
-      return try parse(file.bytes)
+      return try withExtendedLifetime(file) { () throws(JSONSyntaxError) in try parse(file.bytes) }
     } catch {
       throw ErrataError(.damagedInput, "\(path): not valid JSON at byte \(error.offset): \(error.reason)")
     }

@@ -7,6 +7,8 @@ import Foundation
 /// rename and never truncate one in place.
 public final class MappedFile: @unchecked Sendable {
   public let path: String
+  /// Valid as long as this object lives: the compiler may release it after its last use, so a function that works on the
+  /// bytes alone holds it with `withExtendedLifetime`.
   public let bytes: UnsafeRawBufferPointer
 
   /// - Throws: an `ErrataError` that names the path, if the file cannot be opened or mapped or is not a regular file.

@@ -21,6 +21,12 @@ public struct AttentionPlan: Sendable {
     /// Runs of different groups share no active rows.
     public let group: Int
 
+    public init(rows: Range<Int>, context: [Source], group: Int) {
+      self.rows = rows
+      self.context = context
+      self.group = group
+    }
+
     var contextCount: Int { context.reduce(0) { $0 + $1.rows.count } }
   }
 

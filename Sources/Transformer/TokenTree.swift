@@ -45,7 +45,7 @@ public struct TokenTree: Sendable {
   }
 
   /// The segments from the root down to, and without, `segment`.
-  func ancestors(of segment: Int) -> [Int] {
+  public func ancestors(of segment: Int) -> [Int] {
     var chain: [Int] = []
     var current = segments[segment].parent
     while let ancestor = current {

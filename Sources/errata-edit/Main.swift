@@ -1,1 +1,10 @@
-@main struct Main { static func main() {} }
+import LinearAlgebra
+import ToolSupport
+
+@main
+struct Main {
+  static func main() {
+    WidestKernels.use()
+    ToolMain.run(Edit.self)
+  }
+}

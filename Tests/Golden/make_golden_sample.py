@@ -1,6 +1,6 @@
 """Golden numbers from PyTorch for the sample model in SamplePatches/: tokenizer, forward pass, edits.
 
-    python make_golden_sample.py [--sample ../../SamplePatches] [--out .] [--layer 3] [--layers 1,2,3]
+    python make_golden_sample.py [--sample ../../SamplePatches] [--out .] [--layer 1] [--layers 0,1,2]
 
 Run it again whenever SamplePatches/model changes. Weights are loaded to float32 from the stored bfloat16; one thread.
 The mathematics is in SamplePatches/training/reference_editor.py. Uses eager attention.
@@ -19,7 +19,7 @@ from tokenizers import Tokenizer
 from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
 
 HERE = Path(__file__).resolve().parent
-CASES = [0, 1, 2, 3, 4]            # case_id of the edited facts in SamplePatches/facts.json
+CASES = [0, 1, 4, 6, 17]           # case_id of the edited facts in SamplePatches/facts.json
 SNAPSHOTS = (0, 1, 2, 5, 10, 15)   # and each search's last step
 EMMET_LAMBDA, MEMIT_W = 0.1, 100.0
 
@@ -82,9 +82,8 @@ def forward_numbers(editor, out: Path) -> None:
         seen = editor.observe([ids], [len(ids) - 1], layers)
         logits = editor.model(input_ids=torch.tensor([ids]), use_cache=False).logits[0]
         tensors[f"p{i}.logits"] = logits[-1].contiguous()
-        nll = -torch.log_softmax(logits.double()[:-1], -1)[torch.arange(len(ids) - 1), torch.tensor(ids[1:])]
         if len(ids) > 1:
-            tensors[f"p{i}.nll"] = nll.contiguous()
+            tensors[f"p{i}.nll"] = -torch.log_softmax(logits.double()[:-1], -1)[torch.arange(len(ids) - 1), torch.tensor(ids[1:])]
         for l in layers:
             tensors[f"p{i}.hidden.{l}"] = seen[f"out.{l}"][0].contiguous()
             tensors[f"p{i}.key.{l}"] = seen[f"key.{l}"][0].contiguous()
@@ -186,8 +185,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sample", type=Path, default=HERE.parent.parent / "SamplePatches")
     parser.add_argument("--out", type=Path, default=HERE)
-    parser.add_argument("--layer", type=int, default=3)
-    parser.add_argument("--layers", default="1,2,3")
+    parser.add_argument("--layer", type=int, default=1)
+    parser.add_argument("--layers", default="0,1,2")
     options = parser.parse_args()
     torch.set_num_threads(1)
     sys.path.insert(0, str(options.sample / "training"))

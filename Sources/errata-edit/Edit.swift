@@ -1,0 +1,124 @@
+import ArgumentParser
+import EditEvaluation
+import Foundation
+import KnowledgeEditing
+import Tensors
+import ToolSupport
+import WeightPatch
+
+struct Edit: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "errata edit",
+    abstract: "Computes an edit of facts and writes it as a patch.",
+    discussion: """
+      The checkpoint is not changed: 'errata apply' does that, here or wherever the patch is sent.
+
+      Ctrl-C keeps the values found so far in OUTPUT.partial; the same command continues from there.
+      """,
+    version: errataVersion)
+
+  @Argument(help: "The checkpoint's directory.")
+  var model: String
+
+  @Option(help: "A facts file in CounterFact schema.")
+  var facts: String
+
+  @Option(help: "Which records of it, like 0-9 (default: all).")
+  var records: String?
+
+  @Option(help: "The second moments that 'errata stats' collected for this model.")
+  var stats: String
+
+  @Option(help: "A JSON array of context templates with {} for the prompt (default: sampled from the model).")
+  var templates: String?
+
+  @OptionGroup(title: "Settings")
+  var settings: SettingOptions
+
+  @Option(name: [.short, .long], help: "The patch to write.")
+  var output: String
+
+  @Option(help: "Who made the patch.")
+  var author: String?
+
+  @Option(help: "The licence of the patch.")
+  var licence: String?
+
+  @Option(help: "A note for whoever reads the patch.")
+  var note: String?
+
+  @Flag(help: "Print the result as JSON.")
+  var json = false
+
+  @Flag(help: "Show no progress.")
+  var quiet = false
+
+  func run() throws {
+    // What is cheap to check is checked before the model is opened.
+    let records = try FactRecord.read(facts, selection: records)
+    let statistics = try SecondMoments(contentsOf: stats)
+    let model = try LanguageModel(path: model)
+    let settings = try settings.settings(for: model.architecture)
+    let templates = try contextTemplates(model, settings)
+    let computation = try EditComputation(model, settings: settings, templates: templates, statistics: statistics)
+    let facts = records.map(\.fact)
+    let archive = try ValueArchive(outputPath: output, identity: computation.valueIdentity(facts))
+    Interruption.install()
+    let progress = Progress(
+      "values", unit: "facts", total: facts.count,
+      initial: facts.filter { archive.values[$0.identifier] != nil }.count, isQuiet: quiet)
+    let batches = try computation.run(
+      facts, values: archive.values,
+      onStep: { done, remark in
+        progress.update(completed: done, remark)
+        return !Interruption.isRequested
+      }, onFound: { try archive.append($0) })
+    progress.finish()
+    guard let batches else {
+      throw ErrataError(
+        .general,
+        "interrupted with \(archive.values.count) of \(facts.count) values found, kept in \(archive.path); "
+          + "run the same command to continue")
+    }
+    let patch = try write(batches, computation, model)
+    archive.remove()
+    EditReport(patch: patch, path: output, seconds: progress.secondsElapsed).print(asJSON: json)
+  }
+
+  private func contextTemplates(_ model: LanguageModel, _ settings: EditSettings) throws -> ContextTemplates {
+    guard let path = templates else {
+      let lengths = settings.method == .rome ? [5, 5, 10, 10] : [10]
+      return try ContextTemplates.sampled(from: model, lengths: lengths, seed: settings.seed)
+    }
+    guard let elements = try JSON.parse(contentsOf: path).arrayValue,
+      case let texts = elements.compactMap(\.stringValue), texts.count == elements.count
+    else { throw ErrataError(.damagedInput, "\(path): context templates are a JSON array of strings") }
+    return try ContextTemplates(texts)
+  }
+
+  /// Writes the patch, with each fact's probability on the base and on the exact result.
+  private func write(
+    _ batches: [EditComputation.ComputedBatch], _ computation: EditComputation, _ model: LanguageModel
+  ) throws -> Patch {
+    let scorer = FactScorer(model)
+    let facts = batches.flatMap(\.description.facts)
+    let after = try scorer.probabilities(facts)
+    computation.withdraw()
+    let before = try scorer.probabilities(facts)
+    var outcomes = zip(before, after).makeIterator()
+    let descriptions = batches.map { batch in
+      var description = batch.description
+      for index in description.facts.indices {
+        let (before, after) = outcomes.next()!
+        description.facts[index].outcome?.probabilityBefore = before
+        description.facts[index].outcome?.probabilityAfter = after
+      }
+      return description
+    }
+    let manifest = Manifest(
+      created: timestamp(), tool: Manifest.Tool(name: "errata", version: errataVersion),
+      base: try computation.describeBase(), result: try computation.resultDigests(), batches: descriptions,
+      author: author, licence: licence, note: note)
+    return try PatchWriter.write(manifest, batches: batches.map(\.batch), to: output)
+  }
+}

@@ -1,0 +1,56 @@
+import Foundation
+import Tensors
+import ToolSupport
+import WeightPatch
+
+/// What `errata edit` says when it is done.
+struct EditReport {
+  let patch: Patch
+  let path: String
+  let seconds: Double
+
+  private var facts: [Manifest.Fact] { patch.manifest.batches.flatMap(\.facts) }
+  private var byteCount: Int {
+    ((try? FileManager.default.attributesOfItem(atPath: path)[.size]) as? Int) ?? 0
+  }
+
+  func print(asJSON: Bool) {
+    if asJSON {
+      printJSON([
+        "output": JSON(path), "patch": JSON(patch.identifier.description), "bytes": .integer(byteCount),
+        "seconds": .double(seconds),
+        "facts": .array(
+          facts.map {
+            [
+              "fact": JSON($0.identifier), "subject": JSON($0.subject), "target_new": JSON($0.targetNew),
+              "steps": $0.outcome?.steps.map { .integer($0) } ?? .null,
+              "loss": $0.outcome?.loss.map { .double($0) } ?? .null,
+              "probability_before": $0.outcome?.probabilityBefore.map { .double($0) } ?? .null,
+              "probability_after": $0.outcome?.probabilityAfter.map { .double($0) } ?? .null,
+            ]
+          }),
+      ])
+      return
+    }
+    var table = TextTable([
+      ("subject", .left), ("new target", .left), ("steps", .right), ("P before", .right), ("P after", .right),
+    ])
+    let shown = 20
+    for fact in facts.prefix(shown) {
+      table.append([
+        elide(fact.subject, to: 32), elide(fact.targetNew, to: 24), fact.outcome?.steps.map(String.init) ?? "-",
+        percentage(fact.outcome?.probabilityBefore), percentage(fact.outcome?.probabilityAfter),
+      ])
+    }
+    table.lines.forEach { Swift.print($0) }
+    if facts.count > shown { Swift.print("… and \(facts.count - shown) more ('errata show' lists all)") }
+    let tensors = Set(patch.batches.flatMap { $0.tensors.map(\.name) }).count
+    Swift.print(
+      "\(path): patch \(patch.identifier.abbreviated), \(facts.count) fact\(facts.count == 1 ? "" : "s") in \(tensors) "
+        + "tensor\(tensors == 1 ? "" : "s"), \(formatBytes(byteCount)), \(formatDuration(seconds))")
+  }
+
+  private func percentage(_ value: Double?) -> String {
+    value.map { String(format: "%.1f%%", 100 * $0) } ?? "-"
+  }
+}

@@ -1,0 +1,108 @@
+import ArgumentParser
+import KnowledgeEditing
+import Tensors
+import ToolSupport
+import Transformer
+
+/// The settings of an edit on the command line. What is not given comes from the preset.
+struct SettingOptions: ParsableArguments {
+  @Option(help: "rome, memit or emmet.")
+  var method: EditMethod = .emmet
+
+  @Option(
+    help: ArgumentHelp(
+      "Settings published for a model: \(Preset.all.map(\.name).joined(separator: ", ")).",
+      discussion: "Default: the one whose architecture is the model's."))
+  var preset: String?
+
+  @Option(help: "The layers to edit, like 5, 3,4,5 or 3-5.")
+  var layers: String?
+
+  @Option(help: "The value search's learning rate (Adam).")
+  var learningRate: Double?
+
+  @Option(help: "The most steps of a value search.")
+  var steps: Int?
+
+  @Option(help: "The largest norm of a delta, in units of the value's norm.")
+  var clamp: Double?
+
+  @Option(help: "The value search's weight decay.")
+  var weightDecay: Double?
+
+  @Option(help: "The weight of the KL term, which holds the model's picture of the subject.")
+  var klFactor: Double?
+
+  @Option(help: "End a value search once its loss is below this.")
+  var stopLoss: Double?
+
+  @Option(name: [.long, .customShort("w")], help: "w, the weight of ordinary text: MEMIT's slack.")
+  var secondMomentWeight: Double?
+
+  @Option(help: "EMMET's slack as a share of w (not added for a single fact).")
+  var alpha: Double?
+
+  @Option(help: "The slack itself, instead of what the method makes of alpha and w.")
+  var lambda: Double?
+
+  @Option(help: "Add this share of the mean diagonal to the diagonal of the second moments.")
+  var ridge: Double?
+
+  @Flag(help: "ROME: divide by the bare prompt's key, as published, instead of the mean key.")
+  var publishedRome = false
+
+  @Flag(help: "Leave out facts whose keys depend linearly on others'.")
+  var dropDependent = false
+
+  @Option(help: "The seed of the sampled context templates.")
+  var seed: UInt64 = 0
+
+  func validate() throws {
+    func check(_ value: Double?, _ name: String, allowsZero: Bool = true) throws {
+      if let value, !(value >= 0) || !value.isFinite || (value == 0 && !allowsZero) {
+        throw ValidationError("\(name) must be \(allowsZero ? "zero or more" : "positive")")
+      }
+    }
+    try check(learningRate, "--learning-rate", allowsZero: false)
+    try check(clamp, "--clamp", allowsZero: false)
+    try check(weightDecay, "--weight-decay")
+    try check(klFactor, "--kl-factor")
+    try check(stopLoss, "--stop-loss")
+    try check(secondMomentWeight, "--second-moment-weight")
+    try check(alpha, "--alpha")
+    try check(lambda, "--lambda")
+    try check(ridge, "--ridge")
+    if let steps, steps < 1 { throw ValidationError("--steps must be positive") }
+    if publishedRome, method != .rome { throw ValidationError("--published-rome goes with --method rome") }
+    if preset != nil, preset.flatMap(Preset.named) == nil {
+      throw ValidationError("there is no preset '\(preset!)'")
+    }
+  }
+
+  /// - Throws: a usage error for a malformed list of layers.
+  func settings(for architecture: Architecture) throws -> EditSettings {
+    var settings =
+      preset.flatMap(Preset.named)?.settings(for: method) ?? Preset.settings(method, for: architecture)
+    if preset == nil, Preset.matching(architecture) == nil, layers == nil {
+      printNotice(
+        "errata edit: no preset fits this model: editing layer \(settings.layers[0]); choose with --layers")
+    }
+    if let layers { settings.layers = try parseLayers(layers) }
+    settings.learningRate = learningRate ?? settings.learningRate
+    settings.steps = steps ?? settings.steps
+    settings.clampNormFactor = clamp ?? settings.clampNormFactor
+    settings.weightDecay = weightDecay ?? settings.weightDecay
+    settings.klFactor = klFactor ?? settings.klFactor
+    settings.stopLoss = stopLoss ?? settings.stopLoss
+    settings.secondMomentWeight = secondMomentWeight ?? settings.secondMomentWeight
+    settings.alpha = alpha ?? settings.alpha
+    settings.lambda = lambda ?? settings.lambda
+    settings.ridge = ridge ?? settings.ridge
+    settings.usesPublishedROME = publishedRome
+    settings.dropsDependentFacts = dropDependent
+    settings.seed = seed
+    return settings
+  }
+}
+
+extension EditMethod: ExpressibleByArgument {}
