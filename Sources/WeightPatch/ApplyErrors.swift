@@ -66,16 +66,36 @@ extension ErrataError {
       "\(patch): was computed on top of \(names), not applied here: apply that first (--force applies it all the same)")
   }
 
-  static func childrenStand(_ parents: [String], children: [String]) -> ErrataError {
+  static func childrenStand(_ parents: [Ledger.Entry], children: [Ledger.Entry]) -> ErrataError {
     ErrataError(
       .conflict,
-      "\(parents.joined(separator: ", ")): \(children.joined(separator: ", ")) was computed on top of it "
-        + "(--cascade reverts that too, --force leaves it)")
+      "\(list(children)) was computed on top of \(list(parents)): --cascade reverts both, --force leaves it applied")
+  }
+
+  private static func list(_ entries: [Ledger.Entry]) -> String {
+    entries.map(\.description).joined(separator: ", ")
   }
 
   private static func list(_ mismatches: [DigestMismatch]) -> String {
     mismatches.map { "\($0.tensor): expected \($0.expected.abbreviated), found \($0.found.abbreviated)" }
       .joined(separator: "; ")
+  }
+
+  // MARK: Naming a patch
+
+  static func noSuchPatch(_ text: String, _ checkpoint: String, applied: [Ledger.Entry]) -> ErrataError {
+    let those = applied.isEmpty ? "no patch is" : "there are \(list(applied))"
+    return ErrataError(.general, "\(text): is neither a file nor a patch applied to \(checkpoint): \(those)")
+  }
+
+  static func ambiguousPatch(_ text: String, _ entries: [Ledger.Entry]) -> ErrataError {
+    ErrataError(.usage, "\(text): could be any of \(list(entries)); give more digits of the ID")
+  }
+
+  static func severalPatches(_ checkpoint: String, _ entries: [Ledger.Entry]) -> ErrataError {
+    ErrataError(
+      .usage,
+      "\(checkpoint): several patches are applied: \(list(entries)); name those to revert, or use --last or --all")
   }
 
   // MARK: Ledgers

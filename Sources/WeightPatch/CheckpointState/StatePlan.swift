@@ -9,13 +9,15 @@ public struct StatePlan: Sendable {
   public let alreadyApplied: [PatchFile]
   /// What will be taken back, in the order of the ledger.
   public let reverted: [PatchFile]
+  /// What is applied afterwards, in order.
+  public let entries: [Ledger.Entry]
 
-  /// The patches and their entries afterwards.
   let patches: [PatchFile]
-  let entries: [Ledger.Entry]
   let batches: BatchSet
   /// Of every tensor that is or will be edited.
   let baseDigests: [ByteString: Digest]
+  /// Whether every patch that is applied was made for this base; false only by force.
+  public let fitsBase: Bool
   /// What the tensors must be afterwards, if a patch says so.
   let expectedResult: (source: String, digests: [ByteString: Digest])?
 
@@ -25,8 +27,6 @@ public struct StatePlan: Sendable {
   /// The tensors whose bytes are computed anew, in order of name.
   public var changedTensors: [ByteString] { batches.tensorsThatDiffer(from: state.batches).sorted() }
 
-  /// The patches that stay or come, after this.
-  public var remaining: [Ledger.Entry] { entries }
 }
 
 // MARK: - Apply
@@ -65,9 +65,9 @@ extension CheckpointState {
       return fits && file.patch.manifest.result != nil && newBatches.digests == file.patch.batchDigests.union(parents)
     }
     return StatePlan(
-      state: self, applied: applied, alreadyApplied: alreadyApplied, reverted: [], patches: all,
+      state: self, applied: applied, alreadyApplied: alreadyApplied, reverted: [],
       entries: ledger.patches + applied.map { Ledger.Entry(patch: $0.identifier, name: $0.displayName, applied: time) },
-      batches: newBatches, baseDigests: bases,
+      patches: all, batches: newBatches, baseDigests: bases, fitsBase: fits,
       expectedResult: witness.map { ($0.path, $0.patch.manifest.result!) })
   }
 
@@ -119,16 +119,17 @@ extension CheckpointState {
       if children.isEmpty { break }
       guard policy == .cascade else {
         let parents = patches.filter { identifiers.contains($0.identifier) }
-        throw ErrataError.childrenStand(parents.map(description), children: children.map(description))
+        throw ErrataError.childrenStand(parents.map(entry), children: children.map(entry))
       }
       identifiers.formUnion(children.map(\.identifier))
     }
     let remaining = patches.filter { !identifiers.contains($0.identifier) }
     return StatePlan(
       state: self, applied: [], alreadyApplied: [],
-      reverted: patches.filter { identifiers.contains($0.identifier) }, patches: remaining,
-      entries: ledger.patches.filter { !identifiers.contains($0.patch) }, batches: BatchSet(remaining.map(\.patch)),
-      baseDigests: try baseDigests(of: []), expectedResult: nil)
+      reverted: patches.filter { identifiers.contains($0.identifier) },
+      entries: ledger.patches.filter { !identifiers.contains($0.patch) }, patches: remaining,
+      batches: BatchSet(remaining.map(\.patch)),
+      baseDigests: try baseDigests(of: []), fitsBase: true, expectedResult: nil)
   }
 
   /// The patches that stay, and whose parents' batches go.
@@ -142,9 +143,7 @@ extension CheckpointState {
     }
   }
 
-  /// A patch of the ledger, for people: `1a2b3c4d5e6f (name.wpatch)`.
-  public func description(_ file: PatchFile) -> String {
-    let entry = ledger.patches.first { $0.patch == file.identifier }
-    return "\(file.identifier.abbreviated) (\(entry?.name ?? file.name))"
+  private func entry(_ file: PatchFile) -> Ledger.Entry {
+    ledger.patches.first { $0.patch == file.identifier }!
   }
 }

@@ -19,6 +19,31 @@ public struct StateReport: Sendable {
   public let editedByteCount: Int
 }
 
+extension StateReport {
+  /// One line for people.
+  ///
+  /// - Parameter size: words a number of bytes.
+  public func summary(size: (Int) -> String) -> String {
+    let written = "\(tensors.count) tensor\(tensors.count == 1 ? "" : "s") written"
+    guard editedByteCount > 0 else { return written + ", every file is as it was before the first patch" }
+    let share = (1000 * Double(undoByteCount) / Double(editedByteCount)).rounded() / 10
+    return written + ", undo records \(size(undoByteCount)) (\(share)% of \(size(editedByteCount)) edited)"
+  }
+
+  /// The report's members of a tool's `--json`.
+  public var json: JSON {
+    [
+      "tensors": .array(
+        tensors.map { tensor in
+          [
+            "name": .string(tensor.name), "base": JSON(tensor.base.description),
+            "before": JSON(tensor.before.description), "after": JSON(tensor.after.description),
+          ]
+        }), "edited_bytes": .integer(editedByteCount), "undo_bytes": .integer(undoByteCount),
+    ]
+  }
+}
+
 /// How a plan is written.
 public struct WriteOptions {
   public var copyMode: CopyMode
@@ -30,5 +55,12 @@ public struct WriteOptions {
   ) {
     self.copyMode = copyMode
     self.progress = progress
+  }
+}
+
+extension PatchFile {
+  /// How a tool's `--json` names a patch.
+  public var json: JSON {
+    ["id": JSON(identifier.description), "path": JSON(path), "extent": JSON(patch.extent)]
   }
 }
