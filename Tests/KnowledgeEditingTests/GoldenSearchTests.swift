@@ -65,6 +65,7 @@ import Transformer
           }
           let error = relativeError(
             gradient, try numbers.matrix("snap.\(tag).fact\(fact).step\(step).grad").row(0))
+          print("GRAD", tag, fact, step, error)
           #expect(error < 1e-3, "\(tag) fact \(fact) step \(step): \(error)")
         }
       }
@@ -84,6 +85,7 @@ import Transformer
       for (fact, value) in found.enumerated() {
         let expected = numbers.searches(tag)[fact]["loss_nll_kl_wd_deltanorm"]!.arrayValue!
         #expect(value.steps.count == expected.count)
+        print("LOSS", tag, fact, zip(value.steps, expected).map { abs($0.loss - $1.arrayValue![0].doubleValue!) })
         for (step, losses) in zip(value.steps, expected) {
           #expect(abs(step.loss - losses.arrayValue![0].doubleValue!) < 1e-3)
         }
