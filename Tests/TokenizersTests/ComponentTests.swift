@@ -23,7 +23,7 @@ private struct LinearGenerator: RandomNumberGenerator {
       let right = Int32.random(in: 0..<40, using: &generator)
       table.insert(left, right, rank: UInt32(rank), result: Int32.random(in: 0..<40, using: &generator))
     }
-    for count in [0, 1, 2, 3, 10, 48, 49, 200] {
+    for count in [0, 1, 2, 3, 10, 96, 97, 200] {
       let symbols = (0..<count).map {
         PieceToken(id: Int32.random(in: 0..<40, using: &generator), start: Int32($0), end: Int32($0 + 1))
       }
