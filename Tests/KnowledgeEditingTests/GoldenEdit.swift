@@ -121,6 +121,9 @@ struct GoldenEdit: CustomTestStringConvertible, Sendable {
       file: try SafetensorsFile(path: "\(Self.folder)/\(name)_edits.safetensors"))
   }
 
+  /// Without the extension.
+  var forwardPath: String { "\(Self.folder)/\(name)_forward" }
+
   func model() throws -> LanguageModel { try LanguageModel(path: modelPath) }
 
   func problems(_ model: LanguageModel, _ numbers: Numbers) throws -> [ValueProblem] {
