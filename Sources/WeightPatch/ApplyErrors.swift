@@ -39,4 +39,107 @@ extension ErrataError {
   static func undoRecordVersion(_ path: String, _ version: UInt32) -> ErrataError {
     ErrataError(.damagedInput, "\(path): undo record of version \(version); this tool reads version 1: update errata")
   }
+
+  // MARK: A checkpoint and a patch that do not fit
+
+  static func editedTensorMissing(_ patch: String, _ checkpoint: String, _ name: ByteString) -> ErrataError {
+    ErrataError(
+      .baseMismatch, "\(patch): edits \(name), which \(checkpoint) does not have: it was made for another model")
+  }
+
+  static func baseMismatch(_ patch: String, _ checkpoint: String, _ mismatches: [DigestMismatch]) -> ErrataError {
+    ErrataError(
+      .baseMismatch,
+      "\(patch): was made for another base than \(checkpoint): \(list(mismatches)) (--force applies it all the same)")
+  }
+
+  static func resultDiffers(_ patch: String, _ mismatch: DigestMismatch) -> ErrataError {
+    ErrataError(
+      .verification,
+      "\(patch): the result is not what the patch says it is: \(list([mismatch])); nothing was written")
+  }
+
+  static func parentsMissing(_ patch: String, _ parents: [Digest]) -> ErrataError {
+    let names = parents.map(\.abbreviated).joined(separator: ", ")
+    return ErrataError(
+      .conflict,
+      "\(patch): was computed on top of \(names), not applied here: apply that first (--force applies it all the same)")
+  }
+
+  static func childrenStand(_ parents: [Ledger.Entry], children: [Ledger.Entry]) -> ErrataError {
+    ErrataError(
+      .conflict,
+      "\(list(children)) was computed on top of \(list(parents)): --cascade reverts both, --force leaves it applied")
+  }
+
+  private static func list(_ entries: [Ledger.Entry]) -> String {
+    entries.map(\.description).joined(separator: ", ")
+  }
+
+  private static func list(_ mismatches: [DigestMismatch]) -> String {
+    mismatches.map { "\($0.tensor): expected \($0.expected.abbreviated), found \($0.found.abbreviated)" }
+      .joined(separator: "; ")
+  }
+
+  // MARK: Naming a patch
+
+  static func noSuchPatch(_ text: String, _ checkpoint: String, applied: [Ledger.Entry]) -> ErrataError {
+    let those = applied.isEmpty ? "no patch is" : "there are \(list(applied))"
+    return ErrataError(.general, "\(text): is neither a file nor a patch applied to \(checkpoint): \(those)")
+  }
+
+  static func ambiguousPatch(_ text: String, _ entries: [Ledger.Entry]) -> ErrataError {
+    ErrataError(.usage, "\(text): could be any of \(list(entries)); give more digits of the ID")
+  }
+
+  static func severalPatches(_ checkpoint: String, _ entries: [Ledger.Entry]) -> ErrataError {
+    ErrataError(
+      .usage,
+      "\(checkpoint): several patches are applied: \(list(entries)); name those to revert, or use --last or --all")
+  }
+
+  // MARK: Ledgers
+
+  static func damagedLedger(_ path: String, _ reason: String) -> ErrataError {
+    ErrataError(.damagedInput, "\(path): damaged ledger: \(reason); restore the checkpoint from its source")
+  }
+
+  static func ledgerVersion(_ path: String, _ version: Int) -> ErrataError {
+    ErrataError(.damagedInput, "\(path): ledger of version \(version); this tool reads version 1: update errata")
+  }
+
+  static func wrongPatchInLedger(_ path: String, _ found: Digest) -> ErrataError {
+    ErrataError(
+      .damagedInput,
+      "\(path): is patch \(found.abbreviated), not the one that its name says; put the right file there")
+  }
+
+  static func changedSinceApply(_ checkpoint: String, _ ledger: String, _ changed: [DigestMismatch]) -> ErrataError {
+    ErrataError(
+      .baseMismatch,
+      "\(checkpoint): was changed after the last apply or revert: \(list(changed)); restore it, or remove \(ledger) to "
+        + "take it as a new base")
+  }
+
+  // MARK: Files
+
+  static func file(_ action: String, _ path: String, _ code: Int32) -> ErrataError {
+    ErrataError(.general, "\(path): cannot \(action): \(systemErrorText(code))")
+  }
+
+  static func notARegularFile(_ path: String) -> ErrataError {
+    ErrataError(.general, "\(path): is neither a file nor a directory of its own; move it out of the checkpoint")
+  }
+
+  static func changedWhileCopied(_ path: String) -> ErrataError {
+    ErrataError(.general, "\(path): became shorter while it was copied; another program is writing it: try again later")
+  }
+
+  static func outputExists(_ path: String) -> ErrataError {
+    ErrataError(.general, "\(path): exists already; name an output that does not")
+  }
+
+  static func outputInsideSource(_ path: String, _ source: String) -> ErrataError {
+    ErrataError(.usage, "\(path): lies in the checkpoint \(source); name an output outside of it")
+  }
 }

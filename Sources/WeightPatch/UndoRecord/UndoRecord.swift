@@ -37,7 +37,9 @@ public struct UndoRecord: Sendable {
     chunks = Chunks(elementCount: elementCount, chunkLength: chunkLength)
     let end = bytes.count - 64
     // Every stream has a length of four bytes: a count that the file cannot hold is not allocated for.
-    guard chunks.count <= (end - Self.headerLength) / 4 else { throw ErrataError.damagedUndoRecord(path, "it is cut off") }
+    guard chunks.count <= (end - Self.headerLength) / 4 else {
+      throw ErrataError.damagedUndoRecord(path, "it is cut off")
+    }
     var streams: [Range<Int>] = []
     var position = Self.headerLength
     for _ in 0..<chunks.count {

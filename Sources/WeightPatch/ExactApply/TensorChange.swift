@@ -38,6 +38,9 @@ public struct TensorChange: Sendable {
 
   public var elementCount: Int { rows * columns }
 
+  /// Whether there is no batch; the sum of some batches may still be zero.
+  public var isEmpty: Bool { factors.isEmpty }
+
   /// Sets `delta` to the change of the stored elements `elements` (row-major indices).
   ///
   /// - Parameter delta: room for `elements.count` values.

@@ -1,0 +1,86 @@
+import Foundation
+import Safetensors
+import Tensors
+
+/// A patch as a file that was read.
+public struct PatchFile: Sendable {
+  public let path: String
+  public let patch: Patch
+
+  /// - Throws: an `ErrataError` if the file cannot be read or is damaged.
+  public init(path: String) throws {
+    self.path = path
+    patch = try PatchReader(path: path).read()
+  }
+
+  public var identifier: Digest { patch.identifier }
+  public var name: String { String(path.split(separator: "/").last ?? "") }
+}
+
+/// A checkpoint and what its ledger says of it: a pristine base and a set of edit batches (Spec: checkpoint state).
+public struct CheckpointState: Sendable {
+  public let checkpoint: Checkpoint
+  /// Empty for a checkpoint without one.
+  public let ledger: Ledger
+  /// The patches of the ledger, in its order.
+  public let patches: [PatchFile]
+  let location: LedgerLocation
+  let batches: BatchSet
+
+  /// Opens the checkpoint and reads its ledger and the patches in it; tensors are not read.
+  ///
+  /// - Throws: an `ErrataError` if the checkpoint, the ledger or a patch in it is damaged, or if they contradict each
+  ///   other.
+  public init(path: String) throws {
+    checkpoint = try Checkpoint(path: path)
+    location = LedgerLocation(checkpoint: path, isDirectory: checkpoint.directory != nil)
+    guard FileManager.default.fileExists(atPath: location.directory) else {
+      ledger = Ledger()
+      patches = []
+      batches = BatchSet([])
+      return
+    }
+    ledger = try Ledger(path: location.manifest)
+    patches = try ledger.patches.map { [location] entry in
+      let file = try PatchFile(path: location.patch(entry.patch))
+      guard file.identifier == entry.patch else { throw ErrataError.wrongPatchInLedger(file.path, file.identifier) }
+      return file
+    }
+    batches = BatchSet(patches.map(\.patch))
+    guard batches.tensors == Set(ledger.tensors.keys) else {
+      throw ErrataError.damagedLedger(location.manifest, "its tensors are not those that its patches edit")
+    }
+  }
+
+  /// Whether a patch is applied.
+  public var isEdited: Bool { !ledger.patches.isEmpty }
+
+  /// The digests of these tensors as they are now. Reads the tensors.
+  func digests(of names: Set<ByteString>) throws -> [ByteString: Digest] {
+    let names = names.sorted()
+    let digests = try concurrentMap(0..<names.count) { try checkpoint.digest(of: names[$0]) }
+    return Dictionary(uniqueKeysWithValues: zip(names, digests))
+  }
+
+  /// The digests of the tensors without any patch: from the ledger, and otherwise of the bytes themselves.
+  ///
+  /// - Throws: an `ErrataError` (base mismatch) if a tensor of the ledger is not what the ledger says it is now.
+  func baseDigests(of names: Set<ByteString>) throws -> [ByteString: Digest] {
+    for name in ledger.tensors.keys.sorted() where !checkpoint.contains(name) {
+      throw ErrataError.damagedLedger(location.manifest, "the checkpoint has no tensor \"\(name)\"")
+    }
+    let found = try digests(of: names.union(ledger.tensors.keys))
+    let changed = ledger.tensors.filter { found[$0.key] != $0.value.current }.map {
+      DigestMismatch(tensor: $0.key, expected: $0.value.current, found: found[$0.key]!)
+    }
+    guard changed.isEmpty else { throw ErrataError.changedSinceApply(checkpoint.path, location.directory, changed) }
+    return found.merging(ledger.tensors.mapValues(\.base)) { _, base in base }
+  }
+}
+
+/// A tensor that is not what it should be.
+struct DigestMismatch {
+  let tensor: ByteString
+  let expected: Digest
+  let found: Digest
+}

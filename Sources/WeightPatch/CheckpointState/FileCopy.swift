@@ -1,0 +1,94 @@
+import Foundation
+import Tensors
+
+/// How files that do not change get to the output.
+public enum CopyMode: Sendable {
+  /// Shares the blocks where the file system can (FICLONE), else copies.
+  case clone
+  /// A second name for the same file: no space, but whoever changes one in place changes both.
+  case hardLink
+}
+
+/// Copies one file, following symbolic links, with its permissions; the copy is on disk when this returns.
+///
+/// - Parameter advance: is told how many bytes have come, now and then; it may throw to stop.
+func copyFile(
+  from source: String, to destination: String, mode: CopyMode, advance: (Int) throws -> Void = { _ in }
+) throws {
+  if mode == .hardLink {
+    guard let resolved = realpath(source, nil) else { throw ErrataError.file("open", source, errno) }
+    defer { free(resolved) }
+    guard link(resolved, destination) == 0 else { throw ErrataError.file("link", destination, errno) }
+    return
+  }
+  let input = open(source, O_RDONLY | O_CLOEXEC)
+  guard input >= 0 else { throw ErrataError.file("open", source, errno) }
+  defer { close(input) }
+  var status = stat()
+  guard fstat(input, &status) == 0 else { throw ErrataError.file("read", source, errno) }
+  guard status.st_mode & S_IFMT == S_IFREG else { throw ErrataError.notARegularFile(source) }
+  let output = open(destination, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+  guard output >= 0 else { throw ErrataError.file("write", destination, errno) }
+  defer { close(output) }
+  let size = Int(status.st_size)
+  if ioctl(output, ficlone, input) == 0 {
+    try advance(size)
+  } else {
+    var left = size
+    while left > 0 {
+      let count = sendfile(output, input, nil, min(left, 32 << 20))
+      if count < 0, errno == EINTR { continue }
+      guard count >= 0 else { throw ErrataError.file("write", destination, errno) }
+      guard count > 0 else { throw ErrataError.changedWhileCopied(source) }
+      left -= count
+      try advance(count)
+    }
+  }
+  guard fchmod(output, status.st_mode & 0o777) == 0, fsync(output) == 0 else {
+    throw ErrataError.file("write", destination, errno)
+  }
+}
+
+/// FICLONE of linux/fs.h.
+private let ficlone: UInt = 0x4004_9409
+
+/// Writes into parts of a file that is there.
+final class FileRegionWriter {
+  private let path: String
+  private let descriptor: Int32
+
+  init(path: String) throws {
+    self.path = path
+    // A checkpoint may be read-only, and its copy then is too.
+    var status = stat()
+    guard stat(path, &status) == 0 else { throw ErrataError.file("open", path, errno) }
+    let isWritable = status.st_mode & 0o200 != 0
+    if !isWritable { chmod(path, status.st_mode & 0o777 | 0o200) }
+    descriptor = open(path, O_WRONLY | O_CLOEXEC)
+    let code = errno
+    if !isWritable { chmod(path, status.st_mode & 0o777) }
+    guard descriptor >= 0 else { throw ErrataError.file("write", path, code) }
+  }
+
+  deinit {
+    if descriptor >= 0 { close(descriptor) }
+  }
+
+  func write(_ bytes: [UInt8], at offset: Int) throws {
+    try bytes.withUnsafeBytes { bytes in
+      var done = 0
+      while done < bytes.count {
+        let count = pwrite(descriptor, bytes.baseAddress! + done, bytes.count - done, off_t(offset + done))
+        if count < 0 {
+          if errno == EINTR { continue }
+          throw ErrataError.file("write", path, errno)
+        }
+        done += count
+      }
+    }
+  }
+
+  func synchronize() throws {
+    guard fsync(descriptor) == 0 else { throw ErrataError.file("write", path, errno) }
+  }
+}

@@ -1,0 +1,149 @@
+import Tensors
+
+/// A change of a checkpoint's state that was found to be possible: from one set of patches to another. `write` does it.
+public struct StatePlan: Sendable {
+  public let state: CheckpointState
+  /// What the command named and will be applied, in order.
+  public let applied: [PatchFile]
+  /// What the command named and is applied already.
+  public let alreadyApplied: [PatchFile]
+  /// What will be taken back, in the order of the ledger.
+  public let reverted: [PatchFile]
+  /// What is applied afterwards, in order.
+  public let entries: [Ledger.Entry]
+
+  let patches: [PatchFile]
+  let batches: BatchSet
+  /// Of every tensor that is or will be edited.
+  let baseDigests: [ByteString: Digest]
+  /// Whether every patch that is applied was made for this base; false only by force.
+  public let fitsBase: Bool
+  /// What the tensors must be afterwards, if a patch says so.
+  let expectedResult: (source: String, digests: [ByteString: Digest])?
+
+  /// Whether there is nothing to do.
+  public var isEmpty: Bool { applied.isEmpty && reverted.isEmpty }
+
+  /// The tensors whose bytes are computed anew, in order of name.
+  public var changedTensors: [ByteString] { batches.tensorsThatDiffer(from: state.batches).sorted() }
+
+}
+
+// MARK: - Apply
+
+extension CheckpointState {
+  /// Plans to apply patches. What is applied already is left out.
+  ///
+  /// - Parameters:
+  ///   - force: applies a patch to a base that it was not made for, and without its parents.
+  ///   - time: the present, in ISO 8601, UTC, for the ledger.
+  /// - Throws: an `ErrataError`: base mismatch, naming every tensor; or conflict, if parents are missing.
+  public func planApply(_ files: [PatchFile], force: Bool = false, time: String) throws -> StatePlan {
+    var applied: [PatchFile] = []
+    var alreadyApplied: [PatchFile] = []
+    for file in files {
+      let isKnown = (patches + applied).contains { $0.identifier == file.identifier }
+      if isKnown { alreadyApplied.append(file) } else { applied.append(file) }
+    }
+    let all = patches + applied
+    let newBatches = BatchSet(all.map(\.patch))
+    for file in applied { try checkParents(of: file, in: newBatches, force: force) }
+
+    for file in applied { try checkTensors(of: file) }
+    let bases = try baseDigests(of: newBatches.tensors)
+    var fits = true
+    for file in applied {
+      let mismatches = file.patch.manifest.base.tensors.sorted { $0.key < $1.key }.compactMap { name, tensor in
+        tensor.digest == bases[name] ? nil : DigestMismatch(tensor: name, expected: tensor.digest, found: bases[name]!)
+      }
+      guard mismatches.isEmpty || force else { throw ErrataError.baseMismatch(file.path, checkpoint.path, mismatches) }
+      fits = fits && mismatches.isEmpty
+    }
+    // A patch knows the result of its own batches and its parents' on its base, of no other set.
+    let witness = applied.first { file in
+      let parents = file.patch.manifest.parents.flatMap(\.batches)
+      return fits && file.patch.manifest.result != nil && newBatches.digests == file.patch.batchDigests.union(parents)
+    }
+    return StatePlan(
+      state: self, applied: applied, alreadyApplied: alreadyApplied, reverted: [],
+      entries: ledger.patches + applied.map { Ledger.Entry(patch: $0.identifier, name: $0.displayName, applied: time) },
+      patches: all, batches: newBatches, baseDigests: bases, fitsBase: fits,
+      expectedResult: witness.map { ($0.path, $0.patch.manifest.result!) })
+  }
+
+  private func checkParents(of file: PatchFile, in batches: BatchSet, force: Bool) throws {
+    let missing = file.patch.manifest.parents.filter { !batches.digests.isSuperset(of: $0.batches) }
+    guard missing.isEmpty || force else { throw ErrataError.parentsMissing(file.path, missing.map(\.patch)) }
+  }
+
+  /// That every edited tensor is there and has the right shape: no force makes up for that.
+  private func checkTensors(of file: PatchFile) throws {
+    for factors in file.patch.batches.flatMap(\.tensors) {
+      guard checkpoint.contains(factors.name) else {
+        throw ErrataError.editedTensorMissing(file.path, checkpoint.path, factors.name)
+      }
+      let tensor = try checkpoint.tensor(named: factors.name)
+      _ = try TensorChange([factors], name: factors.name, dtype: tensor.dtype, shape: tensor.shape)
+    }
+  }
+}
+
+extension PatchFile {
+  /// The file's name without what could move a terminal's cursor.
+  fileprivate var displayName: String {
+    String(String.UnicodeScalarView(name.unicodeScalars.filter { $0.properties.generalCategory != .control }))
+  }
+}
+
+// MARK: - Revert
+
+extension CheckpointState {
+  /// What happens to patches that were computed on top of those that are taken back.
+  public enum ChildPolicy: Sendable {
+    /// The plan is refused.
+    case refuse
+    /// They are taken back too.
+    case cascade
+    /// They stay.
+    case keep
+  }
+
+  /// Plans to take patches back.
+  ///
+  /// - Parameter identifiers: IDs of applied patches.
+  /// - Throws: an `ErrataError` (conflict) that names the children under which a parent would go.
+  public func planRevert(_ identifiers: Set<Digest>, children policy: ChildPolicy = .refuse) throws -> StatePlan {
+    var identifiers = identifiers
+    while policy != .keep {
+      let children = orphans(without: identifiers)
+      if children.isEmpty { break }
+      guard policy == .cascade else {
+        let parents = patches.filter { identifiers.contains($0.identifier) }
+        throw ErrataError.childrenStand(parents.map(entry), children: children.map(entry))
+      }
+      identifiers.formUnion(children.map(\.identifier))
+    }
+    let remaining = patches.filter { !identifiers.contains($0.identifier) }
+    return StatePlan(
+      state: self, applied: [], alreadyApplied: [],
+      reverted: patches.filter { identifiers.contains($0.identifier) },
+      entries: ledger.patches.filter { !identifiers.contains($0.patch) }, patches: remaining,
+      batches: BatchSet(remaining.map(\.patch)),
+      baseDigests: try baseDigests(of: []), fitsBase: true, expectedResult: nil)
+  }
+
+  /// The patches that stay, and whose parents' batches go.
+  private func orphans(without identifiers: Set<Digest>) -> [PatchFile] {
+    let remaining = patches.filter { !identifiers.contains($0.identifier) }
+    let kept = BatchSet(remaining.map(\.patch)).digests
+    return remaining.filter { file in
+      file.patch.manifest.parents.contains { parent in
+        batches.digests.isSuperset(of: parent.batches) && !kept.isSuperset(of: parent.batches)
+      }
+    }
+  }
+
+  private func entry(_ file: PatchFile) -> Ledger.Entry {
+    ledger.patches.first { $0.patch == file.identifier }!
+  }
+}

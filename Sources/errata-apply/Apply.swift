@@ -1,0 +1,80 @@
+import ArgumentParser
+import Tensors
+import ToolSupport
+import WeightPatch
+
+struct Apply: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "errata apply",
+    abstract: "Applies patches to a checkpoint.",
+    discussion: """
+      The result is the same, byte for byte, on every machine and in whatever order patches come. What was applied, and
+      what 'errata revert' needs to take it back, is kept in the ledger: .errata in the checkpoint's directory, or
+      FILE.errata beside a single file.
+      """,
+    version: errataVersion)
+
+  @Argument(help: "The checkpoint: a directory, or one .safetensors file.")
+  var checkpoint: String
+
+  @Argument(help: "The patches.")
+  var patches: [String]
+
+  @Option(name: [.short, .long], help: "The directory or file to write; it must not exist.")
+  var output: String
+
+  @Flag(help: "Hard-link the files without edited tensors instead of copying them.")
+  var link = false
+
+  @Flag(help: "Check everything, write nothing.")
+  var dryRun = false
+
+  @Flag(help: "Apply to a base that a patch was not made for, or without the patches it was computed on top of.")
+  var force = false
+
+  @Flag(help: "Print the result as JSON.")
+  var json = false
+
+  @Flag(help: "Show no progress.")
+  var quiet = false
+
+  func validate() throws {
+    if patches.isEmpty { throw ValidationError("name at least one patch") }
+  }
+
+  func run() throws {
+    let files = try patches.map(PatchFile.init)
+    let plan = try CheckpointState(path: checkpoint).planApply(files, force: force, time: timestamp())
+    let report: StateReport? =
+      if plan.isEmpty || dryRun { nil } else { try write(plan) }
+    if json {
+      printJSON(answer(plan, report))
+    } else {
+      for line in lines(plan, report) { print(line) }
+    }
+    if !plan.fitsBase { printNotice("note: applied by force to a base that the patch was not made for") }
+  }
+
+  private func write(_ plan: StatePlan) throws -> StateReport {
+    let progress = ByteProgress("applying", isQuiet: quiet)
+    defer { progress.finish() }
+    let options = WriteOptions(copyMode: link ? .hardLink : .clone, progress: progress.update)
+    return try plan.write(to: output, options: options)
+  }
+
+  private func lines(_ plan: StatePlan, _ report: StateReport?) -> [String] {
+    let verb = dryRun ? "would apply" : "applied"
+    var lines = plan.alreadyApplied.map { "already applied: \($0.name) (\($0.identifier.abbreviated))" }
+    lines += plan.applied.map { "\(verb) \($0.patch.extent): \($0.name) (\($0.identifier.abbreviated))" }
+    lines.append(report.map { "\(output): \($0.summary(size: formatBytes))" } ?? "nothing written")
+    return lines
+  }
+
+  private func answer(_ plan: StatePlan, _ report: StateReport?) -> JSON {
+    [
+      "checkpoint": JSON(checkpoint), "output": report == nil ? nil : JSON(output), "dry_run": .bool(dryRun),
+      "applied": .array(plan.applied.map(\.json)), "already_applied": .array(plan.alreadyApplied.map(\.json)),
+      "fits_base": .bool(plan.fitsBase), "result": report?.json ?? nil,
+    ]
+  }
+}

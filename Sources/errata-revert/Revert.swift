@@ -1,0 +1,113 @@
+import ArgumentParser
+import Tensors
+import ToolSupport
+import WeightPatch
+
+struct Revert: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "errata revert",
+    abstract: "Takes patches back, bit for bit.",
+    discussion: """
+      The result is exactly the checkpoint that never had the patch; where no patch remains, every file has the bytes
+      that it had before the first. Without a patch named, the one that is applied is taken back.
+      """,
+    version: errataVersion)
+
+  @Argument(help: "The checkpoint: a directory, or one .safetensors file.")
+  var checkpoint: String
+
+  @Argument(help: "The patches: files, the first digits of IDs, or the names under which they were applied.")
+  var patches: [String] = []
+
+  @Flag(help: "Revert the patch that was applied last.")
+  var last = false
+
+  @Flag(help: "Revert every patch.")
+  var all = false
+
+  @Option(name: [.short, .long], help: "The directory or file to write; it must not exist.")
+  var output: String
+
+  @Flag(help: "Hard-link the files without edited tensors instead of copying them.")
+  var link = false
+
+  @Flag(help: "Check everything, write nothing.")
+  var dryRun = false
+
+  @Flag(help: "Also revert the patches that were computed on top of these.")
+  var cascade = false
+
+  @Flag(help: "Leave the patches that were computed on top of these.")
+  var force = false
+
+  @Flag(help: "Print the result as JSON.")
+  var json = false
+
+  @Flag(help: "Show no progress.")
+  var quiet = false
+
+  func validate() throws {
+    if [!patches.isEmpty, last, all].filter({ $0 }).count > 1 {
+      throw ValidationError("name patches, or give --last, or --all")
+    }
+    if cascade && force { throw ValidationError("--cascade and --force exclude each other") }
+  }
+
+  func run() throws {
+    let state = try CheckpointState(path: checkpoint)
+    let selection = try select(state)
+    let plan = try state.planRevert(
+      Set(selection.applied), children: cascade ? .cascade : force ? .keep : .refuse)
+    let report: StateReport? = if plan.isEmpty || dryRun { nil } else { try write(plan) }
+    if json {
+      printJSON(answer(plan, selection.notApplied, report))
+    } else {
+      for line in lines(plan, selection.notApplied, report) { print(line) }
+    }
+  }
+
+  /// The IDs that are meant, and the arguments that are patches which are not applied.
+  private func select(_ state: CheckpointState) throws -> (applied: [Digest], notApplied: [String]) {
+    let entries = state.ledger.patches
+    if all { return (entries.map(\.patch), []) }
+    if last { return (entries.suffix(1).map(\.patch), []) }
+    if patches.isEmpty { return (try state.onlyAppliedPatch().map { [$0] } ?? [], []) }
+    var applied: [Digest] = []
+    var notApplied: [String] = []
+    for text in patches {
+      if let identifier = try state.appliedPatch(matching: text) {
+        applied.append(identifier)
+      } else {
+        notApplied.append(text)
+      }
+    }
+    return (applied, notApplied)
+  }
+
+  private func write(_ plan: StatePlan) throws -> StateReport {
+    let progress = ByteProgress("reverting", isQuiet: quiet)
+    defer { progress.finish() }
+    let options = WriteOptions(copyMode: link ? .hardLink : .clone, progress: progress.update)
+    return try plan.write(to: output, options: options)
+  }
+
+  private func lines(_ plan: StatePlan, _ notApplied: [String], _ report: StateReport?) -> [String] {
+    let verb = dryRun ? "would revert" : "reverted"
+    let entries = plan.state.ledger.patches
+    var lines = notApplied.map { "not applied: \($0)" }
+    if entries.isEmpty { lines.append("\(checkpoint): no patch is applied") }
+    lines += plan.reverted.map { file in
+      "\(verb) \(file.patch.extent): \(entries.first { $0.patch == file.identifier }!)"
+    }
+    lines.append(report.map { "\(output): \($0.summary(size: formatBytes))" } ?? "nothing written")
+    return lines
+  }
+
+  private func answer(_ plan: StatePlan, _ notApplied: [String], _ report: StateReport?) -> JSON {
+    [
+      "checkpoint": JSON(checkpoint), "output": report == nil ? nil : JSON(output), "dry_run": .bool(dryRun),
+      "reverted": .array(plan.reverted.map(\.json)), "not_applied": .array(notApplied.map { JSON($0) }),
+      "remaining": .array(plan.entries.map { JSON($0.patch.description) }), "result": report?.json ?? nil,
+    ]
+  }
+}
