@@ -47,6 +47,7 @@ let package = Package(
     .testTarget(name: "WeightPatchTests", dependencies: ["WeightPatch"]),
     .testTarget(name: "TokenizersTests", dependencies: ["Tokenizers"]),
     .testTarget(name: "TransformerTests", dependencies: ["Transformer"]),
+    .testTarget(name: "KnowledgeEditingTests", dependencies: ["KnowledgeEditing"]),
   ],
   swiftLanguageModes: [.v6],
   cLanguageStandard: .c11

@@ -120,9 +120,10 @@ public final class EditComputation {
     let valueSearch = ValueSearch(
       model.decoder, layer: settings.layers.last!, site: settings.method == .rome ? .perceptronOutput : .blockOutput,
       settings: settings)
-    guard let found = try valueSearch.search(
-      missing.map { facts[$0].problem }, onStep: { onStep(facts.count - missing.count + $0, $1) },
-      onFound: { found in try onFound(found.map { (facts[missing[$0.index]].fact.identifier, $0.value) }) })
+    guard
+      let found = try valueSearch.search(
+        missing.map { facts[$0].problem }, onStep: { onStep(facts.count - missing.count + $0, $1) },
+        onFound: { found in try onFound(found.map { (facts[missing[$0.index]].fact.identifier, $0.value) }) })
     else { return nil }
     for (index, value) in zip(missing, found) { values[index] = value }
     return values.map { $0! }

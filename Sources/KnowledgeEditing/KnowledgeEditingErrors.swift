@@ -23,7 +23,8 @@ extension ErrataError {
   }
 
   static func layersNotAscending(_ layers: [Int]) -> ErrataError {
-    ErrataError(.usage, "layers must ascend without repetition, found \(layers.map(String.init).joined(separator: ","))")
+    ErrataError(
+      .usage, "layers must ascend without repetition, found \(layers.map(String.init).joined(separator: ","))")
   }
 
   static func oneLayerOnly(_ method: String) -> ErrataError {

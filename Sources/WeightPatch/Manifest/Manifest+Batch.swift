@@ -76,7 +76,7 @@ extension Manifest {
     /// For example "mean of group means".
     public var keyForm: String?
     public var lossLayer: Int?
-    /// What was added to the diagonal of C.
+    /// The share of the mean diagonal of C that was added to its diagonal.
     public var ridge: Double?
 
     public init(

@@ -1,0 +1,55 @@
+import Foundation
+import Safetensors
+import Tensors
+
+@testable import KnowledgeEditing
+
+/// A temporary directory that goes away with the value.
+final class ScratchFolder {
+  let path: String
+
+  init() throws {
+    path = FileManager.default.temporaryDirectory.appendingPathComponent("errata-\(UUID().uuidString)").path
+    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+  }
+
+  deinit {
+    try? FileManager.default.removeItem(atPath: path)
+  }
+
+  /// The checkpoint with its weights widened to float32.
+  func floatCopy(of model: String) throws -> String {
+    let copy = path + "/float-model"
+    try FileManager.default.createDirectory(atPath: copy, withIntermediateDirectories: true)
+    for name in ["config.json", "tokenizer.json"] {
+      try FileManager.default.copyItem(atPath: "\(model)/\(name)", toPath: "\(copy)/\(name)")
+    }
+    let checkpoint = try Checkpoint(path: model)
+    let tensors = try checkpoint.tensorNames.map { try checkpoint.tensor(named: $0) }
+    let writer = try SafetensorsWriter(
+      path: copy + "/model.safetensors",
+      tensors: tensors.map { TensorDeclaration(name: $0.name, dtype: .f32, shape: $0.shape) })
+    for tensor in writer.header.tensors {
+      let matrix = try checkpoint.matrix(named: tensor.name)
+      try matrix.elements.withUnsafeBytes { try writer.write($0, of: tensor.name) }
+    }
+    try writer.commit()
+    return copy
+  }
+
+  /// A second-moment file with the golden C of each layer.
+  func statistics(
+    _ model: LanguageModel, _ numbers: GoldenEdit.Numbers, layers: [Int]
+  ) throws -> SecondMoments {
+    let file = path + "/stats.safetensors"
+    let origin = SecondMomentOrigin(
+      model: model.name, tokenizer: model.tokenizer.digest, corpus: "golden", corpusDigest: Digest(of: [UInt8]()),
+      sequenceLength: 1,
+      weights: Dictionary(
+        uniqueKeysWithValues: try layers.map { ($0, try model.checkpoint.digest(of: model.decoder.editedTensor($0))) }))
+    try SecondMoments.write(
+      Dictionary(uniqueKeysWithValues: try layers.map { ($0, try numbers.secondMoment($0)) }), tokenCount: 1,
+      outputPowers: [:], origin: origin, to: file)
+    return try SecondMoments(contentsOf: file)
+  }
+}

@@ -1,0 +1,39 @@
+import Foundation
+import Tensors
+import Testing
+
+@testable import WeightPatch
+
+@Suite struct ObjectiveFiguresTests {
+  /// With C = I the figures can be written down: B = K^T, G = K^T K, and tr(D C D^T) = norm(D)^2.
+  @Test func agreeWithTheirDefinitions() throws {
+    var generator = SeededGenerator(5)
+    let keys = generator.matrix(7, 3)
+    let left = generator.matrix(4, 3).narrowed().widened()
+    let gram = plainProduct(keys.transposed(), keys)
+    let lambda = 0.25
+    let right = keys.transposed().narrowed()
+    let factors = LowRankFactors(
+      name: "w", isTransposed: false, left: StoredFactor(left.narrowed(), dtype: .f32, facts: .columns),
+      right: StoredFactor(right, dtype: .f32, facts: .rows), gram: gram)
+    let delta = plainProduct(left, right.widened())
+    let norm = delta.elementwiseDot(delta).squareRoot()
+    #expect(abs(try #require(factors.deltaNorm()) - norm) < 1e-12 * norm)
+    #expect(abs(try #require(factors.preservation()) - norm * norm) < 1e-6 * norm * norm)
+
+    let residuals = try #require(factors.residuals(lambda: lambda))
+    let shortfalls = plainProduct(delta, keys).subtracting(residuals).columnNorms()
+    let memorization = try #require(factors.memorization(lambda: lambda))
+    for fact in 0..<3 {
+      #expect(abs(memorization[fact] - shortfalls[fact] / residuals.columnNorms()[fact]) < 1e-6)
+    }
+    #expect(try #require(factors.memorization(lambda: 0)) == [0, 0, 0])
+  }
+
+  @Test func areUnknownWithoutTheGramMatrix() {
+    let one = StoredFactor(Matrix(rows: 1, columns: 1, elements: [1]), dtype: .f32, facts: .rows)
+    let factors = LowRankFactors(name: "w", isTransposed: false, left: one, right: one)
+    #expect(factors.preservation() == nil && factors.memorization(lambda: 1) == nil)
+    #expect(factors.deltaNorm() == 1)
+  }
+}
