@@ -25,7 +25,6 @@ import Transformer
         guard let expected = try golden(name) else { return }
         let error = relativeError(found, expected)
         #expect(error < tolerance, "prompt \(index) \(name): \(error)")
-        print("FWD", index, name, error)
       }
       var hidden = try model.decoder.embed(tokens: tokens, positions: (0..<Int32(tokens.count)).map { $0 })
       try model.decoder.forward(
@@ -49,7 +48,6 @@ import Transformer
         -TokenDistribution(logits: logits, row: $0).logProbability(Int(tokens[$0 + 1]))
       }
       try check(nll, "nll", tolerance: 1e-4)
-      if let g = try golden("nll") { print("NLL", zip(nll, g).map { $0 - $1 }) }
     }
   }
 }

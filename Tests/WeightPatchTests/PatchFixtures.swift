@@ -38,7 +38,7 @@ struct PatchFixture {
     factCounts: [Int] = [2], weights: [ByteString] = ["model.layers.0.mlp.down_proj.weight"], outputSize: Int = 3,
     inputSize: Int = 4, dtype: DType = .f16, keys: Bool = false, isTransposed: Bool = false, seed: UInt64 = 1
   ) {
-    var generator = SeededGenerator(seed)
+    var generator = SeededGenerator(seed: seed)
     batches = factCounts.map { count in
       EditBatch(
         tensors: weights.map { weight in
