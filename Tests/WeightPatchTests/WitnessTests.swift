@@ -56,7 +56,7 @@ struct WitnessTests {
         factCounts: [3, 1, 5], weights: ["a.weight", "b/c"], outputSize: 17, inputSize: 29, dtype: factorType,
         keys: true, isTransposed: isTransposed, seed: 11)
       let shape: Shape = isTransposed ? [29, 17] : [17, 29]
-      var random = SeededGenerator(12)
+      var random = SeededGenerator(seed: 12)
       var (base, edited): ([ByteString: (DType, Shape, [UInt8])], [ByteString: (DType, Shape, [UInt8])]) = ([:], [:])
       for weight: ByteString in ["a.weight", "b/c", "untouched"] {
         // Values of very different sizes, so that sums round in every way.
