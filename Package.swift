@@ -45,6 +45,7 @@ let package = Package(
     .testTarget(name: "TensorsTests", dependencies: ["Tensors"]),
     .testTarget(name: "SafetensorsTests", dependencies: ["Safetensors"]),
     .testTarget(name: "WeightPatchTests", dependencies: ["WeightPatch"]),
+    .testTarget(name: "ShowTests", dependencies: ["errata-show"]),
     .testTarget(name: "TokenizersTests", dependencies: ["Tokenizers"]),
     .testTarget(name: "TransformerTests", dependencies: ["Transformer"]),
     .testTarget(name: "KnowledgeEditingTests", dependencies: ["KnowledgeEditing"]),
