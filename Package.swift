@@ -46,6 +46,7 @@ let package = Package(
     .testTarget(name: "SafetensorsTests", dependencies: ["Safetensors"]),
     .testTarget(name: "WeightPatchTests", dependencies: ["WeightPatch"]),
     .testTarget(name: "TokenizersTests", dependencies: ["Tokenizers"], exclude: ["Fixtures"]),
+    .testTarget(name: "ShowTests", dependencies: ["errata-show"]),
     .testTarget(name: "TransformerTests", dependencies: ["Transformer"]),
     .testTarget(name: "KnowledgeEditingTests", dependencies: ["KnowledgeEditing"]),
   ],

@@ -52,10 +52,10 @@ extension PatchReport {
     if !settings.isEmpty { lines.append(field("settings", settings.joined(separator: ", "))) }
     if let statistics = batch.statistics {
       let parts = [
-        statistics.tokenCount.map { "\($0) tokens" }, statistics.corpus.map { "of \($0)" },
+        statistics.tokenCount.map { "\($0) tokens" }, statistics.corpus,
         statistics.digest.map { "digest \($0.abbreviated)" },
       ].compactMap(\.self)
-      lines.append(field("statistics", parts.joined(separator: " ")))
+      lines.append(field("statistics", parts.joined(separator: ", ")))
     }
     return lines
   }
@@ -81,7 +81,7 @@ extension PatchReport {
       table.append([
         fact.identifier, elide(printable(fact.subject), to: 32), elide(printable(fact.prompt), to: 48),
         "\(old)-> \(elide(printable(fact.targetNew), to: 24))", percentage(fact.outcome?.probabilityBefore),
-        percentage(fact.outcome?.probabilityAfter), percentage(figures.shortfall(ofFact: index)),
+        percentage(fact.outcome?.probabilityAfter), share(figures.shortfall(ofFact: index)),
       ])
     }
     return table.lines
@@ -97,7 +97,7 @@ extension PatchReport {
       table.append([
         printable(tensor.name.description), number(tensor.deltaNorm),
         number(ratio(tensor.deltaNorm, recorded?.weightNorm)), number(tensor.preservation),
-        percentage(ratio(tensor.preservation, recorded?.outputPower)), percentage(tensor.memorization?.max()),
+        share(ratio(tensor.preservation, recorded?.outputPower)), share(tensor.memorization?.max()),
         tensor.storage, number(recorded?.storageError),
       ])
     }
@@ -120,4 +120,7 @@ extension PatchReport {
   private func number(_ value: Double?) -> String { value.map { String(format: "%.4g", $0) } ?? "-" }
 
   private func percentage(_ value: Double?) -> String { value.map { String(format: "%.1f%%", 100 * $0) } ?? "-" }
+
+  /// A share that may be very small, to two digits.
+  private func share(_ value: Double?) -> String { value.map { String(format: "%.2g%%", 100 * $0) } ?? "-" }
 }

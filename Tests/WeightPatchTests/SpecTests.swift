@@ -1,4 +1,5 @@
 import Foundation
+import Safetensors
 import Tensors
 import Testing
 
@@ -70,6 +71,19 @@ import Testing
     var expected = try SpecExample.manifest()
     expected.batches[0].digest = SpecExample.batch.digest()
     #expect(reader.manifest == expected)
+  }
+
+  @Test func matricesAreTheValues() throws {
+    func shown(_ what: String) throws -> [Double] {
+      try #require(try blocks(what).first).split(whereSeparator: \.isWhitespace).map { try #require(Double($0)) }
+    }
+    for (name, path) in [("base", SpecExample.basePath), ("edited", SpecExample.editedPath)] {
+      let stored = try SafetensorsFile(path: path).tensor(named: SpecExample.weight).matrix()
+      #expect(try shown("values of \(name).safetensors").map(Float.init) == stored.elements)
+    }
+    let factors = SpecExample.batch.tensors[0]
+    let delta = plainProduct(factors.leftValues()!.widened(), factors.rightValues()!.widened())
+    #expect(try shown("values of D") == delta.elements)
   }
 
   @Test func tablesNameEveryField() throws {
