@@ -65,7 +65,7 @@ import Testing
   private func system(_ facts: Int, correlation: Double) -> (
     a: Matrix<Double>, b: Matrix<Double>, k: Matrix<Double>, r: Matrix<Double>
   ) {
-    var generator = SeededGenerator(7)
+    var generator = SeededGenerator(seed: 7)
     let residuals = generator.matrix(6, facts)
     // Keys that share one direction; C is the identity, so B = K^T and A = R G^-1, with G^-1 by Sherman and Morrison.
     var keys = Matrix<Double>(rows: facts + 1, columns: facts)
@@ -124,7 +124,7 @@ import Testing
   }
 
   @Test func multipliesPlainly() {
-    var generator = SeededGenerator(3)
+    var generator = SeededGenerator(seed: 3)
     for (rows, inner, columns) in [(1, 1, 1), (5, 7, 600), (9, 0, 3), (4, 33, 513)] {
       let (left, right) = (generator.matrix(rows, inner), generator.matrix(inner, columns))
       let product = plainProduct(left, right)

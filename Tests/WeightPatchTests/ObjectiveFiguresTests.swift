@@ -7,7 +7,7 @@ import Testing
 @Suite struct ObjectiveFiguresTests {
   /// With C = I the figures can be written down: B = K^T, G = K^T K, and tr(D C D^T) = norm(D)^2.
   @Test func agreeWithTheirDefinitions() throws {
-    var generator = SeededGenerator(5)
+    var generator = SeededGenerator(seed: 5)
     let keys = generator.matrix(7, 3)
     let left = generator.matrix(4, 3).narrowed().widened()
     let gram = plainProduct(keys.transposed(), keys)

@@ -17,7 +17,7 @@ import Testing
   }
 
   @Test(arguments: 1...20) func readsWhatItWrites(_ seed: Int) throws {
-    var generator = SeededGenerator(UInt64(seed))
+    var generator = SeededGenerator(seed: UInt64(seed))
     let fixture = PatchFixture(
       factCounts: (0..<Int.random(in: 1...3, using: &generator)).map { _ in .random(in: 1...9, using: &generator) },
       weights: Array(["a", "b/c.d", "left/left", "\u{E9}"].shuffled(using: &generator).prefix(.random(in: 1...4))),

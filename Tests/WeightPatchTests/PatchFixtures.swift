@@ -20,15 +20,6 @@ final class TemporaryDirectory {
   func callAsFunction(_ name: String) -> String { "\(path)/\(name)" }
 }
 
-extension SeededGenerator {
-  /// Elements equally likely between -1 and 1.
-  mutating func matrix(_ rows: Int, _ columns: Int) -> Matrix<Double> {
-    Matrix(
-      rows: rows, columns: columns,
-      elements: (0..<rows * columns).map { _ in .random(in: -1...1, using: &self) })
-  }
-}
-
 /// A patch of random numbers: as many batches as `factCounts` has elements, each editing the same tensors.
 struct PatchFixture {
   var manifest: Manifest
@@ -38,7 +29,7 @@ struct PatchFixture {
     factCounts: [Int] = [2], weights: [ByteString] = ["model.layers.0.mlp.down_proj.weight"], outputSize: Int = 3,
     inputSize: Int = 4, dtype: DType = .f16, keys: Bool = false, isTransposed: Bool = false, seed: UInt64 = 1
   ) {
-    var generator = SeededGenerator(seed)
+    var generator = SeededGenerator(seed: seed)
     batches = factCounts.map { count in
       EditBatch(
         tensors: weights.map { weight in
