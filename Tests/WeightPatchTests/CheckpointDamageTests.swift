@@ -68,7 +68,8 @@ import Testing
       do {
         try revert([patch], from: edited, output: output)
         #expect(try fileDigests(output) == base)
-        #expect(index >= bytes.count - 32, "byte \(index)")
+        // The length of a chunk that is longer than the tensor, and the digest of the edited tensor.
+        #expect((20..<24).contains(index) || index >= bytes.count - 32, "byte \(index)")
         try FileManager.default.removeItem(atPath: output)
       } catch let error as ErrataError {
         #expect(error.category == .damagedInput && error.message.hasPrefix(path), "\(error)")

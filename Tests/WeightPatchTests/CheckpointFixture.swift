@@ -54,9 +54,8 @@ struct CheckpointFixture {
       return try SafetensorsWriter.write(tensors, metadata: metadata, to: path + "/model.safetensors")
     }
     var map = JSONObject()
-    for (number, names) in [["0.flags", "model.a.weight"], ["model.b.weight"], ["model.c.weight", "model.norm.weight"]]
-      .enumerated()
-    {
+    let shards = [["0.flags", "model.a.weight"], ["model.b.weight"], ["model.c.weight", "model.norm.weight"]]
+    for (number, names) in shards.enumerated() {
       let shard = "model-0000\(number + 1)-of-00003.safetensors"
       let names = names.map { ByteString($0) }
       try SafetensorsWriter.write(
@@ -157,6 +156,12 @@ func fileDigests(_ path: String, ledger: Bool = true) throws -> [String: Digest]
     }
   }
   return result
+}
+
+/// A tensor's bytes in a checkpoint.
+func storedBytes(of name: ByteString, in path: String) throws -> [UInt8] {
+  let tensor = try Checkpoint(path: path).tensor(named: name)
+  return withExtendedLifetime(tensor) { Array(tensor.bytes) }
 }
 
 /// Applies patches and writes the output.
