@@ -10,9 +10,11 @@ import Synchronization
 /// compete with ours. Only the few large binary64 factorizations run on BLAS's own threads.
 public enum Threads {
   private static let configured = Atomic<Int>(0)
+  @TaskLocal private static var overriding: Int?
 
   /// At least 1; from the environment variable `ERRATA_THREADS`, else the number of processors this process may use.
   public static var count: Int {
+    if let overriding { return overriding }
     let value = configured.load(ordering: .relaxed)
     if value > 0 { return value }
     let environment = ProcessInfo.processInfo.environment["ERRATA_THREADS"].flatMap(Int.init)
@@ -20,6 +22,12 @@ public enum Threads {
     configured.store(chosen, ordering: .relaxed)
     openblas_set_num_threads(1)
     return chosen
+  }
+
+  /// Runs `body` with another number of threads, as far as this task is concerned: tests compare results.
+  static func withCount<Result>(_ threads: Int, _ body: () throws -> Result) rethrows -> Result {
+    _ = count
+    return try $overriding.withValue(threads, operation: body)
   }
 
   /// Runs `body` over consecutive subranges of `0..<count`, in parallel if there are at least two times `grain` items.
