@@ -44,9 +44,10 @@ public final class Progress: Sendable {
   /// Sets how many are done, with a remark to show behind the numbers.
   public func update(completed: Int, _ text: String = "") {
     guard !isQuiet else { return }
-    let now = DispatchTime.now().uptimeNanoseconds
     let interval: UInt64 = isTerminal ? 100_000_000 : 30_000_000_000
     let line: String? = state.withLock { state in
+      // Read under the lock: another thread's drawing must not seem to lie in the future.
+      let now = DispatchTime.now().uptimeNanoseconds
       state.completed = Double(completed)
       state.text = text
       let reference = max(state.lastDrawn, isTerminal ? 0 : start)
