@@ -56,7 +56,8 @@ public struct TextTable {
 
 /// `text`, shortened in its middle to `width` characters with an ellipsis if it is longer.
 public func elide(_ text: String, to width: Int) -> String {
-  guard text.count > width, width > 1 else { return text }
+  precondition(width > 0 || text.isEmpty, "there is no room for an ellipsis")
+  guard text.count > width else { return text }
   let head = width / 2
   return String(text.prefix(head)) + "…" + String(text.suffix(width - head - 1))
 }
