@@ -63,6 +63,8 @@ public struct Cholesky: Sendable {
 
   /// An estimate of the reciprocal condition number of `matrix`, whose factor this is, in the 1-norm (LAPACK dpocon).
   public func reciprocalCondition(of matrix: Matrix<Double>) -> Double {
+    precondition(matrix.rows == size && matrix.columns == size)
+    guard size > 0 else { return 1 }
     var norm = 0.0
     var sums = [Double](repeating: 0, count: size)
     matrix.withUnsafePointer { elements in
