@@ -6,8 +6,11 @@ import Synchronization
 /// How many threads the numeric code uses, and who starts them.
 ///
 /// There is one layer of parallelism. Float32 products and element-wise operators split their rows or columns here and
-/// call single-threaded BLAS, so their results do not depend on the number of threads and BLAS's waiting threads do not
-/// compete with ours. Only the few large binary64 factorizations run on BLAS's own threads.
+/// call single-threaded BLAS, so that BLAS's waiting threads do not compete with ours. Only the few large binary64
+/// factorizations run on BLAS's own threads.
+///
+/// The same number of threads gives the same bits. Another number cuts products elsewhere, and BLAS adds in another order
+/// near the edges of what it is given, so the last bits of a product may differ.
 public enum Threads {
   private static let configured = Atomic<Int>(0)
   @TaskLocal private static var overriding: Int?
