@@ -31,8 +31,15 @@ public struct Preset: Sendable {
     matching(architecture)?.settings(for: method) ?? fallback(method, architecture)
   }
 
-  /// GPT2-XL and Llama-2-7B as in the published hyperparameter files (rome, memit, unified-model-editing, EasyEdit).
+  /// The sample model and SmolLM2 as measured by us, GPT2-XL and Llama-2-7B as in the published hyperparameter files (rome, memit, unified-model-editing, EasyEdit).
   public static let all: [Preset] = [
+    Preset(
+      name: "errata-sample", family: "llama", layerCount: 6, hiddenSize: 128,
+      settings: [
+        .rome: EditSettings(method: .rome, layers: [1]),
+        .memit: EditSettings(method: .memit, layers: [0, 1, 2], secondMomentWeight: 100),
+        .emmet: EditSettings(method: .emmet, layers: [1], secondMomentWeight: 1),
+      ]),
     Preset(
       name: "smollm2-135m", family: "llama", layerCount: 30, hiddenSize: 576,
       settings: [

@@ -60,7 +60,9 @@ public func printJSON(_ value: JSON) {
   print(value.prettyPrinted(), terminator: "")
 }
 
-/// The present time as patches and ledgers write it: ISO 8601, UTC, whole seconds.
+/// The present time as patches and ledgers write it: ISO 8601, UTC, whole seconds. `SOURCE_DATE_EPOCH` stands in for it,
+/// so that a patch can be made again with the same bytes (reproducible-builds.org).
 public func timestamp() -> String {
-  ISO8601DateFormatter().string(from: Date())
+  let epoch = ProcessInfo.processInfo.environment["SOURCE_DATE_EPOCH"].flatMap(TimeInterval.init)
+  return ISO8601DateFormatter().string(from: epoch.map(Date.init(timeIntervalSince1970:)) ?? Date())
 }
