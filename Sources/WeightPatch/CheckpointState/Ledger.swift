@@ -61,7 +61,7 @@ extension Ledger {
     guard file.bytes.count <= Self.largestFile else { throw ErrataError.damagedLedger(path, "it is too large") }
     let json: JSON
     do {
-      json = try JSON.parse(file.bytes)
+      json = try withExtendedLifetime(file) { () throws(JSONSyntaxError) in try JSON.parse(file.bytes) }
     } catch {
       throw ErrataError.damagedLedger(path, "not valid JSON at byte \(error.offset): \(error.reason)")
     }

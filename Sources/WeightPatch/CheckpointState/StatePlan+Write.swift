@@ -11,6 +11,7 @@ extension StatePlan {
   /// - Parameter output: a directory that is not there or is empty; for a bare file, a file that is not there.
   /// - Throws: an `ErrataError` if the base that the undo records give is not the base, if the result is not what the
   ///   patch says, if a value overflows, or if the output cannot be written.
+  @discardableResult
   public func write(to output: String, options: WriteOptions = WriteOptions()) throws -> StateReport {
     let checkpoint = state.checkpoint
     let stage = try OutputStage(

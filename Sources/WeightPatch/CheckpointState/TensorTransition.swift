@@ -36,6 +36,8 @@ struct TensorTransition {
   /// - Throws: an `ErrataError` if the base that is recovered is not the base, if a value overflows, or if writing
   ///   fails. What was written is then not to be used.
   func run(recordPath: String, write: (_ bytes: [UInt8], _ offset: Int) throws -> Void) throws -> Digest {
+    // The mappings that the pointers below lead into.
+    defer { withExtendedLifetime(self) {} }
     let chunks = undo?.chunks ?? Chunks(rows: old.rows, columns: old.columns)
     let record = new.isEmpty ? nil : try UndoRecordWriter(path: recordPath, dtype: tensor.dtype, chunks: chunks)
     var baseHasher = DigestHasher(tensorOf: tensor.dtype, shape: tensor.shape)
