@@ -1,4 +1,3 @@
-import Safetensors
 import Tensors
 
 /// The frames around a patch's content (Spec: frame layout).
@@ -28,25 +27,5 @@ enum PatchContainer {
   /// The pieces of a tensor, as ranges of its bytes.
   static func pieces(byteCount: Int) -> [Range<Int>] {
     stride(from: 0, to: byteCount, by: pieceByteCount).map { $0..<min($0 + pieceByteCount, byteCount) }
-  }
-}
-
-/// How much a reader is willing to hold (Spec: limits).
-public struct PatchLimits: Sendable {
-  /// The safetensors header, which holds the manifest.
-  public var headerByteCount: Int
-  /// The safetensors file that the patch decompresses to.
-  public var contentByteCount: Int
-  public var signatureCount: Int
-  public var signatureByteCount: Int
-
-  public init(
-    headerByteCount: Int = SafetensorsHeader.maximumByteCount, contentByteCount: Int = 8 << 30,
-    signatureCount: Int = 16, signatureByteCount: Int = 1 << 16
-  ) {
-    self.headerByteCount = headerByteCount
-    self.contentByteCount = contentByteCount
-    self.signatureCount = signatureCount
-    self.signatureByteCount = signatureByteCount
   }
 }

@@ -165,9 +165,7 @@ extension PatchReader {
     let source = frames.source
     let frame = try frames.next()
     let count = frame.contentByteCount!
-    guard count <= limits.headerByteCount else {
-      throw ErrataError.overLimit(source, "the size of the header", found: count, limit: limits.headerByteCount)
-    }
+    try limits.check(headerByteCount: count, source: source)
     var content = [UInt8](repeating: 0, count: count)
     do {
       try content.withUnsafeMutableBytes { try ZstdDecompressor().decompress(frame, of: frames.bytes, into: $0) }
@@ -175,10 +173,7 @@ extension PatchReader {
       throw ErrataError.damagedFrame(source, offset: frame.range.lowerBound, reason: error.reason)
     }
     let header = try SafetensorsHeader(bytes: content, source: source)
-    guard header.fileByteCount <= limits.contentByteCount else {
-      throw ErrataError.overLimit(
-        source, "the decompressed size", found: header.fileByteCount, limit: limits.contentByteCount)
-    }
+    try limits.check(contentByteCount: header.fileByteCount, ofFile: frames.bytes.count, source: source)
     return header
   }
 }
@@ -217,16 +212,8 @@ private struct FrameSequence {
         throw ErrataError.damagedFrame(
           source, offset: offset, reason: "only signatures and the seal may follow the tensors")
       }
-      let payload = bytes[frame.range].dropFirst(8)
-      guard payload.count <= limits.signatureByteCount else {
-        throw ErrataError.overLimit(
-          source, "the size of a signature", found: payload.count, limit: limits.signatureByteCount)
-      }
-      result.append(Array(payload))
-      guard result.count <= limits.signatureCount else {
-        throw ErrataError.overLimit(
-          source, "the number of signatures", found: result.count, limit: limits.signatureCount)
-      }
+      result.append(Array(bytes[frame.range].dropFirst(8)))
+      try limits.check(signatures: result, source: source)
       offset = frame.range.upperBound
     }
     return result

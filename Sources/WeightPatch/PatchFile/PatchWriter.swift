@@ -29,7 +29,10 @@ public enum PatchWriter {
     let header = try SafetensorsHeader(
       declaring: tensors.map { TensorDeclaration(name: $0, dtype: $1.dtype, shape: $1.shape) },
       metadata: [PatchContainer.manifestKey: ByteString(manifest.serialized())], source: path)
-    // What the reader would refuse is not written.
+    // What a reader would refuse is not written.
+    let limits = PatchLimits()
+    try limits.check(headerByteCount: header.bytes.count, source: path)
+    try limits.check(signatures: signatures, source: path)
     let readBack = try Manifest(parsing: manifest.serialized(), source: path)
     _ = try PatchLayout(header: header, manifest: readBack, source: path)
 
@@ -63,6 +66,7 @@ public enum PatchWriter {
     for signature in signatures {
       try write(ZstdFrame.skippable(magicNumber: PatchContainer.signatureMagicNumber, payload: signature))
     }
+    try limits.check(contentByteCount: header.fileByteCount, ofFile: file.byteCount, source: path)
     try file.write(PatchContainer.seal(seal.finalize()))
     try file.commit()
     return Patch(identifier: identifier.finalize(), manifest: readBack, batches: batches)
