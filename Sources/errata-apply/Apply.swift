@@ -72,9 +72,9 @@ struct Apply: ParsableCommand {
 
   private func answer(_ plan: StatePlan, _ report: StateReport?) -> JSON {
     [
-      "checkpoint": JSON(checkpoint), "output": report == nil ? nil : JSON(output), "dry_run": .bool(dryRun),
+      "checkpoint": JSON(checkpoint), "output": report == nil ? .null : JSON(output), "dry_run": .bool(dryRun),
       "applied": .array(plan.applied.map(\.json)), "already_applied": .array(plan.alreadyApplied.map(\.json)),
-      "fits_base": .bool(plan.fitsBase), "result": report?.json ?? nil,
+      "fits_base": .bool(plan.fitsBase), "result": report?.json ?? .null,
     ]
   }
 }

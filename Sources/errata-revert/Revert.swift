@@ -105,9 +105,9 @@ struct Revert: ParsableCommand {
 
   private func answer(_ plan: StatePlan, _ notApplied: [String], _ report: StateReport?) -> JSON {
     [
-      "checkpoint": JSON(checkpoint), "output": report == nil ? nil : JSON(output), "dry_run": .bool(dryRun),
+      "checkpoint": JSON(checkpoint), "output": report == nil ? .null : JSON(output), "dry_run": .bool(dryRun),
       "reverted": .array(plan.reverted.map(\.json)), "not_applied": .array(notApplied.map { JSON($0) }),
-      "remaining": .array(plan.entries.map { JSON($0.patch.description) }), "result": report?.json ?? nil,
+      "remaining": .array(plan.entries.map { JSON($0.patch.description) }), "result": report?.json ?? .null,
     ]
   }
 }
