@@ -12,8 +12,15 @@ public struct Configuration: Sendable {
   public init(contentsOf path: String) throws {
     self.path = path
     fields = try JSON.parse(contentsOf: path)
-    guard let type = fields["model_type"]?.stringValue else { throw ErrataError.missingField(path, "model_type") }
-    modelType = type
+    modelType = try Self.string(fields["model_type"], "model_type", path)
+  }
+
+  private static func string(_ value: JSON?, _ name: String, _ path: String) throws -> String {
+    guard let value, !value.isNull else { throw ErrataError.missingField(path, name) }
+    guard let text = value.stringValue else {
+      throw ErrataError.wrongField(path, name, expected: "a string", found: value.kind)
+    }
+    return text
   }
 
   /// The value of `name`, nil if it is missing or null.
@@ -53,7 +60,7 @@ public struct Configuration: Sendable {
   }
 
   func activation(_ name: String) throws -> Activation {
-    guard let text = value(name)?.stringValue else { throw ErrataError.missingField(path, name) }
+    let text = try Self.string(value(name), name, path)
     guard let activation = Activation(configurationName: text) else {
       throw ErrataError.unsupportedSetting(
         path, name, "'\(text)'", supported: Activation.configurationNames.joined(separator: ", "))

@@ -6,6 +6,11 @@ func describeLlama(_ configuration: Configuration, contains: (ByteString) -> Boo
   let hiddenSize = try configuration.positiveInteger("hidden_size")
   let headCount = try configuration.positiveInteger("num_attention_heads")
   let headSize = try configuration.positiveInteger("head_dim", default: max(1, hiddenSize / headCount))
+  // Halves of a head are rotated against each other. The bound keeps a damaged file from asking for gigabytes of angles.
+  guard headSize % 2 == 0, headSize <= 1 << 16 else {
+    throw ErrataError.wrongField(
+      configuration.path, "head_dim", expected: "an even number up to 65536", found: String(headSize))
+  }
   let attentionBias = try configuration.boolean("attention_bias", default: false)
   let perceptronBias = try configuration.boolean("mlp_bias", default: false)
   let keyValueHeadCount = try configuration.positiveInteger("num_key_value_heads", default: headCount)

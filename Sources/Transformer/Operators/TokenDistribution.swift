@@ -19,8 +19,10 @@ public struct TokenDistribution {
 
   public var vocabularySize: Int { logits.columns }
 
+  /// - Precondition: the token is in the vocabulary.
   public func logProbability(_ token: Int) -> Double {
-    Double(logits[row, token]) - logSum
+    precondition(token >= 0 && token < vocabularySize, "the token is outside of the vocabulary")
+    return Double(logits[row, token]) - logSum
   }
 
   /// Every token's log-probability, in float32.
@@ -33,7 +35,8 @@ public struct TokenDistribution {
 
   /// The tokens with the largest logits, largest first; of equal ones the smaller token.
   public func mostLikely(_ count: Int) -> [Int] {
-    withRow { values in
+    guard count > 0 else { return [] }
+    return withRow { values in
       var best: [Int] = []
       for token in 0..<vocabularySize {
         if best.count == count, values[token] <= values[best[count - 1]] { continue }
@@ -49,6 +52,7 @@ public struct TokenDistribution {
   public func addNegativeLogLikelihoodGradient(
     target: Int, coefficient: Float, to dLogits: UnsafeMutablePointer<Float>
   ) {
+    precondition(target >= 0 && target < vocabularySize, "the token is outside of the vocabulary")
     withRow {
       errata_negative_log_likelihood_backward($0, Float(logSum), coefficient, target, dLogits, vocabularySize)
     }
@@ -56,6 +60,7 @@ public struct TokenDistribution {
 
   /// KL(this || initial) = sum p (log p - log p_initial), for `initial` as `logProbabilities` gives it.
   public func divergence(from initial: [Float]) -> Double {
+    precondition(initial.count == vocabularySize)
     var result = 0.0
     withRow { errata_divergence($0, Float(logSum), initial, vocabularySize, &result) }
     return result
@@ -67,6 +72,7 @@ public struct TokenDistribution {
   public func addDivergenceGradient(
     from initial: [Float], divergence: Double, coefficient: Float, to dLogits: UnsafeMutablePointer<Float>
   ) {
+    precondition(initial.count == vocabularySize)
     withRow {
       errata_divergence_backward(
         $0, Float(logSum), initial, Float(divergence), coefficient, dLogits, vocabularySize)
