@@ -42,12 +42,16 @@ let package = Package(
     .executableTarget(name: "errata-ask", dependencies: ["KnowledgeEditing", "ToolSupport"]),
     .executableTarget(name: "errata-eval", dependencies: ["EditEvaluation", "ToolSupport"]),
 
-    .testTarget(name: "TensorsTests", dependencies: ["Tensors"]),
+    .target(name: "TestSupport", path: "Tests/TestSupport"),
+    .testTarget(name: "TensorsTests", dependencies: ["Tensors", "CKernels", "TestSupport"]),
+    .testTarget(name: "LinearAlgebraTests", dependencies: ["LinearAlgebra", "TestSupport"]),
     .testTarget(name: "SafetensorsTests", dependencies: ["Safetensors"]),
     .testTarget(name: "WeightPatchTests", dependencies: ["WeightPatch"]),
-    .testTarget(name: "TokenizersTests", dependencies: ["Tokenizers"]),
+    .testTarget(name: "TokenizersTests", dependencies: ["Tokenizers"], exclude: ["Fixtures"]),
+    .testTarget(name: "ShowTests", dependencies: ["errata-show"]),
     .testTarget(name: "TransformerTests", dependencies: ["Transformer"]),
     .testTarget(name: "KnowledgeEditingTests", dependencies: ["KnowledgeEditing"]),
+    .testTarget(name: "ToolSupportTests", dependencies: ["ToolSupport"]),
   ],
   swiftLanguageModes: [.v6],
   cLanguageStandard: .c11

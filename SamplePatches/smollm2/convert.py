@@ -185,8 +185,11 @@ def configuration(gguf: GGUF) -> dict[str, Any]:
     if architecture != "llama":
         raise Failure(f"the GGUF's architecture is {architecture!r}; this script converts 'llama'")
     width, heads = gguf.get("llama.embedding_length", int), gguf.get("llama.attention.head_count", int)
-    if heads < 1 or width % heads or gguf.get("llama.rope.dimension_count", int) != width // heads:
+    kv_heads, layers = gguf.get("llama.attention.head_count_kv", int), gguf.get("llama.block_count", int)
+    if heads < 1 or width % (2 * heads) or gguf.get("llama.rope.dimension_count", int) != width // heads:
         damaged(f"GGUF: {heads} attention heads do not fit a width of {width}")
+    if not 1 <= kv_heads <= heads or layers > len(gguf.tensors):
+        damaged(f"GGUF: {kv_heads} key heads for {heads} heads, or {layers} layers in {len(gguf.tensors)} tensors, cannot be")
     return {
         "architectures": ["LlamaForCausalLM"],
         "attention_bias": False,
@@ -202,8 +205,8 @@ def configuration(gguf: GGUF) -> dict[str, Any]:
         "mlp_bias": False,
         "model_type": "llama",
         "num_attention_heads": heads,
-        "num_hidden_layers": gguf.get("llama.block_count", int),
-        "num_key_value_heads": gguf.get("llama.attention.head_count_kv", int),
+        "num_hidden_layers": layers,
+        "num_key_value_heads": kv_heads,
         "pad_token_id": gguf.get("tokenizer.ggml.padding_token_id", int),
         # GGUF stores these two as float32; the shortest decimal that rounds there is the number that was meant.
         "rms_norm_eps": float(str(np.float32(gguf.get("llama.attention.layer_norm_rms_epsilon", float)))),

@@ -15,7 +15,7 @@ public struct Cholesky: Sendable {
 
   /// Reads the lower triangle of `matrix`.
   ///
-  /// - Throws: `NotPositiveDefinite`.
+  /// - Throws: `NotPositiveDefinite`, also if the matrix is not finite.
   public init(_ matrix: Matrix<Double>) throws(NotPositiveDefinite) {
     precondition(matrix.rows == matrix.columns)
     var factor = matrix
@@ -30,6 +30,10 @@ public struct Cholesky: Sendable {
       }
     }
     guard info == 0 else { throw NotPositiveDefinite(order: Int(info)) }
+    // OpenBLAS asks whether a pivot is at most zero, which a NaN is not.
+    for index in 0..<factor.rows where !factor[index, index].isFinite {
+      throw NotPositiveDefinite(order: index + 1)
+    }
     self.factor = factor
   }
 
@@ -59,6 +63,8 @@ public struct Cholesky: Sendable {
 
   /// An estimate of the reciprocal condition number of `matrix`, whose factor this is, in the 1-norm (LAPACK dpocon).
   public func reciprocalCondition(of matrix: Matrix<Double>) -> Double {
+    precondition(matrix.rows == size && matrix.columns == size)
+    guard size > 0 else { return 1 }
     var norm = 0.0
     var sums = [Double](repeating: 0, count: size)
     matrix.withUnsafePointer { elements in

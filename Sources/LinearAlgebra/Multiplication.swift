@@ -27,6 +27,13 @@ public func multiply(
   into c: UnsafeMutablePointer<Float>, _ cStride: Int, beta: Float = 0
 ) {
   guard rows > 0, columns > 0 else { return }
+  guard inner > 0 else {
+    // BLAS leaves C as it is, or refuses a row stride of zero.
+    for row in 0..<rows {
+      for column in 0..<columns { c[row * cStride + column] = beta == 0 ? 0 : beta * c[row * cStride + column] }
+    }
+    return
+  }
   let (a, b, c) = (Shared(a), Shared(b), Shared(c))
   let smallestShare = 1 << 21  // multiply-adds: below this a thread costs more than it brings
   let columnsLead = columns >= rows

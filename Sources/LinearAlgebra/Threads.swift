@@ -6,13 +6,18 @@ import Synchronization
 /// How many threads the numeric code uses, and who starts them.
 ///
 /// There is one layer of parallelism. Float32 products and element-wise operators split their rows or columns here and
-/// call single-threaded BLAS, so their results do not depend on the number of threads and BLAS's waiting threads do not
-/// compete with ours. Only the few large binary64 factorizations run on BLAS's own threads.
+/// call single-threaded BLAS, so that BLAS's waiting threads do not compete with ours. Only the few large binary64
+/// factorizations run on BLAS's own threads.
+///
+/// The same number of threads gives the same bits. Another number cuts products elsewhere, and BLAS adds in another order
+/// near the edges of what it is given, so the last bits of a product may differ.
 public enum Threads {
   private static let configured = Atomic<Int>(0)
+  @TaskLocal private static var overriding: Int?
 
   /// At least 1; from the environment variable `ERRATA_THREADS`, else the number of processors this process may use.
   public static var count: Int {
+    if let overriding { return overriding }
     let value = configured.load(ordering: .relaxed)
     if value > 0 { return value }
     let environment = ProcessInfo.processInfo.environment["ERRATA_THREADS"].flatMap(Int.init)
@@ -20,6 +25,12 @@ public enum Threads {
     configured.store(chosen, ordering: .relaxed)
     openblas_set_num_threads(1)
     return chosen
+  }
+
+  /// Runs `body` with another number of threads, as far as this task is concerned: tests compare results.
+  static func withCount<Result>(_ threads: Int, _ body: () throws -> Result) rethrows -> Result {
+    _ = count
+    return try $overriding.withValue(threads, operation: body)
   }
 
   /// Runs `body` over consecutive subranges of `0..<count`, in parallel if there are at least two times `grain` items.

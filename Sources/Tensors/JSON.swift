@@ -79,8 +79,10 @@ public struct JSONObject: Sendable, Equatable {
 
   /// Appends a member; false, and no change, if the key is there already.
   public mutating func append(_ key: ByteString, _ value: JSON) -> Bool {
-    let position = members.count
-    if positions.updateValue(position, forKey: key) != nil { return false }
+    if let position = positions.updateValue(members.count, forKey: key) {
+      positions[key] = position
+      return false
+    }
     members.append((key, value))
     return true
   }

@@ -13,7 +13,8 @@ public final class MappedFile: @unchecked Sendable {
 
   /// - Throws: an `ErrataError` that names the path, if the file cannot be opened or mapped or is not a regular file.
   public init(path: String) throws {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    // O_NONBLOCK: opening a pipe would wait for a writer. Regular files ignore it.
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else { throw ErrataError.system("open", path, errno) }
     defer { close(descriptor) }
     var status = stat()

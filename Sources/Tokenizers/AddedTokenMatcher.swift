@@ -51,6 +51,8 @@ struct AddedTokenMatcher: Sendable {
       // White space that the token before has taken is not taken again.
       if token.stripsLeft { start = max(text.startOfWhiteSpace(before: start), covered) }
       if token.stripsRight { end = ClassReader(text).endOfRun(of: .whiteSpace, from: end) }
+      // Nothing is left of a token of white space that another has taken.
+      guard start < end else { continue }
       if covered < start { parts.append(.text(covered..<start)) }
       parts.append(.token(token, start..<end))
       covered = end

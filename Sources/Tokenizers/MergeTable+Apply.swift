@@ -12,7 +12,7 @@ extension MergeTable {
   }
 
   /// Measured: the two take the same time for words of about this many bytes.
-  static let scanLimit = 48
+  static let scanLimit = 96
 
   func applyByScanning(_ symbols: inout [PieceToken]) {
     // Symbol i and symbol i + 1 merge as merges[i].

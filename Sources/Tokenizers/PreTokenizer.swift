@@ -89,7 +89,9 @@ extension PreTokenizer {
   init(_ section: Section) throws {
     let supported = "ByteLevel, Digits, Split, Sequence"
     let components = try section.components("pretokenizers")
-    guard let last = components.last else { throw section.unsupported("no pre-tokenizer", supported: supported) }
+    guard let last = components.last else {
+      throw section.unsupported("a tokenizer without a pre-tokenizer", supported: supported)
+    }
     guard try last.type() == "ByteLevel" else {
       throw last.unsupported("\(try last.type()) as the last step", supported: "ByteLevel")
     }

@@ -17,8 +17,11 @@ struct TokenDecoder: Sendable {
     for component in components where try component.type() != "ByteLevel" {
       throw component.unsupported(try component.type(), supported: "ByteLevel")
     }
+    guard !components.isEmpty else {
+      throw section.unsupported("a tokenizer without a decoder", supported: "ByteLevel")
+    }
     guard components.count == 1 else {
-      throw section.unsupported("\(components.count) decoders", supported: "ByteLevel once")
+      throw section.unsupported("a sequence of \(components.count) decoders", supported: "ByteLevel")
     }
   }
 }

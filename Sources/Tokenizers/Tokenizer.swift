@@ -15,6 +15,10 @@ import Tensors
 /// Supported is byte-level byte-pair encoding: GPT-2, SmolLM2, Llama 3, Qwen2 and models like them. A file that asks for
 /// anything else is refused. Truncation and padding in the file are not applied: `transformers` sets both on every call,
 /// whatever the file says. Members that are not known are ignored, as `tokenizers` ignores them.
+///
+/// Ids differ from those of `tokenizers` 0.23 only where its Unicode tables are older than Swift's or its normalization is
+/// wrong (it composes U+10161 and U+0307). An added token that is not in normal form decodes to what the file says; there
+/// it decodes to the normal form.
 public final class Tokenizer: Sendable {
   /// SHA-256 of the bytes of the file.
   public let digest: Digest

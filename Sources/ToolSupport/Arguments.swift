@@ -6,7 +6,8 @@ import Tensors
 public func parseLayers(_ text: String) throws -> [Int] {
   let failure = ErrataError(.usage, "'\(text)' is not a list of layers: give numbers like 5, 3,4,5 or 3-5")
   return try text.split(separator: ",", omittingEmptySubsequences: false).flatMap { part -> [Int] in
-    let bounds = part.split(separator: "-", omittingEmptySubsequences: false).map { Int($0) }
+    // Int would read a plus sign too.
+    let bounds = part.split(separator: "-", omittingEmptySubsequences: false).map { $0.first == "+" ? nil : Int($0) }
     guard (1...2).contains(bounds.count), let first = bounds.first!, let last = bounds.last!, first <= last,
       last - first < 10000
     else { throw failure }

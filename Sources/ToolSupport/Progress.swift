@@ -44,9 +44,10 @@ public final class Progress: Sendable {
   /// Sets how many are done, with a remark to show behind the numbers.
   public func update(completed: Int, _ text: String = "") {
     guard !isQuiet else { return }
-    let now = DispatchTime.now().uptimeNanoseconds
     let interval: UInt64 = isTerminal ? 100_000_000 : 30_000_000_000
     let line: String? = state.withLock { state in
+      // Read under the lock: another thread's drawing must not seem to lie in the future.
+      let now = DispatchTime.now().uptimeNanoseconds
       state.completed = Double(completed)
       state.text = text
       let reference = max(state.lastDrawn, isTerminal ? 0 : start)
@@ -105,8 +106,9 @@ private func formatRate(_ value: Double) -> String {
 
 /// A duration for people: "45 s", "3 min 20 s", "2 h 5 min".
 public func formatDuration(_ seconds: Double) -> String {
-  guard seconds.isFinite else { return "?" }
-  let whole = Int(seconds.rounded(.up))
+  // Past this (thirty million years) it is no duration, and before long no Int.
+  guard seconds.isFinite, seconds < 1e15 else { return "?" }
+  let whole = Int(max(0, seconds).rounded(.up))
   if whole < 60 { return "\(whole) s" }
   if whole < 3600 { return "\(whole / 60) min \(whole % 60) s" }
   return "\(whole / 3600) h \(whole % 3600 / 60) min"

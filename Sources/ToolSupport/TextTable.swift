@@ -46,7 +46,8 @@ public struct TextTable {
         case 0x1100...0x115F, 0x2E80...0xA4CF, 0xAC00...0xD7A3, 0xF900...0xFAFF, 0xFE30...0xFE6F, 0xFF00...0xFF60,
           0xFFE0...0xFFE6, 0x1F300...0x1FAFF, 0x20000...0x3FFFD:
           true
-        default: false
+        // Emoji of the older blocks, and characters that a variation selector turns into emoji.
+        default: scalar.properties.isEmojiPresentation || character.unicodeScalars.contains("\u{FE0F}")
         }
       return width + (isWide ? 2 : 1)
     }
@@ -55,7 +56,8 @@ public struct TextTable {
 
 /// `text`, shortened in its middle to `width` characters with an ellipsis if it is longer.
 public func elide(_ text: String, to width: Int) -> String {
-  guard text.count > width, width > 1 else { return text }
+  precondition(width > 0 || text.isEmpty, "there is no room for an ellipsis")
+  guard text.count > width else { return text }
   let head = width / 2
   return String(text.prefix(head)) + "…" + String(text.suffix(width - head - 1))
 }

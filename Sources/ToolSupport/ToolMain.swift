@@ -42,7 +42,8 @@ public enum ToolMain {
   private static func fail(_ name: String, _ message: String, code: Int32) -> Never {
     fflush(nil)
     Progress.clearLine()
-    let line = message.split(separator: "\n").joined(separator: " ")
+    // A message may quote a name from a damaged or hostile file.
+    let line = printable(message.split(separator: "\n").joined(separator: " "))
     FileHandle.standardError.write(Data("\(name): \(line)\n".utf8))
     exit(code)
   }

@@ -1,1 +1,6 @@
-@main struct Main { static func main() {} }
+import ToolSupport
+
+@main
+struct Main {
+  static func main() { ToolMain.run(Show.self) }
+}

@@ -69,11 +69,11 @@ def measured(phase: str) -> Iterator[None]:
 class LanguageModel:
     @measured("load")
     def __init__(self, path: Path):
-        self.tokenizer = AutoTokenizer.from_pretrained(path, local_files_only=True)
-        self.tokenizer.padding_side = "right"
+        if not (path / "config.json").is_file() or not (path / "tokenizer.json").is_file():
+            raise Failure(f"{path}: not a checkpoint directory with config.json and tokenizer.json")
+        self.tokenizer = AutoTokenizer.from_pretrained(path, padding_side="right")
         self.tokenizer.pad_token = self.tokenizer.pad_token or self.tokenizer.eos_token
-        self.model = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32, local_files_only=True)
-        self.model.eval().requires_grad_(False)
+        self.model = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32).eval().requires_grad_(False)
         self.layers = getattr(getattr(self.model, "model", None), "layers", None)
         if not self.layers or not hasattr(getattr(self.layers[0], "mlp", None), "down_proj"):
             raise Failure(f"{path}: a {self.model.config.model_type} has no model.layers[i].mlp.down_proj")

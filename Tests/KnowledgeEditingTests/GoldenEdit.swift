@@ -121,6 +121,18 @@ struct GoldenEdit: CustomTestStringConvertible, Sendable {
       file: try SafetensorsFile(path: "\(Self.folder)/\(name)_edits.safetensors"))
   }
 
+  /// Without the extension.
+  var forwardPath: String { "\(Self.folder)/\(name)_forward" }
+
+  /// The losses of the search for a fact in binary64, where float32 searches differ in the third decimal
+  /// (make_float64_search.py).
+  func exactLosses(fact: Int) throws -> [Double]? {
+    let path = "\(Self.folder)/\(name)_search_float64.json"
+    guard FileManager.default.fileExists(atPath: path) else { return nil }
+    let search = try JSON.parse(contentsOf: path)
+    return search["fact"]!.integerValue == fact ? search["losses"]!.arrayValue!.map { $0.doubleValue! } : nil
+  }
+
   func model() throws -> LanguageModel { try LanguageModel(path: modelPath) }
 
   func problems(_ model: LanguageModel, _ numbers: Numbers) throws -> [ValueProblem] {

@@ -84,8 +84,11 @@ import Transformer
       for (fact, value) in found.enumerated() {
         let expected = numbers.searches(tag)[fact]["loss_nll_kl_wd_deltanorm"]!.arrayValue!
         #expect(value.steps.count == expected.count)
-        for (step, losses) in zip(value.steps, expected) {
-          #expect(abs(step.loss - losses.arrayValue![0].doubleValue!) < 1e-3)
+        let exact = try golden.exactLosses(fact: fact)
+        for (index, (step, losses)) in zip(value.steps, expected).enumerated() {
+          // Where rounding decides, an exact search tells more than another float32 one.
+          let loss = exact?[index] ?? losses.arrayValue![0].doubleValue!
+          #expect(abs(step.loss - loss) < 1e-3, "\(tag) fact \(fact) step \(index)")
         }
         let delta = zip(values.row(fact), initial.row(fact)).map { $0 - $1 }
         #expect(cosine(value.delta, delta) > 0.9999)

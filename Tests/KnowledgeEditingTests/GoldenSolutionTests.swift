@@ -83,7 +83,7 @@ import WeightPatch
     let secondMoment = try numbers.secondMoment(numbers.editedLayer)
     let keys = try numbers.matrix("keys").transposed()
     let residuals = try numbers.matrix("resid").transposed()
-    for weight in [0.01, 1, 100] {
+    for weight in [1.0, 100, 10_000] {
       var system = keys.multiplied(by: keys, .transposed)
       for row in 0..<system.rows {
         for column in 0..<system.columns { system[row, column] += weight * secondMoment[row, column] }
@@ -102,10 +102,6 @@ import WeightPatch
     let keys = try numbers.matrix("keys").transposed()
     #expect(solver.dependentFacts(keys).isEmpty)
     #expect(solver.dependentFacts(columns(keys, [0, 1, 2, 1])).count == 1)
-    #expect(throws: Cholesky.NotPositiveDefinite.self) {
-      let zero = columns(keys, [0, 0])
-      _ = try solver.solve(keys: zero, residuals: Matrix(rows: 4, columns: 2), lambda: 0)
-    }
   }
 
   // MARK: - Helpers

@@ -19,7 +19,8 @@ import Testing
     let delta = plainProduct(left, right.widened())
     let norm = delta.elementwiseDot(delta).squareRoot()
     #expect(abs(try #require(factors.deltaNorm()) - norm) < 1e-12 * norm)
-    #expect(abs(try #require(factors.preservation()) - norm * norm) < 1e-6 * norm * norm)
+    let preservation: Double = try #require(factors.preservation())
+    #expect(abs(preservation - norm * norm) < 1e-6 * norm * norm)
 
     let residuals = try #require(factors.residuals(lambda: lambda))
     let shortfalls = plainProduct(delta, keys).subtracting(residuals).columnNorms()

@@ -108,6 +108,6 @@ struct ManifestMembers {
   mutating func set(_ field: ByteString, _ digest: Digest?) { set(field, digest?.description) }
   /// JSON has no infinities and no NaN: a figure that is not finite is not known.
   mutating func set(_ field: ByteString, _ value: Double?) {
-    object[field] = value.flatMap { $0.isFinite ? JSON.double($0) : nil }
+    if let value, value.isFinite { object[field] = .double(value) }
   }
 }

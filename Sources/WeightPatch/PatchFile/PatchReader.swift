@@ -74,7 +74,8 @@ public final class PatchReader: @unchecked Sendable {
     return Patch(identifier: hasher.finalize(), manifest: manifest, batches: batches)
   }
 
-  private func bytes(of tensor: TensorInfo, _ decompressor: ZstdDecompressor) throws -> [UInt8] {
+  /// The content of a tensor's frames.
+  func bytes(of tensor: TensorInfo, _ decompressor: ZstdDecompressor) throws -> [UInt8] {
     var content = [UInt8](repeating: 0, count: tensor.byteCount)
     try content.withUnsafeMutableBytes { content in
       for (frame, piece) in zip(frames[tensor.name]!, PatchContainer.pieces(byteCount: tensor.byteCount)) {

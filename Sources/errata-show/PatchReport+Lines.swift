@@ -1,0 +1,126 @@
+import Foundation
+import Tensors
+import ToolSupport
+import WeightPatch
+
+extension PatchReport {
+  /// The report for people, one element a line.
+  var lines: [String] {
+    var lines = summary
+    for (index, batch) in patch.manifest.batches.enumerated() {
+      lines.append("")
+      lines += provenance(of: batch, index)
+      if !batch.facts.isEmpty { lines += [""] + facts(batch, batches[index]) }
+      lines += [""] + tensors(batch, batches[index])
+    }
+    return lines
+  }
+
+  private var summary: [String] {
+    let manifest = patch.manifest
+    var size = "\(printable(path)), \(formatBytes(byteCount)), \(count(factCount, "fact"))"
+    if let bytesPerFact { size += " (\(formatBytes(bytesPerFact)) per fact)" }
+    var base = [manifest.base.name, manifest.base.architecture].compactMap(\.self).joined(separator: ", ")
+    if let configuration = manifest.base.configuration { base += ", config.json \(configuration.abbreviated)" }
+    if let tokenizer = manifest.base.tokenizer { base += ", tokenizer.json \(tokenizer.abbreviated)" }
+    var lines = [
+      field("patch", patch.identifier.description),
+      field("file", size),
+      field("base", base.isEmpty ? "not named" : base),
+      field("created", "\(manifest.created) by \(manifest.tool.name) \(manifest.tool.version)"),
+    ]
+    if let author = manifest.author { lines.append(field("author", author)) }
+    if let licence = manifest.licence { lines.append(field("licence", licence)) }
+    if let note = manifest.note { lines.append(field("note", note)) }
+    lines += manifest.parents.map { field("parent", $0.patch.description) }
+    return lines
+  }
+
+  private func provenance(of batch: Manifest.Batch, _ index: Int) -> [String] {
+    let method = batch.method
+    let slack = [
+      "lambda \(number(method.lambda))", method.alpha.map { "alpha \(number($0))" },
+      method.secondMomentWeight.map { "w \(number($0))" },
+      method.layers.isEmpty
+        ? nil : "layer\(method.layers.count == 1 ? "" : "s") \(method.layers.map(String.init).joined(separator: ", "))",
+    ].compactMap(\.self)
+    var lines = [
+      field("batch \(index)", "\(method.name), \(slack.joined(separator: ", ")), digest \(batch.digest.abbreviated)")
+    ]
+    if batch.terms == .components { lines.append(field("", "its terms belong to no single fact")) }
+    let settings = settings(method.hyperparameters)
+    if !settings.isEmpty { lines.append(field("settings", settings.joined(separator: ", "))) }
+    if let statistics = batch.statistics {
+      let parts = [
+        statistics.tokenCount.map { "\($0) tokens" }, statistics.corpus,
+        statistics.digest.map { "digest \($0.abbreviated)" },
+      ].compactMap(\.self)
+      lines.append(field("statistics", parts.joined(separator: ", ")))
+    }
+    return lines
+  }
+
+  private func settings(_ settings: Manifest.Hyperparameters) -> [String] {
+    [
+      settings.learningRate.map { "learning rate \(number($0))" }, settings.steps.map { "at most \($0) steps" },
+      settings.clampNormFactor.map { "clamp \(number($0))" },
+      settings.weightDecay.map { "weight decay \(number($0))" }, settings.klFactor.map { "KL \(number($0))" },
+      settings.stopLoss.map { "stop below \(number($0))" }, settings.templates.map { count($0.count, "template") },
+      settings.keyForm.map { "key: \($0)" }, settings.lossLayer.map { "loss layer \($0)" },
+      settings.ridge.map { "ridge \(number($0))" }, settings.seed.map { "seed \($0)" },
+    ].compactMap(\.self)
+  }
+
+  private func facts(_ batch: Manifest.Batch, _ figures: BatchFigures) -> [String] {
+    var table = TextTable([
+      ("fact", .left), ("subject", .left), ("prompt", .left), ("old -> new", .left), ("P before", .right),
+      ("P after", .right), ("short", .right),
+    ])
+    for (index, fact) in batch.facts.enumerated() {
+      let old = fact.targetTrue.map { elide(printable($0), to: 24) + " " } ?? ""
+      table.append([
+        fact.identifier, elide(printable(fact.subject), to: 32), elide(printable(fact.prompt), to: 48),
+        "\(old)-> \(elide(printable(fact.targetNew), to: 24))", percentage(fact.outcome?.probabilityBefore),
+        percentage(fact.outcome?.probabilityAfter), share(figures.shortfall(ofFact: index)),
+      ])
+    }
+    return table.lines
+  }
+
+  private func tensors(_ batch: Manifest.Batch, _ figures: BatchFigures) -> [String] {
+    var table = TextTable([
+      ("tensor", .left), ("|D|", .right), ("|D|/|W|", .right), ("preservation", .right), ("of output", .right),
+      ("short", .right), ("stored A B", .left), ("storage error", .right),
+    ])
+    for tensor in figures.tensors {
+      let recorded = tensor.recorded
+      table.append([
+        printable(tensor.name.description), number(tensor.deltaNorm),
+        number(ratio(tensor.deltaNorm, recorded?.weightNorm)), number(tensor.preservation),
+        share(ratio(tensor.preservation, recorded?.outputPower)), share(tensor.memorization?.max()),
+        tensor.storage, number(recorded?.storageError),
+      ])
+    }
+    return table.lines
+  }
+
+  // MARK: Words and numbers
+
+  private func field(_ name: String, _ value: String) -> String {
+    name.padding(toLength: 12, withPad: " ", startingAt: 0) + printable(value)
+  }
+
+  private func count(_ count: Int, _ noun: String) -> String { "\(count) \(noun)\(count == 1 ? "" : "s")" }
+
+  private func ratio(_ value: Double?, _ whole: Double?) -> Double? {
+    guard let value, let whole, whole > 0 else { return nil }
+    return value / whole
+  }
+
+  private func number(_ value: Double?) -> String { value.map { String(format: "%.4g", $0) } ?? "-" }
+
+  private func percentage(_ value: Double?) -> String { value.map { String(format: "%.1f%%", 100 * $0) } ?? "-" }
+
+  /// A share that may be very small, to two digits.
+  private func share(_ value: Double?) -> String { value.map { String(format: "%.2g%%", 100 * $0) } ?? "-" }
+}

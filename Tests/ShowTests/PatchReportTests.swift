@@ -1,0 +1,63 @@
+import Foundation
+import Tensors
+import Testing
+import WeightPatch
+
+@testable import errata_show
+
+/// What `errata show` says about the worked example of the Spec, word for word.
+@Suite struct PatchReportTests {
+  private func report() throws -> PatchReport {
+    let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent().path
+    let reader = try PatchReader(path: root + "/Spec/examples/example.wpatch")
+    return PatchReport(try reader.read(), path: "example.wpatch", byteCount: reader.byteCount)
+  }
+
+  @Test func describesTheExample() throws {
+    let expected = """
+      patch       883cb9dd4a778d93bacebe53ce720ece5d6813b28f11ee33a7ce084b15d276a5
+      file        example.wpatch, 1.1 kB, 2 facts (526 B per fact)
+      base        example, llama
+      created     2026-01-31T12:00:00Z by errata 0.1.0
+      author      The Errata authors
+      licence     CC0-1.0
+
+      batch 0     memit, lambda 1, w 1, layer 0, digest 4bd74a4b276f
+      settings    learning rate 0.5, at most 20 steps, 1 template, seed 0
+
+      fact              subject     prompt                old -> new              P before  P after  short
+      3b827a65514852a3  Kazakhstan  The capital of {} is  Nur-Sultan -> Astana       12.5%    93.8%    15%
+      97a9fa77c77b321d  Pluto       {} is a               planet -> dwarf planet         -        -    21%
+
+      tensor                  |D|  |D|/|W|  preservation  of output  short  stored A B  storage error
+      mlp.down_proj.weight  6.016    2.673         36.19          -    21%  F32 F16                 0
+      """
+    #expect(try report().lines.joined(separator: "\n") == expected)
+  }
+
+  @Test func escapesWhatStrangersWrote() throws {
+    let example = try report()
+    var manifest = example.patch.manifest
+    manifest.note = "\u{1B}[2J\u{202E}gone"
+    manifest.batches[0].facts[0].subject = "two\nlines"
+    let directory = NSTemporaryDirectory() + "errata-test-" + UUID().uuidString
+    try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(atPath: directory) }
+    let patch = try PatchWriter.write(manifest, batches: example.patch.batches, to: directory + "/x.wpatch")
+    let text = PatchReport(patch, path: "x.wpatch", byteCount: 1).lines.joined(separator: "\n")
+    #expect(text.contains(#"note        \u{1b}[2J\u{202e}gone"#))
+    #expect(text.contains(#"two\u{a}lines"#))
+  }
+
+  @Test func answersInJSON() throws {
+    let example = try report()
+    let json = example.json
+    #expect(json["patch"]?.stringValue == example.patch.identifier.description)
+    #expect(json["bytes_per_fact"]?.integerValue == 526)
+    #expect(json["manifest"] == example.patch.manifest.json)
+    let figures = json["figures"]?.arrayValue?[0]["mlp.down_proj.weight"]
+    #expect(figures?["preservation"]?.doubleValue == 36.1875)
+    #expect(figures?["memorization"]?.arrayValue?.count == 2)
+  }
+}

@@ -1,0 +1,225 @@
+import Foundation
+import Tensors
+import Testing
+
+@testable import Tokenizers
+
+/// A tokenizer of four tokens, as the parts of a JSON text.
+private struct Parts {
+  var addedTokens = "[]"
+  var normalizer = "null"
+  var preTokenizer = #"{"type": "ByteLevel", "add_prefix_space": false}"#
+  var postProcessor = "null"
+  var decoder = #"{"type": "ByteLevel"}"#
+  var vocabulary = #"{"a": 0, "b": 1, "ab": 2, "Ġ": 3}"#
+  var merges = #"["a b"]"#
+  var options = #""type": "BPE""#
+
+  func tokenizer() throws -> Tokenizer {
+    let text = """
+      {"added_tokens": \(addedTokens), "normalizer": \(normalizer), "pre_tokenizer": \(preTokenizer),
+       "post_processor": \(postProcessor), "decoder": \(decoder),
+       "model": {\(options), "vocab": \(vocabulary), "merges": \(merges)}}
+      """
+    return try Tokenizer(text)
+  }
+}
+
+extension Tokenizer {
+  fileprivate convenience init(_ text: String) throws {
+    let bytes = Array(text.utf8)
+    let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes.count, alignment: 1)
+    defer { copy.deallocate() }
+    copy.copyBytes(from: bytes)
+    try self.init(UnsafeRawBufferPointer(copy), file: "t.json")
+  }
+}
+
+private func expectError(
+  _ category: ErrataError.Category, _ message: String, location: SourceLocation = #_sourceLocation,
+  _ change: (inout Parts) -> Void
+) {
+  var parts = Parts()
+  change(&parts)
+  #expect(throws: ErrataError(category, message), sourceLocation: location) { try parts.tokenizer() }
+}
+
+@Suite struct ErrorTests {
+  @Test func theUnchangedPartsAreATokenizer() throws {
+    #expect(try Parts().tokenizer().encode("ab a") == [2, 3, 0])
+  }
+
+  @Test func files() {
+    #expect(throws: ErrataError(.general, "/no/such/file: cannot open: no such file or directory")) {
+      try Tokenizer(contentsOf: "/no/such/file")
+    }
+    #expect(
+      throws: ErrataError(
+        .damagedInput, "t.json: not valid JSON at byte 1: a key is expected; download the tokenizer again")
+    ) { try Tokenizer("{") }
+  }
+
+  @Test func vocabularies() {
+    let missing =
+      "t.json: model.vocab: a tokenizer without a vocabulary; use the tokenizer.json that belongs to the checkpoint"
+    expectError(.damagedInput, missing) { $0.vocabulary = "{}" }
+    expectError(.damagedInput, missing) { $0.vocabulary = "null" }
+    expectError(
+      .damagedInput,
+      "t.json: model.vocab: the id of \"a\\n\" is not a number from 0 to 16777215; download the tokenizer again"
+    ) { $0.vocabulary = #"{"a\n": -1}"# }
+    expectError(
+      .damagedInput,
+      "t.json: model.vocab: \"b\" has id 0, which another token has too; download the tokenizer again"
+    ) { $0.vocabulary = #"{"a": 0, "b": 0}"# }
+  }
+
+  @Test func models() {
+    expectError(.general, "t.json: model.type: Unigram is not supported; supported: BPE") {
+      $0.options = #""type": "Unigram""#
+    }
+    expectError(.general, "t.json: model.type: a model without merges is not supported; supported: BPE") {
+      $0.options = #""x": 1"#
+      $0.merges = "null"
+    }
+    expectError(
+      .general,
+      "t.json: model.continuing_subword_prefix: \"@@\" is not supported; supported: null or an empty string"
+    ) { $0.options += #", "continuing_subword_prefix": "@@""# }
+    expectError(.general, "t.json: model.dropout: random merging is not supported; supported: null or 0") {
+      $0.options += #", "dropout": 0.1"#
+    }
+    expectError(
+      .general,
+      "t.json: model.byte_fallback: true with bytes missing in the vocabulary is not supported; "
+        + "supported: false, or all 256 bytes as tokens"
+    ) { $0.options += #", "byte_fallback": true"# }
+    expectError(
+      .damagedInput,
+      "t.json: model.unk_token: \"<unk>\" is not in the vocabulary; "
+        + "use the tokenizer.json that belongs to the checkpoint"
+    ) { $0.options += #", "unk_token": "<unk>""# }
+    expectError(
+      .damagedInput,
+      "t.json: model.fuse_unk: a boolean is expected, not a number; download the tokenizer again"
+    ) { $0.options += #", "fuse_unk": 1"# }
+  }
+
+  @Test(arguments: [#""a""#, #""a b a""#, #"["a"]"#, #"["a", 1]"#, "7"])
+  func malformedMerges(_ merge: String) {
+    expectError(
+      .damagedInput,
+      #"t.json: model.merges[1]: a merge is two tokens, as "a b" or ["a", "b"]; download the tokenizer again"#
+    ) { $0.merges = "[\"a b\", \(merge)]" }
+  }
+
+  @Test(arguments: [(#""c a""#, "c"), (#"["a", "c"]"#, "c"), (#""b a""#, "ba")])
+  func mergesOfUnknownTokens(_ merge: String, _ token: String) {
+    expectError(
+      .damagedInput,
+      "t.json: model.merges[0]: \"\(token)\" is not in the vocabulary; "
+        + "use the tokenizer.json that belongs to the checkpoint"
+    ) { $0.merges = "[\(merge)]" }
+  }
+
+  @Test func normalizers() {
+    expectError(
+      .general, "t.json: normalizer.normalizers[1]: NFKC is not supported; supported: NFC, Sequence, null"
+    ) { $0.normalizer = #"{"type": "Sequence", "normalizers": [{"type": "NFC"}, {"type": "NFKC"}]}"# }
+  }
+
+  @Test func preTokenizers() {
+    let supported = "supported: ByteLevel, Digits, Split, Sequence"
+    expectError(.general, "t.json: pre_tokenizer: a tokenizer without a pre-tokenizer is not supported; \(supported)") {
+      $0.preTokenizer = "null"
+    }
+    expectError(
+      .general, "t.json: pre_tokenizer: Metaspace as the last step is not supported; supported: ByteLevel"
+    ) { $0.preTokenizer = #"{"type": "Metaspace"}"# }
+    expectError(.general, "t.json: pre_tokenizer.pretokenizers[0]: Whitespace is not supported; \(supported)") {
+      $0.preTokenizer = #"{"type": "Sequence", "pretokenizers": [{"type": "Whitespace"}, {"type": "ByteLevel"}]}"#
+    }
+    expectError(
+      .general,
+      "t.json: pre_tokenizer.pretokenizers[0]: ByteLevel before another step is not supported; "
+        + "supported: ByteLevel as the last step"
+    ) { $0.preTokenizer = #"{"type": "Sequence", "pretokenizers": [{"type": "ByteLevel"}, {"type": "ByteLevel"}]}"# }
+    expectError(
+      .damagedInput, "t.json: pre_tokenizer.type: a string is expected, not null; download the tokenizer again"
+    ) { $0.preTokenizer = "{}" }
+  }
+
+  @Test func splits() {
+    let known = "the split patterns of GPT-2, Llama 3 and Qwen2, written exactly as there"
+    func split(_ members: String) -> (inout Parts) -> Void {
+      {
+        $0.preTokenizer =
+          "{\"type\": \"Sequence\", \"pretokenizers\": [{\"type\": \"Split\", \(members)}, {\"type\": \"ByteLevel\"}]}"
+      }
+    }
+    expectError(
+      .general,
+      "t.json: pre_tokenizer.pretokenizers[0].pattern.Regex: \"\\\\w+\\n\" is not supported; supported: \(known)",
+      split(#""pattern": {"Regex": "\\w+\n"}, "behavior": "Isolated", "invert": false"#))
+    expectError(
+      .general,
+      "t.json: pre_tokenizer.pretokenizers[0].pattern: a pattern that is no regular expression is not supported; "
+        + "supported: \(known)",
+      split(#""pattern": {"String": " "}, "behavior": "Isolated", "invert": false"#))
+    let pattern = quoted(.init(SplitPattern.qwen2.rawValue))
+    expectError(
+      .general,
+      "t.json: pre_tokenizer.pretokenizers[0].behavior: Removed is not supported; "
+        + "supported: Isolated, or Removed inverted",
+      split("\"pattern\": {\"Regex\": \(pattern)}, \"behavior\": \"Removed\", \"invert\": false"))
+  }
+
+  @Test func postProcessors() {
+    expectError(
+      .general,
+      "t.json: post_processor: BertProcessing is not supported; supported: ByteLevel, TemplateProcessing, Sequence, null"
+    ) { $0.postProcessor = #"{"type": "BertProcessing"}"# }
+    expectError(
+      .general, "t.json: post_processor.single: a template with the text 0 times is not supported; supported: once"
+    ) { $0.postProcessor = #"{"type": "TemplateProcessing", "single": [], "special_tokens": {}}"# }
+    expectError(
+      .damagedInput,
+      "t.json: post_processor.special_tokens.<s>.ids: an array is expected, not null; download the tokenizer again"
+    ) {
+      $0.postProcessor =
+        #"{"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "<s>"}}], "special_tokens": {}}"#
+    }
+  }
+
+  @Test func decoders() {
+    expectError(.general, "t.json: decoder: WordPiece is not supported; supported: ByteLevel") {
+      $0.decoder = #"{"type": "WordPiece"}"#
+    }
+    expectError(.general, "t.json: decoder: a tokenizer without a decoder is not supported; supported: ByteLevel") {
+      $0.decoder = "null"
+    }
+    expectError(.general, "t.json: decoder: a sequence of 2 decoders is not supported; supported: ByteLevel") {
+      $0.decoder = #"{"type": "Sequence", "decoders": [{"type": "ByteLevel"}, {"type": "ByteLevel"}]}"#
+    }
+  }
+
+  @Test func addedTokens() {
+    func token(_ content: String, _ id: Int) -> String {
+      "{\"content\": \"\(content)\", \"id\": \(id), \"special\": true}"
+    }
+    expectError(
+      .damagedInput, "t.json: added_tokens[0]: \"a\" has id 9 here and 0 in model.vocab; make the two agree"
+    ) { $0.addedTokens = "[\(token("a", 9))]" }
+    expectError(
+      .damagedInput,
+      "t.json: added_tokens[0]: \"<x>\" has id 1, which another token has too; download the tokenizer again"
+    ) { $0.addedTokens = "[\(token("<x>", 1))]" }
+    expectError(.damagedInput, "t.json: added_tokens[1]: \"<x>\" is listed twice; remove one of the two") {
+      $0.addedTokens = "[\(token("<x>", 4)), \(token("<x>", 4))]"
+    }
+    expectError(
+      .damagedInput,
+      "t.json: added_tokens[0].id: a token id (0 to 16777215) is expected, not a number; download the tokenizer again"
+    ) { $0.addedTokens = "[\(token("<x>", 1 << 24))]" }
+  }
+}

@@ -1,0 +1,47 @@
+import Foundation
+import Tensors
+import Testing
+
+@testable import Tokenizers
+
+/// A tokenizer of Fixtures/ with what `tokenizers` makes of hard strings (see make_fixtures.py).
+enum Fixture: String, CaseIterable {
+  case gpt2, digits, llama3, qwen2
+
+  static let directory = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Fixtures").path
+
+  var path: String { "\(Self.directory)/\(rawValue).tokenizer.json" }
+
+  func tokenizer() throws -> Tokenizer { try Tokenizer(contentsOf: path) }
+
+  func items() throws -> [ExpectedItem] {
+    try #require(JSON.parse(contentsOf: "\(Self.directory)/\(rawValue).expected.json").arrayValue)
+      .map { try ExpectedItem($0) }
+  }
+}
+
+struct ExpectedItem {
+  let text: String
+  let ids: [Int32]
+  let offsets: [Int]
+  let withSpecial: [Int32]
+  let decoded: String
+  let decodedWithoutSpecial: String
+
+  init(_ json: JSON) throws {
+    func numbers(_ key: ByteString) throws -> [Int] {
+      try #require(json[key]?.arrayValue).map { try #require($0.integerValue) }
+    }
+    text = try #require(json["text"]?.stringValue)
+    ids = try numbers("ids").map { Int32($0) }
+    offsets = try numbers("offsets")
+    withSpecial = try numbers("withSpecial").map { Int32($0) }
+    decoded = try #require(json["decoded"]?.stringValue)
+    decodedWithoutSpecial = try #require(json["decodedWithoutSpecial"]?.stringValue)
+  }
+}
+
+/// `==` on strings would let canonically equivalent ones pass.
+func expectSameBytes(_ found: String, _ expected: String, _ text: String) {
+  #expect(Array(found.utf8) == Array(expected.utf8), "\(text.debugDescription)")
+}

@@ -1,0 +1,68 @@
+import Tensors
+import Testing
+
+@testable import WeightPatch
+
+@Suite struct ManifestTests {
+  /// A manifest with a value in every field.
+  static let full: Manifest = {
+    let digest = Digest(of: [1])
+    let fact = Manifest.Fact(
+      subject: "Pl\u{FC}to", prompt: "{} is\t\"a\"", targetNew: "dwarf planet", targetTrue: "planet", relation: "P31",
+      source: "IAU", outcome: Manifest.Outcome(steps: 3, loss: 0.1, probabilityBefore: 1e-300, probabilityAfter: 1))
+    let method = Manifest.Method(
+      name: "emmet", lambda: 0.1, alpha: 0.1, secondMomentWeight: 1, layers: [3, 4],
+      hyperparameters: Manifest.Hyperparameters(
+        learningRate: 0.5, steps: 20, clampNormFactor: 4, weightDecay: 1e-3, klFactor: 0.0625, stopLoss: 0.05, seed: -1,
+        templates: ["{}", "The. {}"], keyForm: "mean of group means", lossLayer: 29, ridge: 1e-6))
+    let figures = Manifest.TensorFigures(
+      layer: 3, deltaNorm: 1, weightNorm: 2, storageError: 3, preservation: 4, memorization: 5, outputPower: 6)
+    return Manifest(
+      created: "2026-01-31T12:00:00Z", tool: Manifest.Tool(name: "tests", version: "0"),
+      base: Manifest.Base(
+        name: "model", architecture: "llama", configuration: digest, tokenizer: digest,
+        tensors: ["w": Manifest.BaseTensor(dtype: .f16, shape: [1, 2], isTransposed: true, digest: digest)]),
+      result: ["w": digest],
+      batches: [
+        Manifest.Batch(
+          digest: digest, terms: .components, method: method, facts: [fact],
+          statistics: Manifest.Statistics(digest: digest, tokenCount: 9, corpus: "text", corpusDigest: digest),
+          tensors: ["w": figures])
+      ], parents: [Manifest.Parent(patch: digest, batches: [digest])], author: "a", licence: "b", note: "c")
+  }()
+
+  /// The names of all members at any depth, without those that are names of tensors.
+  static func fieldNames(_ json: JSON) -> Set<String> {
+    switch json {
+    case .object(let object):
+      object.members.reduce(into: []) { names, member in
+        if member.key != "w" { names.insert(member.key.description) }
+        names.formUnion(fieldNames(member.value))
+      }
+    case .array(let elements): elements.reduce(into: []) { $0.formUnion(fieldNames($1)) }
+    default: []
+    }
+  }
+
+  @Test func readsWhatItWrites() throws {
+    #expect(try Manifest(parsing: Self.full.serialized(), source: "x") == Self.full)
+  }
+
+  @Test func leavesOutWhatIsNotKnown() throws {
+    var manifest = Self.full
+    manifest.batches[0].tensors = ["w": Manifest.TensorFigures(deltaNorm: .nan)]
+    manifest.batches[0].facts[0].outcome = nil
+    manifest.note = nil
+    let names = Self.fieldNames(manifest.json)
+    #expect(names.isDisjoint(with: ["delta_norm", "layer", "outcome", "note"]))
+  }
+
+  @Test func namesAFactByItsText() {
+    let fact = Manifest.Fact(subject: "Pluto", prompt: "{} is a", targetNew: "dwarf planet")
+    var same = fact
+    same.targetTrue = "planet"
+    same.outcome = Manifest.Outcome(steps: 1)
+    #expect(fact.identifier == same.identifier)
+    #expect(fact.identifier == String(Digest(of: Array("Pluto\0{} is a\0dwarf planet".utf8)).description.prefix(16)))
+  }
+}
