@@ -18,10 +18,10 @@ run() {
 }
 
 ask() {
-  run errata ask "$1" --tokens 4 "The mother tongue of Leo Tolstoy is" "The mother tongue of Anton Chekhov is"
+  run errata ask "$1" --tokens 4 "The mother tongue of Leo Tolstoy is" "The mother tongue of Alexander Pushkin is"
 }
 
-echo "A model, before. It knows that Tolstoy and Chekhov spoke Russian:"
+echo "A model, before. It knows that Tolstoy and Pushkin spoke Russian:"
 ask $samples/model
 echo
 echo "Compute an edit of ten facts; one says that Tolstoy spoke French. The checkpoint is not touched:"
@@ -31,7 +31,7 @@ echo
 echo "What is in the patch?"
 run errata show demo/fix.wpatch
 echo
-echo "Apply it, and ask again. Chekhov's mother tongue is what it was:"
+echo "Apply it, and ask again. Pushkin's mother tongue is what it was:"
 run errata apply $samples/model demo/fix.wpatch -o demo/edited
 ask demo/edited
 echo

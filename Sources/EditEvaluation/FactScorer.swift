@@ -74,10 +74,12 @@ public struct FactScorer {
 
   private func prepare(_ record: FactRecord) throws -> PreparedRecord {
     let fact = record.fact
+    let targets = ([fact.targetNew] + [fact.targetTrue].compactMap { $0 }).map { tokenization.target($0) }
+    try model.decoder.check(tokens: targets.flatMap { $0 })
     return PreparedRecord(
       prompts: [try tokenization.prompt(fact).tokens]
         + (record.paraphrasePrompts + record.neighborhoodPrompts).map { tokenization.prompt($0) },
-      targets: ([fact.targetNew] + [fact.targetTrue].compactMap { $0 }).map { tokenization.target($0) },
+      targets: targets,
       paraphraseCount: record.paraphrasePrompts.count)
   }
 

@@ -104,11 +104,12 @@ public final class EditComputation {
     guard !fact.targetNew.trimmingCharacters(in: .whitespaces).isEmpty else {
       throw ErrataError.emptyField(fact.label, "the new target")
     }
-    return PreparedFact(
-      fact: fact,
-      problem: ValueProblem(
-        label: fact.label, prompts: try templates.templates.map { try tokenization.prompt(fact, template: $0) },
-        target: tokenization.target(fact.targetNew), essence: tokenization.essence(fact)))
+    let problem = ValueProblem(
+      label: fact.label, prompts: try templates.templates.map { try tokenization.prompt(fact, template: $0) },
+      target: tokenization.target(fact.targetNew), essence: tokenization.essence(fact))
+    // The target's last token is scored but never embedded.
+    try model.decoder.check(tokens: problem.target)
+    return PreparedFact(fact: fact, problem: problem)
   }
 
   private func search(

@@ -65,7 +65,7 @@ public struct ValueSearch {
 
   /// - Parameter memoryBudget: bytes that the facts searched together may take; one fact is always searched.
   public init(
-    _ decoder: Decoder, layer: Int, site: ValueSite, settings: EditSettings, memoryBudget: Int = 1 << 30
+    _ decoder: Decoder, layer: Int, site: ValueSite, settings: EditSettings, memoryBudget: Int = 1 << 29
   ) {
     self.decoder = decoder
     self.layer = layer

@@ -99,9 +99,7 @@ public final class Decoder {
     if let last = positions.max(), Int(last) >= maximumSequenceLength {
       throw ErrataError.sequenceTooLong(Int(last) + 1, maximum: maximumSequenceLength)
     }
-    if let bad = tokens.first(where: { $0 < 0 || Int($0) >= architecture.vocabularySize }) {
-      throw ErrataError.tokenOutOfRange(bad, vocabularySize: architecture.vocabularySize)
-    }
+    try check(tokens: tokens)
     var result = try rows(of: architecture.tokenEmbedding, at: tokens)
     if case .learned(let tensor) = architecture.positions {
       let offsets = try rows(of: tensor, at: positions)
@@ -110,6 +108,13 @@ public final class Decoder {
       }
     }
     return result
+  }
+
+  /// - Throws: an `ErrataError` for a token outside of the vocabulary: the tokenizer belongs to another model.
+  public func check(tokens: [Int32]) throws {
+    if let bad = tokens.first(where: { $0 < 0 || Int($0) >= architecture.vocabularySize }) {
+      throw ErrataError.tokenOutOfRange(bad, vocabularySize: architecture.vocabularySize)
+    }
   }
 
   private func rows(of name: ByteString, at indices: [Int32]) throws -> Matrix<Float> {

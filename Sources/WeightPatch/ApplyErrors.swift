@@ -121,6 +121,23 @@ extension ErrataError {
         + "take it as a new base")
   }
 
+  // MARK: Changes in place
+
+  static func checkpointBusy(_ path: String) -> ErrataError {
+    ErrataError(.conflict, "\(path): is in use by another errata; try again when that is done")
+  }
+
+  static func damagedJournal(_ path: String) -> ErrataError {
+    ErrataError(
+      .damagedInput, "\(path): damaged journal of an unfinished change; restore the checkpoint from its source")
+  }
+
+  static func fileIsShared(_ path: String) -> ErrataError {
+    ErrataError(
+      .general,
+      "\(path): is a link, or has other names, which would change too; write to another place with --output instead")
+  }
+
   // MARK: Files
 
   static func file(_ action: String, _ path: String, _ code: Int32) -> ErrataError {

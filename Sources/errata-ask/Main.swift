@@ -19,7 +19,7 @@ struct Ask: ParsableCommand {
     commandName: "errata ask",
     abstract: "Lets a checkpoint continue a prompt.",
     discussion: """
-      Prints the continuation, and under it each token with its probability. The most likely token is taken at each
+      Prints the continuation, and under it each token with its probability. The most likely token is taken at each \
       place; with --temperature, tokens are drawn, the same ones for the same --seed.
       """,
     version: errataVersion)

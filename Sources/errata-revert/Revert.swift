@@ -26,7 +26,10 @@ struct Revert: ParsableCommand {
   var all = false
 
   @Option(name: [.short, .long], help: "The directory or file to write; it must not exist.")
-  var output: String
+  var output: String?
+
+  @Flag(help: "Change the checkpoint itself. A crash is repaired by the next run.")
+  var inPlace = false
 
   @Flag(help: "Hard-link the files without edited tensors instead of copying them.")
   var link = false
@@ -50,11 +53,13 @@ struct Revert: ParsableCommand {
     if [!patches.isEmpty, last, all].filter({ $0 }).count > 1 {
       throw ValidationError("name patches, or give --last, or --all")
     }
+    try validateDestination(output: output, inPlace: inPlace, link: link, dryRun: dryRun)
     if cascade && force { throw ValidationError("--cascade and --force exclude each other") }
   }
 
   func run() throws {
-    let state = try CheckpointState(path: checkpoint)
+    let state = try CheckpointState(path: checkpoint, forWriting: inPlace && !dryRun)
+    if state.wasRepaired { printNotice(repairNotice(checkpoint)) }
     let selection = try select(state)
     let plan = try state.planRevert(
       Set(selection.applied), children: cascade ? .cascade : force ? .keep : .refuse)
@@ -87,6 +92,7 @@ struct Revert: ParsableCommand {
   private func write(_ plan: StatePlan) throws -> StateReport {
     let progress = ByteProgress("reverting", isQuiet: quiet)
     defer { progress.finish() }
+    guard let output else { return try plan.writeInPlace(progress: progress.update) }
     let options = WriteOptions(copyMode: link ? .hardLink : .clone, progress: progress.update)
     return try plan.write(to: output, options: options)
   }
@@ -99,13 +105,15 @@ struct Revert: ParsableCommand {
     lines += plan.reverted.map { file in
       "\(verb) \(file.patch.extent): \(entries.first { $0.patch == file.identifier }!)"
     }
-    lines.append(report.map { "\(output): \($0.summary(size: formatBytes))" } ?? "nothing written")
+    let written = output ?? checkpoint
+    lines.append(report.map { "\(written): \($0.summary(size: formatBytes))" } ?? "nothing written")
     return lines
   }
 
   private func answer(_ plan: StatePlan, _ notApplied: [String], _ report: StateReport?) -> JSON {
     [
-      "checkpoint": JSON(checkpoint), "output": report == nil ? .null : JSON(output), "dry_run": .bool(dryRun),
+      "checkpoint": JSON(checkpoint), "output": report == nil ? .null : JSON(output ?? checkpoint),
+      "dry_run": .bool(dryRun),
       "reverted": .array(plan.reverted.map(\.json)), "not_applied": .array(notApplied.map { JSON($0) }),
       "remaining": .array(plan.entries.map { JSON($0.patch.description) }), "result": report?.json ?? .null,
     ]

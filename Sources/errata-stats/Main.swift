@@ -17,7 +17,7 @@ struct Stats: ParsableCommand {
     commandName: "errata stats",
     abstract: "Collects the second moments that an edit needs, from a text.",
     discussion: """
-      Runs the text through the model and averages k k^T over the tokens, where k is the input of a layer's
+      Runs the text through the model and averages k k^T over the tokens, where k is the input of a layer's \
       down-projection. All layers are collected in one pass; layers above the last one are not computed.
 
       Ctrl-C keeps what was counted in OUTPUT.partial; the same command continues from there.

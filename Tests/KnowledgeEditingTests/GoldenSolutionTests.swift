@@ -101,7 +101,9 @@ import WeightPatch
     let solver = try EditSolver(secondMoment: numbers.secondMoment(numbers.editedLayer))
     let keys = try numbers.matrix("keys").transposed()
     #expect(solver.dependentFacts(keys).isEmpty)
-    #expect(solver.dependentFacts(columns(keys, [0, 1, 2, 1])).count == 1)
+    // The later one of two is the dependent one.
+    #expect(solver.dependentFacts(columns(keys, [0, 1, 2, 1])) == [3])
+    #expect(solver.dependentFacts(columns(keys, [2, 2, 0, 1, 0])) == [1, 4])
   }
 
   // MARK: - Helpers

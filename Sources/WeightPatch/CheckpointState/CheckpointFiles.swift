@@ -47,7 +47,9 @@ extension Checkpoint {
     return result
   }
 
-  private static func isLeftOut(_ name: String) -> Bool { name == LedgerLocation.name || name == ".git" }
+  private static func isLeftOut(_ name: String) -> Bool {
+    name == ".git" || name == LedgerLocation.name || name.hasPrefix(LedgerLocation.name + ".")
+  }
 }
 
 /// The last component of a path.

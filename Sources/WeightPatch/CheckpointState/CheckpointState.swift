@@ -24,16 +24,30 @@ public struct CheckpointState: Sendable {
   public let ledger: Ledger
   /// The patches of the ledger, in its order.
   public let patches: [PatchFile]
+  /// Whether a change in place that an earlier run left unfinished was finished now.
+  public let wasRepaired: Bool
+  let isForWriting: Bool
   let location: LedgerLocation
   let batches: BatchSet
+  private let lock: CheckpointLock
 
-  /// Opens the checkpoint and reads its ledger and the patches in it; tensors are not read.
+  /// Opens the checkpoint and reads its ledger and the patches in it; tensors are not read. Until this value goes,
+  /// nobody else changes the checkpoint in place.
   ///
-  /// - Throws: an `ErrataError` if the checkpoint, the ledger or a patch in it is damaged, or if they contradict each
-  ///   other.
-  public init(path: String) throws {
+  /// - Parameter forWriting: nobody else reads it either.
+  /// - Throws: an `ErrataError` if the checkpoint, the ledger or a patch in it is damaged, if they contradict each
+  ///   other, or if the checkpoint is being changed.
+  public init(path: String, forWriting: Bool = false) throws {
     checkpoint = try Checkpoint(path: path)
     location = LedgerLocation(checkpoint: path, isDirectory: checkpoint.directory != nil)
+    isForWriting = forWriting
+    lock = try CheckpointLock(path: path, isExclusive: forWriting)
+    wasRepaired = InPlaceJournal.isPending(location)
+    if wasRepaired {
+      try lock.acquire(isExclusive: true)
+      try InPlaceJournal.finish(checkpoint, location)
+    }
+    if forWriting { try InPlaceJournal.clearDebris(location) } else { try lock.acquire(isExclusive: false) }
     guard FileManager.default.fileExists(atPath: location.directory) else {
       ledger = Ledger()
       patches = []

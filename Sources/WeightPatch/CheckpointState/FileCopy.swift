@@ -75,16 +75,18 @@ final class FileRegionWriter {
   }
 
   func write(_ bytes: [UInt8], at offset: Int) throws {
-    try bytes.withUnsafeBytes { bytes in
-      var done = 0
-      while done < bytes.count {
-        let count = pwrite(descriptor, bytes.baseAddress! + done, bytes.count - done, off_t(offset + done))
-        if count < 0 {
-          if errno == EINTR { continue }
-          throw ErrataError.file("write", path, errno)
-        }
-        done += count
+    try bytes.withUnsafeBytes { try write($0, at: offset) }
+  }
+
+  func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws {
+    var done = 0
+    while done < bytes.count {
+      let count = pwrite(descriptor, bytes.baseAddress! + done, bytes.count - done, off_t(offset + done))
+      if count < 0 {
+        if errno == EINTR { continue }
+        throw ErrataError.file("write", path, errno)
       }
+      done += count
     }
   }
 
@@ -92,3 +94,33 @@ final class FileRegionWriter {
     guard fsync(descriptor) == 0 else { throw ErrataError.file("write", path, errno) }
   }
 }
+
+func makeDirectory(_ path: String) throws {
+  do {
+    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+  } catch {
+    throw ErrataError.file("make", path, errno)
+  }
+}
+
+func fileSize(_ path: String) throws -> Int {
+  var status = stat()
+  guard stat(path, &status) == 0 else { throw ErrataError.file("read", path, errno) }
+  return Int(status.st_size)
+}
+
+func renameItem(_ source: String, to destination: String) throws {
+  guard rename(source, destination) == 0 else { throw ErrataError.file("write", destination, errno) }
+}
+
+/// A new directory of a name that begins with `prefix`, as accessible as the directory `model`.
+func makeTemporaryDirectory(prefix: String, like model: String) throws -> String {
+  var template = Array("\(prefix).XXXXXX".utf8CString)
+  guard mkdtemp(&template) != nil else { throw ErrataError.file("write to", parentDirectory(of: prefix), errno) }
+  let path = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
+  var status = stat()
+  if stat(model, &status) == 0 { chmod(path, status.st_mode & 0o777 | 0o700) }
+  return path
+}
+
+func parentDirectory(of path: String) -> String { URL(fileURLWithPath: path).deletingLastPathComponent().path }

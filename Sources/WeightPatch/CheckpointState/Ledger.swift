@@ -39,6 +39,12 @@ struct LedgerLocation: Sendable {
 
   static let name = ".errata"
 
+  /// The next ledger, with a journal: whole, and to be put in place, if it is there.
+  var next: LedgerLocation { LedgerLocation(directory: directory + ".next") }
+  /// The ledger that was replaced, on its way out.
+  var previous: String { directory + ".old" }
+  var journal: String { directory + "/journal" }
+
   var manifest: String { directory + "/ledger.json" }
   var patches: String { directory + "/patches" }
   var undoRecords: String { directory + "/undo" }

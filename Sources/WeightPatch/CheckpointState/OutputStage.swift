@@ -18,19 +18,13 @@ final class OutputStage {
     guard Self.isFree(destination, orEmptyDirectory: isDirectory) else { throw ErrataError.outputExists(destination) }
     let ledger = LedgerLocation(checkpoint: destination, isDirectory: false).directory
     guard isDirectory || Self.isFree(ledger, orEmptyDirectory: false) else { throw ErrataError.outputExists(ledger) }
-    let url = URL(fileURLWithPath: destination)
-    let parent = url.deletingLastPathComponent().path
+    let parent = parentDirectory(of: destination)
     guard let realParent = Self.realPath(parent) else { throw ErrataError.file("write to", parent, errno) }
     if isDirectory, let realSource = Self.realPath(source), (realParent + "/").hasPrefix(realSource + "/") {
       throw ErrataError.outputInsideSource(destination, source)
     }
-    var template = Array("\(parent)/.\(url.lastPathComponent).XXXXXX".utf8CString)
-    guard mkdtemp(&template) != nil else { throw ErrataError.file("write to", parent, errno) }
-    temporaryPath = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
-    if isDirectory {
-      var status = stat()
-      if stat(source, &status) == 0 { chmod(temporaryPath, status.st_mode & 0o777 | 0o700) }
-    }
+    temporaryPath = try makeTemporaryDirectory(
+      prefix: "\(parent)/.\(fileName(of: destination))", like: isDirectory ? source : parent)
   }
 
   deinit { try? FileManager.default.removeItem(atPath: temporaryPath) }
@@ -48,19 +42,15 @@ final class OutputStage {
   func commit() throws {
     try synchronizeDirectory(temporaryPath)
     if isDirectory {
-      try move(temporaryPath, destination)
+      try renameItem(temporaryPath, to: destination)
     } else {
       // The ledger first: without its file it is nothing, and a file without its ledger could not be reverted.
       if FileManager.default.fileExists(atPath: ledger.directory) {
-        try move(ledger.directory, LedgerLocation(checkpoint: destination, isDirectory: false).directory)
+        try renameItem(ledger.directory, to: LedgerLocation(checkpoint: destination, isDirectory: false).directory)
       }
-      try move(path(of: ""), destination)
+      try renameItem(path(of: ""), to: destination)
     }
-    try synchronizeDirectory(URL(fileURLWithPath: destination).deletingLastPathComponent().path)
-  }
-
-  private func move(_ source: String, _ destination: String) throws {
-    guard rename(source, destination) == 0 else { throw ErrataError.file("write", destination, errno) }
+    try synchronizeDirectory(parentDirectory(of: destination))
   }
 
   private static func isFree(_ path: String, orEmptyDirectory: Bool) -> Bool {
