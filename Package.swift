@@ -52,6 +52,13 @@ let package = Package(
     .testTarget(name: "TransformerTests", dependencies: ["Transformer"]),
     .testTarget(name: "KnowledgeEditingTests", dependencies: ["KnowledgeEditing"]),
     .testTarget(name: "ToolSupportTests", dependencies: ["ToolSupport"]),
+    // The executables are named so that they are built: these tests run them.
+    .testTarget(
+      name: "ToolTests",
+      dependencies: [
+        "Tensors", "TestSupport", "errata", "errata-edit", "errata-stats", "errata-ask", "errata-eval",
+        "errata-apply", "errata-revert", "errata-show",
+      ]),
   ],
   swiftLanguageModes: [.v6],
   cLanguageStandard: .c11

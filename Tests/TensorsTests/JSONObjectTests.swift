@@ -26,7 +26,7 @@ import Testing
 
   @Test func valuesByKind() {
     let values: [(JSON, String)] = [
-      (nil, "null"), (true, "a boolean"), (1, "a number"), (1.5, "a number"), ("x", "a string"), ([], "an array"),
+      (.null, "null"), (true, "a boolean"), (1, "a number"), (1.5, "a number"), ("x", "a string"), ([], "an array"),
       ([:], "an object"),
     ]
     for (value, kind) in values {

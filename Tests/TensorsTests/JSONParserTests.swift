@@ -27,12 +27,12 @@ import Testing
        \t\r\n{"a": [1, -2.5, true, false, null, "x", [], {}], "b" : { "c":{"d":[[0]]}}}\n
       """
     let expected: JSON = [
-      "a": [1, -2.5, true, false, nil, "x", [], [:]], "b": ["c": ["d": [[0]]]],
+      "a": [1, -2.5, true, false, .null, "x", [], [:]], "b": ["c": ["d": [[0]]]],
     ]
     #expect(try parse(text) == expected)
     #expect(try parse("0") == 0)
     #expect(try parse(" \"\" ") == "")
-    #expect(try parse("null") == nil)
+    #expect(try parse("null") == .null)
   }
 
   @Test func keepsTheOrderOfMembers() throws {

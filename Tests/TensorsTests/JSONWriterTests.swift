@@ -4,7 +4,7 @@ import Testing
 
 @Suite struct JSONWriterTests {
   @Test func sortsKeysBytewise() {
-    let value: JSON = ["b": 1, "a": ["z": nil, "Z": true], "": 0, "\u{E9}": 2, "e\u{301}": 3, "ab": []]
+    let value: JSON = ["b": 1, "a": ["z": .null, "Z": true], "": 0, "\u{E9}": 2, "e\u{301}": 3, "ab": []]
     let text = "{\"\":0,\"a\":{\"Z\":true,\"z\":null},\"ab\":[],\"b\":1,\"e\u{301}\":3,\"\u{E9}\":2}"
     #expect(value.serialized() == Array(text.utf8))
   }
@@ -42,7 +42,7 @@ import Testing
 
   @Test func prettyTextKeepsOrderAndFlatArrays() {
     let value: JSON = [
-      "b": 1, "a": [1, 2.5, "x"], "nested": [["k": nil], []], "empty": [:], "none": [],
+      "b": 1, "a": [1, 2.5, "x"], "nested": [["k": .null], []], "empty": [:], "none": [],
     ]
     let expected = """
       {
