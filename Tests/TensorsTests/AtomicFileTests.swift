@@ -94,7 +94,7 @@ import Testing
     #expect(throws: noDirectory) { try AtomicFile(path: missing) }
     try FileManager.default.createDirectory(atPath: directory("folder"), withIntermediateDirectories: false)
     let folder = directory("folder")
-    let isFolder = ErrataError(.general, "\(folder): cannot write: is a directory")
+    let isFolder = ErrataError(.general, "\(folder): is not a regular file; give another output")
     #expect(throws: isFolder) { try AtomicFile.write("x".utf8, to: folder) }
     #expect(try directory.names == ["folder"])
     let gone = ErrataError(.general, "\(missing): cannot open: no such file or directory")
