@@ -55,7 +55,7 @@ struct Edit: ParsableCommand {
 
   func run() throws {
     // What is cheap to check is checked before the model is opened.
-    let records = try FactRecord.read(facts, selection: records)
+    let records = try FactRecord.read(facts, selection: records, areDistinct: true)
     let statistics = try SecondMoments(contentsOf: stats)
     let model = try LanguageModel(path: model)
     let settings = try settings.settings(for: model.architecture)
