@@ -13,7 +13,8 @@ struct Edit: ParsableCommand {
     discussion: """
       The checkpoint is not changed: 'errata apply' does that, here or wherever the patch is sent.
 
-      Ctrl-C keeps the values found so far in OUTPUT.partial; the same command continues from there.
+      Values are searched for as many facts at once as fit into memory. Ctrl-C keeps those that are complete in \
+      OUTPUT.partial; the same command continues from there, to the same patch.
       """,
     version: errataVersion)
 
@@ -76,10 +77,13 @@ struct Edit: ParsableCommand {
       }, onFound: { try archive.append($0) })
     progress.finish()
     guard let batches else {
+      // With none found there is no file to speak of.
       throw ErrataError(
         .general,
-        "interrupted with \(archive.values.count) of \(facts.count) values found, kept in \(archive.path); "
-          + "run the same command to continue")
+        archive.values.isEmpty
+          ? "interrupted before the first values were complete; run the same command to start again"
+          : "interrupted with \(archive.values.count) of \(facts.count) values found, kept in \(archive.path); "
+            + "run the same command to continue")
     }
     let patch = try write(batches, computation, model)
     archive.remove()
