@@ -28,7 +28,7 @@ ask "$model"
 if [ ! -f "$model/stats.safetensors" ]; then
   echo
   echo "Second moments of ordinary text at layer 5 (once per model; kept beside it):"
-  run errata stats "$model" --text $samples/../corpus.txt --layers 5 -o "$model/stats.safetensors"
+  run errata stats "$model" --text SamplePatches/corpus.txt --layers 5 -o "$model/stats.safetensors"
 fi
 echo
 echo "Ten CounterFact facts, as one batch (EMMET, layer 5):"

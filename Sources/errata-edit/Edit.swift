@@ -60,6 +60,7 @@ struct Edit: ParsableCommand {
     let records = try FactRecord.read(facts, selection: records, areDistinct: true)
     let statistics = try SecondMoments(contentsOf: stats)
     let model = try LanguageModel(path: model)
+    try refusePatched(model)
     let settings = try settings.settings(for: model.architecture)
     let templates = try contextTemplates(model, settings)
     let computation = try EditComputation(model, settings: settings, templates: templates, statistics: statistics)
@@ -88,6 +89,16 @@ struct Edit: ParsableCommand {
     let patch = try write(batches, computation, model)
     archive.remove()
     EditReport(patch: patch, path: output, seconds: progress.secondsElapsed).print(asJSON: json)
+  }
+
+  /// A patch's base is a pristine checkpoint. On top of other patches the numbers would belong to no base.
+  private func refusePatched(_ model: LanguageModel) throws {
+    let patches = try CheckpointState(path: model.checkpoint.path).ledger.patches
+    guard !patches.isEmpty else { return }
+    throw ErrataError(
+      .conflict,
+      "\(self.model): carries \(patches.count == 1 ? "a patch" : "\(patches.count) patches"); an edit is "
+        + "computed on the base: take a copy from 'errata revert \(self.model) --all -o BASE'")
   }
 
   private func contextTemplates(_ model: LanguageModel, _ settings: EditSettings) throws -> ContextTemplates {

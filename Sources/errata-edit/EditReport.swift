@@ -42,7 +42,7 @@ struct EditReport {
         percentage(fact.outcome?.probabilityBefore), percentage(fact.outcome?.probabilityAfter),
       ])
     }
-    table.lines.forEach { Swift.print($0) }
+    for line in table.lines { Swift.print(line) }
     if facts.count > shown { Swift.print("… and \(facts.count - shown) more ('errata show' lists all)") }
     let tensors = Set(patch.batches.flatMap { $0.tensors.map(\.name) }).count
     Swift.print(

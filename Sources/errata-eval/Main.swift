@@ -58,7 +58,7 @@ struct Eval: ParsableCommand {
     if json {
       printJSON(.array(results.map { describe($0.model, $0.scores, records) }))
     } else {
-      ScoreTable.lines(results.map { ($0.model, ScoreSummary($0.scores)) }).forEach { print($0) }
+      for line in ScoreTable.lines(results.map { ($0.model, ScoreSummary($0.scores)) }) { print(line) }
     }
   }
 
