@@ -56,7 +56,7 @@ let package = Package(
     .testTarget(
       name: "ToolTests",
       dependencies: [
-        "Tensors", "TestSupport", "errata", "errata-edit", "errata-stats", "errata-ask", "errata-eval",
+        "Safetensors", "Tensors", "errata", "errata-edit", "errata-stats", "errata-ask", "errata-eval",
         "errata-apply", "errata-revert", "errata-show",
       ]),
   ],

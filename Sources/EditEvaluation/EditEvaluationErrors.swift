@@ -17,6 +17,19 @@ extension ErrataError {
     ErrataError(.damagedInput, "\(path): record \(record), field '\(field)': \(problem)")
   }
 
+  static func repeatedFact(_ path: String, _ first: Int, _ second: Int, _ label: String) -> ErrataError {
+    ErrataError(.conflict, "\(path): records \(first) and \(second) are the same \(label); remove one of them")
+  }
+
+  static func contradictingFacts(
+    _ path: String, _ first: Int, _ second: Int, _ question: String, targets: [String]
+  ) -> ErrataError {
+    ErrataError(
+      .conflict,
+      "\(path): records \(first) and \(second) contradict each other: \"\(question)\" cannot become both "
+        + "\"\(targets[0])\" and \"\(targets[1])\"; remove one of them")
+  }
+
   static func malformedSelection(_ text: String) -> ErrataError {
     ErrataError(.usage, "'\(text)' is not a selection of records: give a number, or first-last, from 0")
   }

@@ -32,17 +32,35 @@ extension FactRecord {
 
   /// The records of a selection, for example `0-9` or `3`: numbers from 0, the last one included.
   ///
-  /// - Throws: a usage error if the selection is malformed or names records that are not there.
-  public static func read(_ path: String, selection: String?) throws -> [FactRecord] {
+  /// - Parameter areDistinct: whether no two of them may ask the same question, as facts that are edited together.
+  /// - Throws: a usage error if the selection is malformed or names records that are not there; a conflict if records
+  ///   that should be distinct are not.
+  public static func read(_ path: String, selection: String?, areDistinct: Bool = false) throws -> [FactRecord] {
     let records = try read(path)
-    guard let selection else { return records }
+    let range = try selection.map { try Self.range($0, of: records.count, in: path) } ?? 0..<records.count
+    if areDistinct { try checkDistinct(records, range, path) }
+    return Array(records[range])
+  }
+
+  private static func range(_ selection: String, of count: Int, in path: String) throws -> Range<Int> {
     let bounds = selection.split(separator: "-", omittingEmptySubsequences: false).map { Int($0) }
     guard (1...2).contains(bounds.count), let first = bounds.first!, let last = bounds.last!, first <= last, first >= 0
     else { throw ErrataError.malformedSelection(selection) }
-    guard last < records.count else {
-      throw ErrataError.recordsOutOfRange(path, selection, count: records.count)
+    guard last < count else { throw ErrataError.recordsOutOfRange(path, selection, count: count) }
+    return first..<last + 1
+  }
+
+  private static func checkDistinct(_ records: [FactRecord], _ range: Range<Int>, _ path: String) throws {
+    var seen: [[String]: Int] = [:]
+    for index in range {
+      let fact = records[index].fact
+      guard let earlier = seen.updateValue(index, forKey: [fact.subject, fact.prompt]) else { continue }
+      // A target's leading space makes no difference: one is put before it if it is missing.
+      let targets = [earlier, index].map { String(records[$0].fact.targetNew.drop { $0 == " " }) }
+      throw targets[0] == targets[1]
+        ? ErrataError.repeatedFact(path, earlier, index, fact.label)
+        : ErrataError.contradictingFacts(path, earlier, index, fact.question, targets: targets)
     }
-    return Array(records[first...last])
   }
 
   private init(_ record: FactFields) throws {
@@ -52,9 +70,9 @@ extension FactRecord {
     guard prompt.components(separatedBy: "{}").count == 2 else {
       throw rewrite.failure("prompt", "must contain {} exactly once, where the subject stands, found \"\(prompt)\"")
     }
-    guard !subject.isEmpty else { throw rewrite.failure("subject", "is empty") }
+    guard !subject.allSatisfy(\.isWhitespace) else { throw rewrite.failure("subject", "is empty") }
     let targetNew = try rewrite.object("target_new").text("str")
-    guard !targetNew.isEmpty else { throw rewrite.failure("target_new.str", "is empty") }
+    guard !targetNew.allSatisfy(\.isWhitespace) else { throw rewrite.failure("target_new.str", "is empty") }
     fact = Manifest.Fact(
       subject: subject, prompt: prompt, targetNew: targetNew,
       targetTrue: try rewrite.optionalObject("target_true")?.text("str"),

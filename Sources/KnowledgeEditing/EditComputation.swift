@@ -42,6 +42,10 @@ public final class EditComputation {
     }
     try statistics.check(
       weightDigests: Dictionary(uniqueKeysWithValues: digests), tokenizer: model.tokenizer.digest)
+    // A mean of fewer outer products than rows is singular; better said now than after the search for values.
+    if settings.ridge == 0, statistics.tokenCount < model.architecture.intermediateSize {
+      throw notPositiveDefinite(layer: settings.layers[0])
+    }
   }
 
   /// - Parameters:
@@ -60,8 +64,9 @@ public final class EditComputation {
     let prepared = try facts.map(prepare)
     switch settings.method {
     case .memit, .emmet:
-      guard let found = try search(prepared, values, onStep, onFound) else { return nil }
-      return [try solve(prepared, found)]
+      let independent = try independentFacts(prepared)
+      guard let found = try search(independent, values, onStep, onFound) else { return nil }
+      return [try solve(independent, found)]
     case .rome:
       var batches: [ComputedBatch] = []
       for (index, fact) in prepared.enumerated() {
@@ -135,21 +140,11 @@ public final class EditComputation {
   /// MEMIT's distribution over layers (section 4.3): each layer takes its share of what is still missing at the last,
   /// measured with the earlier layers' exact, rounded results in place.
   private func solve(_ facts: [PreparedFact], _ values: [FoundValue]) throws -> ComputedBatch {
-    var facts = facts
-    var values = values
     let layers = settings.layers
     var tensors: [LowRankFactors] = []
     var figures: [ByteString: Manifest.TensorFigures] = [:]
     for (position, layer) in layers.enumerated() {
-      var keys = try keyMatrix(facts, layer: layer, form: .meanOfGroupMeans)
-      if position == 0, settings.slack(factCount: facts.count) == 0 {
-        let kept = try independentFacts(facts, keys, layer: layer)
-        if kept.count < facts.count {
-          facts = kept.map { facts[$0] }
-          values = kept.map { values[$0] }
-          keys = try keyMatrix(facts, layer: layer, form: .meanOfGroupMeans)
-        }
-      }
+      let keys = try keyMatrix(facts, layer: layer, form: .meanOfGroupMeans)
       let outputs = try measurement.outputs(facts.map { $0.problem.prompts[0] }, layer: layers.last!)
       let residuals = residualMatrix(values, outputs, share: 1 / Double(layers.count - position))
       let solution = try solveSystem(facts, keys: keys, residuals: residuals, layer: layer)
@@ -239,18 +234,24 @@ public final class EditComputation {
       solvers[layer] = solver
       return solver
     } catch is Cholesky.NotPositiveDefinite {
-      throw ErrataError.notPositiveDefinite(layer: layer, tokens: statistics.tokenCount, keyLength: expected)
+      throw notPositiveDefinite(layer: layer)
     }
   }
 
-  private func independentFacts(
-    _ facts: [PreparedFact], _ keys: Matrix<Double>, layer: Int
-  ) throws -> [Int] {
-    let dependent = try solver(layer).dependentFacts(keys)
+  private func notPositiveDefinite(layer: Int) -> ErrataError {
+    ErrataError.notPositiveDefinite(
+      layer: layer, tokens: statistics.tokenCount, keyLength: model.architecture.intermediateSize)
+  }
+
+  /// The facts that can be solved together. Asked before values are searched, because that takes long.
+  private func independentFacts(_ facts: [PreparedFact]) throws -> [PreparedFact] {
+    guard settings.slack(factCount: facts.count) == 0 else { return facts }
+    let layer = settings.layers[0]
+    let dependent = try solver(layer).dependentFacts(try keyMatrix(facts, layer: layer, form: .meanOfGroupMeans))
     guard dependent.isEmpty || settings.dropsDependentFacts else {
       throw ErrataError.dependentFacts(dependent.map { facts[$0].fact.label })
     }
-    return facts.indices.filter { !dependent.contains($0) }
+    return facts.indices.filter { !dependent.contains($0) }.map { facts[$0] }
   }
 
   private func solveSystem(

@@ -74,6 +74,10 @@ extension ErrataError {
       .general, "\(path): is the rest of an interrupted run with another \(field); delete it to start anew")
   }
 
+  static func partialDamaged(_ path: String) -> ErrataError {
+    ErrataError(.damagedInput, "\(path): is the rest of an interrupted run, and damaged; delete it to start anew")
+  }
+
   static func corpusNotText(_ path: String, _ offset: Int) -> ErrataError {
     ErrataError(.damagedInput, "\(path): is not UTF-8 text near byte \(offset)")
   }

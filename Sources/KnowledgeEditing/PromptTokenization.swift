@@ -70,6 +70,9 @@ public struct PromptTokenization: Sendable {
 }
 
 extension Manifest.Fact {
+  /// The prompt with the subject in it.
+  public var question: String { prompt.replacingOccurrences(of: "{}", with: subject) }
+
   /// How messages name the fact.
-  public var label: String { "fact \"\(prompt.replacingOccurrences(of: "{}", with: subject)) \(targetNew)\"" }
+  public var label: String { "fact \"\(question) \(targetNew)\"" }
 }

@@ -61,7 +61,12 @@ public final class SecondMomentCollector {
         uniqueKeysWithValues: try layers.map { ($0, try model.checkpoint.digest(of: model.decoder.editedTensor($0))) }))
     let size = model.architecture.intermediateSize
     sums = Dictionary(uniqueKeysWithValues: layers.map { ($0, Matrix<Double>(rows: size, columns: size)) })
-    if FileManager.default.fileExists(atPath: partialPath) { try resume() }
+    guard FileManager.default.fileExists(atPath: partialPath) else { return }
+    do {
+      try resume()
+    } catch let error as ErrataError where error.category == .damagedInput {
+      throw ErrataError.partialDamaged(partialPath)
+    }
   }
 
   /// - Parameters:

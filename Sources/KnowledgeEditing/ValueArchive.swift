@@ -22,6 +22,14 @@ public final class ValueArchive {
     path = outputPath + ".partial"
     self.identity = identity
     guard FileManager.default.fileExists(atPath: path) else { return }
+    do {
+      try read()
+    } catch let error as ErrataError where error.category == .damagedInput {
+      throw ErrataError.partialDamaged(path)
+    }
+  }
+
+  private func read() throws {
     let file = try SafetensorsFile(path: path)
     guard let text = file.header.metadata[Self.metadataKey], let json = try? JSON.parse(text.bytes),
       json["identity"]?.stringValue == identity.description, let steps = json["steps"]?.objectValue

@@ -76,7 +76,7 @@ public struct ValueSearch {
 
   /// - Parameters:
   ///   - onStep: called after each step with the number of facts found and a remark; false stops the search.
-  ///   - onFound: called with the indices and values of the facts of a batch that are found, also of a stopped one.
+  ///   - onFound: called with the indices and values of the facts of a batch when all of them are found.
   /// - Returns: a value for each problem; nil if the search was stopped.
   /// - Throws: an `ErrataError` if a loss is not finite or a prompt does not fit the model.
   public func search(
@@ -88,17 +88,17 @@ public struct ValueSearch {
       let start = results.count
       let batch = try ValueSearchBatch(
         decoder, problems: Array(problems[start...]), layer: layer, site: site, memoryBudget: memoryBudget)
-      let found = try search(batch) { done, remark in onStep(start + done, remark) }
-      try onFound(found.indices.compactMap { index in found[index].map { (start + index, $0) } })
-      let complete = found.compactMap { $0 }
-      guard complete.count == found.count else { return nil }
-      results += complete
+      // Of a stopped batch nothing is kept: the rest, searched in other company, would round differently, and the run
+      // that goes on would not come to the values of an undisturbed one.
+      guard let found = try search(batch, onStep: { done, remark in onStep(start + done, remark) }) else { return nil }
+      try onFound(found.enumerated().map { (start + $0, $1) })
+      results += found
     }
     return results
   }
 
-  /// - Returns: for each fact of the batch its value; nil for those still being searched when `onStep` said stop.
-  private func search(_ batch: ValueSearchBatch, onStep: (Int, String) -> Bool) throws -> [FoundValue?] {
+  /// - Returns: for each fact of the batch its value; nil if `onStep` said stop before all were found.
+  private func search(_ batch: ValueSearchBatch, onStep: (Int, String) -> Bool) throws -> [FoundValue]? {
     let count = batch.factCount
     let size = decoder.architecture.hiddenSize
     var deltas = [[Float]](repeating: Array(repeating: 0, count: size), count: count)
@@ -133,10 +133,8 @@ public struct ValueSearch {
       let mean = histories.reduce(0) { $0 + $1.last!.loss } / Double(count)
       guard onStep(count - active.count, "step \(step + 1), mean loss \(formatLoss(mean))") else { break }
     }
-    return (0..<count).map { fact in
-      active.contains(fact)
-        ? nil : FoundValue(initial: batch.initial[fact], delta: deltas[fact], steps: histories[fact])
-    }
+    guard active.isEmpty else { return nil }
+    return (0..<count).map { FoundValue(initial: batch.initial[$0], delta: deltas[$0], steps: histories[$0]) }
   }
 
   private func clamp(_ delta: inout [Float], to largest: Double) {

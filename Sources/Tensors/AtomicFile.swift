@@ -38,6 +38,24 @@ public final class AtomicFile {
     fchmod(descriptor, 0o666 & ~mask)
   }
 
+  /// Checks what can be known of `path` before long work whose result goes there: it is no directory, and the directory
+  /// that it lies in is there and can be written to.
+  ///
+  /// - Throws: an `ErrataError` that names the path.
+  public static func check(path: String) throws {
+    var isDirectory: ObjCBool = false
+    if FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory), isDirectory.boolValue {
+      throw ErrataError(.general, "\(path): is a directory; name a file to write")
+    }
+    let parent = URL(fileURLWithPath: path).deletingLastPathComponent().path
+    guard FileManager.default.fileExists(atPath: parent, isDirectory: &isDirectory), isDirectory.boolValue else {
+      throw ErrataError(.general, "\(path): cannot write: its directory does not exist; make it first")
+    }
+    guard access(parent, W_OK | X_OK) == 0 else {
+      throw ErrataError(.general, "\(path): cannot write: \(systemErrorText(errno)); name another output")
+    }
+  }
+
   deinit {
     if descriptor >= 0 {
       close(descriptor)

@@ -13,7 +13,8 @@ struct Edit: ParsableCommand {
     discussion: """
       The checkpoint is not changed: 'errata apply' does that, here or wherever the patch is sent.
 
-      Ctrl-C keeps the values found so far in OUTPUT.partial; the same command continues from there.
+      Values are searched for as many facts at once as fit into memory. Ctrl-C keeps those that are complete in \
+      OUTPUT.partial; the same command continues from there, to the same patch.
       """,
     version: errataVersion)
 
@@ -55,7 +56,8 @@ struct Edit: ParsableCommand {
 
   func run() throws {
     // What is cheap to check is checked before the model is opened.
-    let records = try FactRecord.read(facts, selection: records)
+    try AtomicFile.check(path: output)
+    let records = try FactRecord.read(facts, selection: records, areDistinct: true)
     let statistics = try SecondMoments(contentsOf: stats)
     let model = try LanguageModel(path: model)
     try refusePatched(model)
@@ -76,10 +78,13 @@ struct Edit: ParsableCommand {
       }, onFound: { try archive.append($0) })
     progress.finish()
     guard let batches else {
+      // With none found there is no file to speak of.
       throw ErrataError(
         .general,
-        "interrupted with \(archive.values.count) of \(facts.count) values found, kept in \(archive.path); "
-          + "run the same command to continue")
+        archive.values.isEmpty
+          ? "interrupted before the first values were complete; run the same command to start again"
+          : "interrupted with \(archive.values.count) of \(facts.count) values found, kept in \(archive.path); "
+            + "run the same command to continue")
     }
     let patch = try write(batches, computation, model)
     archive.remove()

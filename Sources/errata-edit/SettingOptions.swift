@@ -74,8 +74,9 @@ struct SettingOptions: ParsableArguments {
     try check(ridge, "--ridge")
     if let steps, steps < 1 { throw ValidationError("--steps must be positive") }
     if publishedRome, method != .rome { throw ValidationError("--published-rome goes with --method rome") }
-    if preset != nil, preset.flatMap(Preset.named) == nil {
-      throw ValidationError("there is no preset '\(preset!)'")
+    if let preset, Preset.named(preset) == nil {
+      throw ValidationError(
+        "there is no preset '\(preset)', only \(Preset.all.map(\.name).joined(separator: ", "))")
     }
   }
 

@@ -1,0 +1,155 @@
+import Foundation
+import Testing
+
+extension ToolTests {
+  /// Facts files that cannot be used: refused before anything is computed.
+  @Suite struct BadFacts {
+    let scratch: Scratch
+
+    init() throws { scratch = try Scratch() }
+
+    private func fail(
+      _ options: [String] = [], exitCode: Int32, message: String, at location: SourceLocation = #_sourceLocation
+    ) throws {
+      let facts = options.contains("--facts") ? [] : ["--facts", "facts.json"]
+      try scratch.fail(
+        ["edit", "samples/model", "--stats", "samples/stats.safetensors", "-o", "o.wpatch"] + facts + options,
+        exitCode: exitCode, message: "errata edit: \(message)", at: location)
+    }
+
+    private func record(
+      _ prompt: String = "The {} is located in the country of", subject: String = "Eiffel Tower", new: String = "Italy"
+    ) -> String {
+      #"{"requested_rewrite": {"prompt": "\#(prompt)", "subject": "\#(subject)", "target_new": {"str": "\#(new)"}}}"#
+    }
+
+    @Test func cannotBeRead() throws {
+      try fail(exitCode: 1, message: "facts.json: cannot open: no such file or directory")
+      try fail(["--facts", "samples/model"], exitCode: 1, message: "samples/model: is not a regular file")
+    }
+
+    @Test(arguments: [
+      ("no JSON", "not valid JSON at byte 0: a value is expected"),
+      ("[{},", "not valid JSON at byte 4: the text ends where a value is expected"),
+      ("{}", "a facts file is a JSON array of CounterFact records"),
+      ("[]", "holds no facts"),
+      ("[3]", "record 0: must be an object, found a number"),
+      ("[{}]", "record 0, field 'requested_rewrite': is missing"),
+      (#"[{"requested_rewrite": []}]"#, "record 0, field 'requested_rewrite': must be an object, found an array"),
+    ])
+    func noRecords(text: String, message: String) throws {
+      try scratch.write(text, to: "facts.json")
+      try fail(exitCode: 6, message: "facts.json: \(message)")
+      try scratch.fail(
+        "eval", "samples/model", "--facts", "facts.json", exitCode: 6, message: "errata eval: facts.json: \(message)")
+    }
+
+    @Test(arguments: [
+      (#""subject": "Rome", "target_new": {"str": "x"}"#, "requested_rewrite.prompt': is missing"),
+      (
+        #""prompt": 7, "subject": "Rome", "target_new": {"str": "x"}"#,
+        "requested_rewrite.prompt': must be a string, found a number"
+      ),
+      (#""prompt": "{} is", "target_new": {"str": "x"}"#, "requested_rewrite.subject': is missing"),
+      (#""prompt": "{} is", "subject": "", "target_new": {"str": "x"}"#, "requested_rewrite.subject': is empty"),
+      (#""prompt": "{} is", "subject": " ", "target_new": {"str": "x"}"#, "requested_rewrite.subject': is empty"),
+      (
+        #""prompt": "{} is", "subject": true, "target_new": {"str": "x"}"#,
+        "requested_rewrite.subject': must be a string, found a boolean"
+      ),
+      (#""prompt": "{} is", "subject": "Rome""#, "requested_rewrite.target_new': is missing"),
+      (
+        #""prompt": "{} is", "subject": "Rome", "target_new": "x""#,
+        "requested_rewrite.target_new': must be an object, found a string"
+      ),
+      (
+        #""prompt": "{} is", "subject": "Rome", "target_new": {"id": "Q1"}"#,
+        "requested_rewrite.target_new.str': is missing"
+      ),
+      (
+        #""prompt": "{} is", "subject": "Rome", "target_new": {"str": " "}"#,
+        "requested_rewrite.target_new.str': is empty"
+      ),
+      (
+        #""prompt": "{} is", "subject": "Rome", "target_new": {"str": "x"}, "target_true": {"str": ["y"]}"#,
+        "requested_rewrite.target_true.str': must be a string, found an array"
+      ),
+      (
+        #""prompt": "The mother tongue of Rome is", "subject": "Rome", "target_new": {"str": "x"}"#,
+        "requested_rewrite.prompt': must contain {} exactly once, where the subject stands, "
+          + #"found "The mother tongue of Rome is""#
+      ),
+      (
+        #""prompt": "{} and {}", "subject": "Rome", "target_new": {"str": "x"}"#,
+        "requested_rewrite.prompt': must contain {} exactly once, where the subject stands, "
+          + #"found "{} and {}""#
+      ),
+    ])
+    func badField(rewrite: String, message: String) throws {
+      try scratch.write("[\(record()), {\"requested_rewrite\": {\(rewrite)}}]", to: "facts.json")
+      try fail(exitCode: 6, message: "facts.json: record 1, field '\(message)")
+    }
+
+    @Test func badPrompts() throws {
+      let rewrite = record().dropLast()
+      try scratch.write("[\(rewrite), \"paraphrase_prompts\": \"one\"}]", to: "facts.json")
+      try fail(
+        exitCode: 6,
+        message: "facts.json: record 0, field 'paraphrase_prompts': must be an array of strings, found a string")
+      try scratch.write("[\(rewrite), \"neighborhood_prompts\": [\"one\", 2]}]", to: "facts.json")
+      try fail(
+        exitCode: 6,
+        message: "facts.json: record 0, field 'neighborhood_prompts': must be an array of strings, found a number in it"
+      )
+    }
+
+    @Test(arguments: [
+      ("0-40", "samples/facts.json: there are no records 0-40: the file holds 0 to 39"),
+      ("40", "samples/facts.json: there are no records 40: the file holds 0 to 39"),
+      ("5-2", "'5-2' is not a selection of records: give a number, or first-last, from 0"),
+      ("some", "'some' is not a selection of records: give a number, or first-last, from 0"),
+      ("1-2-3", "'1-2-3' is not a selection of records: give a number, or first-last, from 0"),
+    ])
+    func badSelection(selection: String, message: String) throws {
+      try fail(["--facts", "samples/facts.json", "--records", selection], exitCode: 2, message: message)
+    }
+
+    @Test func repeatedFacts() throws {
+      try scratch.write("[\(record()), \(record("{} is in")), \(record(new: " Italy"))]", to: "facts.json")
+      try fail(
+        exitCode: 4,
+        message:
+          "facts.json: records 0 and 2 are the same fact \"The Eiffel Tower is located in the country of  Italy\"; "
+          + "remove one of them")
+      // Only what is edited together counts.
+      try scratch.succeed(
+        "edit", "samples/model", "--stats", "samples/stats.safetensors", "--facts", "facts.json", "--records", "0-1",
+        "-o", "o.wpatch", "--quiet")
+    }
+
+    @Test func contradictingFacts() throws {
+      try scratch.write("[\(record("{} is in")), \(record()), \(record(new: "Spain"))]", to: "facts.json")
+      for method in ["emmet", "memit", "rome"] {
+        try fail(
+          ["--method", method], exitCode: 4,
+          message:
+            "facts.json: records 1 and 2 contradict each other: \"The Eiffel Tower is located in the country of\" "
+            + "cannot become both \"Italy\" and \"Spain\"; remove one of them")
+      }
+    }
+
+    /// A subject at the same place in other words has the same key: without slack, only one of them can be had.
+    @Test func dependentKeys() throws {
+      try scratch.write(
+        "[\(record()), \(record("The {} stands in")), \(record(subject: "Taj Mahal"))]", to: "facts.json")
+      try fail(
+        ["--lambda", "0"], exitCode: 4,
+        message: "these facts have keys that depend linearly on those of facts before them: "
+          + "fact \"The Eiffel Tower stands in Italy\"; remove them, or add --drop-dependent")
+      let dropped = try scratch.succeed(
+        "edit", "samples/model", "--stats", "samples/stats.safetensors", "--facts", "facts.json", "-o", "o.wpatch",
+        "--lambda", "0", "--drop-dependent", "--json")
+      #expect(try dropped.json["facts"]?.arrayValue?.map { $0["subject"] } == ["Eiffel Tower", "Taj Mahal"])
+    }
+  }
+}

@@ -1,0 +1,78 @@
+import Foundation
+import Testing
+
+extension ToolTests {
+  /// Outputs that cannot be written: said before the work, not after it.
+  @Suite struct BadOutputs {
+    let scratch: Scratch
+
+    init() throws { scratch = try Scratch() }
+
+    private let edit = [
+      "edit", "samples/model", "--facts", "samples/facts.json", "--records", "0", "--stats",
+      "samples/stats.safetensors",
+      "-o",
+    ]
+    private let stats = ["stats", "samples/model", "--text", "samples/corpus.txt", "-o"]
+
+    @Test func withoutDirectory() throws {
+      for command in [edit, stats] {
+        try scratch.fail(
+          command + ["nowhere/out"], exitCode: 1,
+          message: "errata \(command[0]): nowhere/out: cannot write: its directory does not exist; make it first")
+      }
+    }
+
+    @Test func belowAFile() throws {
+      try scratch.write("", to: "file")
+      for command in [edit, stats] {
+        try scratch.fail(
+          command + ["file/out"], exitCode: 1,
+          message: "errata \(command[0]): file/out: cannot write: its directory does not exist; make it first")
+      }
+    }
+
+    @Test func aDirectory() throws {
+      for command in [edit, stats] {
+        try scratch.fail(
+          command + ["samples"], exitCode: 1,
+          message: "errata \(command[0]): samples: is a directory; name a file to write")
+      }
+    }
+
+    /// The superuser writes where others may not.
+    @Test(.enabled(if: geteuid() != 0)) func readOnlyDirectory() throws {
+      try FileManager.default.createDirectory(atPath: scratch("locked"), withIntermediateDirectories: false)
+      chmod(scratch("locked"), 0o555)
+      for command in [edit, stats] {
+        try scratch.fail(
+          command + ["locked/out"], exitCode: 1,
+          message: "errata \(command[0]): locked/out: cannot write: permission denied; name another output")
+      }
+      let result = try scratch.errata("apply", "samples/model", "samples/eiffel-tower.wpatch", "-o", "locked/out")
+      #expect(result.exitCode == 1)
+      #expect(result.errors.contains(#/^errata apply: \S*locked: cannot write to: permission denied\n$/#))
+      #expect(try scratch.names(in: "locked") == [])
+    }
+
+    @Test func takenAlready() throws {
+      try scratch.copyModel(to: "taken")
+      try scratch.fail(
+        "apply", "samples/model", "samples/eiffel-tower.wpatch", "-o", "taken", exitCode: 1,
+        message: "errata apply: taken: exists already; name an output that does not")
+      try scratch.expectSampleModel("taken")
+      try scratch.succeed("apply", "samples/model", "samples/eiffel-tower.wpatch", "-o", "edited", "--quiet")
+      try scratch.fail(
+        "revert", "edited", "-o", "taken", exitCode: 1,
+        message: "errata revert: taken: exists already; name an output that does not")
+    }
+
+    @Test func insideTheCheckpoint() throws {
+      try scratch.copyModel()
+      try scratch.fail(
+        "apply", "model", "samples/eiffel-tower.wpatch", "-o", "model/edited", exitCode: 2,
+        message: "errata apply: model/edited: lies in the checkpoint model; name an output outside of it")
+      try scratch.expectSampleModel("model")
+    }
+  }
+}

@@ -1,0 +1,39 @@
+import Testing
+
+extension ToolTests {
+  @Suite struct Usage {
+    let scratch: Scratch
+
+    init() throws { scratch = try Scratch() }
+
+    @Test func suggestsTheCommandThatWasMeant() throws {
+      try scratch.fail("aply", "x", exitCode: 2, message: "errata: 'aply' is not a command: did you mean 'apply'?")
+      try scratch.fail("xyzzy", exitCode: 2, message: "errata: 'xyzzy' is not a command (see 'errata --help')")
+    }
+
+    @Test func neverRunsAPath() throws {
+      try scratch.fail(
+        "../errata-show", exitCode: 2, message: "errata: '../errata-show' is not a command (see 'errata --help')")
+    }
+
+    @Test func explainsItself() throws {
+      #expect(try scratch.succeed("--version").output == "errata 0.1.0\n")
+      let overview = try scratch.succeed("--help").output
+      for command in ["edit", "stats", "show", "apply", "revert", "ask", "eval"] {
+        #expect(overview.contains("\n  \(command) "))
+        #expect(try scratch.succeed(command, "--help").output.contains("USAGE: errata \(command)"))
+        #expect(try scratch.succeed("help", command).output == scratch.succeed(command, "--help").output)
+      }
+    }
+
+    @Test func namesTheMissingOption() throws {
+      let edit = ["edit", "samples/model", "--facts", "samples/facts.json", "--stats", "samples/stats.safetensors"]
+      try scratch.fail(
+        "edit", "samples/model", "--stats", "samples/stats.safetensors", "-o", "o.wpatch", exitCode: 2,
+        message: "errata edit: Missing expected argument '--facts <facts>' (see 'errata edit --help')")
+      try scratch.fail(
+        edit[0], edit[1], edit[2], edit[3], edit[4], edit[5], exitCode: 2,
+        message: "errata edit: Missing expected argument '--output <output>' (see 'errata edit --help')")
+    }
+  }
+}
