@@ -37,7 +37,7 @@ extension TemporaryDirectory {
       weights: Dictionary(
         uniqueKeysWithValues: try layers.map { ($0, try model.checkpoint.digest(of: model.decoder.editedTensor($0))) }))
     try SecondMoments.write(
-      Dictionary(uniqueKeysWithValues: try layers.map { ($0, try numbers.secondMoment($0)) }), tokenCount: 1,
+      Dictionary(uniqueKeysWithValues: try layers.map { ($0, try numbers.secondMoment($0)) }), tokenCount: 100_000,
       outputPowers: [:], origin: origin, to: file)
     return try SecondMoments(contentsOf: file)
   }
