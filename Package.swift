@@ -45,12 +45,12 @@ let package = Package(
     .target(name: "TestSupport", path: "Tests/TestSupport"),
     .testTarget(name: "TensorsTests", dependencies: ["Tensors", "CKernels", "TestSupport"]),
     .testTarget(name: "LinearAlgebraTests", dependencies: ["LinearAlgebra", "TestSupport"]),
-    .testTarget(name: "SafetensorsTests", dependencies: ["Safetensors"]),
+    .testTarget(name: "SafetensorsTests", dependencies: ["Safetensors", "TestSupport"]),
     .testTarget(name: "WeightPatchTests", dependencies: ["WeightPatch"]),
     .testTarget(name: "TokenizersTests", dependencies: ["Tokenizers"], exclude: ["Fixtures"]),
     .testTarget(name: "ShowTests", dependencies: ["errata-show"]),
-    .testTarget(name: "TransformerTests", dependencies: ["Transformer"]),
-    .testTarget(name: "KnowledgeEditingTests", dependencies: ["KnowledgeEditing"]),
+    .testTarget(name: "TransformerTests", dependencies: ["Transformer", "TestSupport"]),
+    .testTarget(name: "KnowledgeEditingTests", dependencies: ["KnowledgeEditing", "TestSupport"]),
     .testTarget(name: "ToolSupportTests", dependencies: ["ToolSupport"]),
     // The executables are named so that they are built: these tests run them.
     .testTarget(

@@ -4,6 +4,7 @@ import Foundation
 /// renames over the destination. Dropping the writer without a commit removes the temporary file.
 public final class AtomicFile {
   public let path: String
+  private let destination: String
   private let temporaryPath: String
   private var descriptor: Int32
   private var buffer: [UInt8] = []
@@ -13,8 +14,17 @@ public final class AtomicFile {
 
   /// - Throws: an `ErrataError` if the temporary file cannot be made.
   public init(path: String) throws {
+    var status = stat()
+    if stat(path, &status) == 0 {
+      // A rename would put a file where a device, a pipe or a directory was.
+      guard status.st_mode & S_IFMT == S_IFREG else {
+        throw ErrataError(.general, "\(path): is not a regular file; give another output")
+      }
+    }
     self.path = path
-    let url = URL(fileURLWithPath: path)
+    // Through a symbolic link, the file that it names is replaced, and the link stays.
+    destination = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
+    let url = URL(fileURLWithPath: destination)
     let directory = url.deletingLastPathComponent().path
     var template = Array("\(directory)/.\(url.lastPathComponent).XXXXXX".utf8CString)
     let made = mkstemp(&template)
@@ -22,7 +32,7 @@ public final class AtomicFile {
     descriptor = made
     _ = fcntl(made, F_SETFD, FD_CLOEXEC)
     temporaryPath = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
-    // mkostemp makes private files; a checkpoint or a patch is as readable as the umask says.
+    // mkstemp makes private files; a checkpoint or a patch is as readable as the umask says.
     let mask = umask(0)
     umask(mask)
     fchmod(descriptor, 0o666 & ~mask)
@@ -78,10 +88,10 @@ public final class AtomicFile {
   public func commit() throws {
     try flush()
     guard fsync(descriptor) == 0 else { throw ErrataError.system("write", path, errno) }
-    guard rename(temporaryPath, path) == 0 else { throw ErrataError.system("write", path, errno) }
+    guard rename(temporaryPath, destination) == 0 else { throw ErrataError.system("write", path, errno) }
     close(descriptor)
     descriptor = -1
-    try synchronizeDirectory(URL(fileURLWithPath: path).deletingLastPathComponent().path)
+    try synchronizeDirectory(URL(fileURLWithPath: destination).deletingLastPathComponent().path)
   }
 
   private func flush() throws {

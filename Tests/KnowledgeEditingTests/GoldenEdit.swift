@@ -2,6 +2,7 @@ import Foundation
 import KnowledgeEditing
 import Safetensors
 import Tensors
+import TestSupport
 import Testing
 import WeightPatch
 
@@ -143,13 +144,6 @@ struct GoldenEdit: CustomTestStringConvertible, Sendable {
         target: tokenization.target(fact.targetNew), essence: tokenization.essence(fact))
     }
   }
-}
-
-/// norm(found - expected) / norm(expected)
-func relativeError(_ found: some Collection<Double>, _ expected: some Collection<Double>) -> Double {
-  precondition(found.count == expected.count)
-  let difference = zip(found, expected).reduce(0.0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }
-  return (difference / expected.reduce(0.0) { $0 + $1 * $1 }).squareRoot()
 }
 
 func relativeError(_ found: [Float], _ expected: [Double]) -> Double {

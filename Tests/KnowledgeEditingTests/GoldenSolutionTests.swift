@@ -2,6 +2,7 @@ import Foundation
 import LinearAlgebra
 import Safetensors
 import Tensors
+import TestSupport
 import Testing
 import WeightPatch
 
@@ -55,7 +56,7 @@ import WeightPatch
   @Test(arguments: [EditMethod.memit, .emmet]) func distribution(method: EditMethod) throws {
     let golden = GoldenEdit.available[0]
     let numbers = try golden.numbers()
-    let scratch = try ScratchFolder()
+    let scratch = try TemporaryDirectory()
     let layers = numbers.distributedLayers
     let model = try LanguageModel(path: scratch.floatCopy(of: golden.modelPath))
     let statistics = try scratch.statistics(model, numbers, layers: layers)

@@ -1,5 +1,6 @@
 import Safetensors
 import Tensors
+import TestSupport
 import Testing
 
 @Suite struct CheckpointTests {

@@ -30,6 +30,23 @@ import Testing
     #expect(try directory.read("x") == Array("old".utf8))
   }
 
+  @Test func keepsASymbolicLinkAndReplacesItsFile() throws {
+    try directory.write("old", to: "x")
+    try FileManager.default.createSymbolicLink(atPath: directory("link"), withDestinationPath: directory("x"))
+    try AtomicFile.write("new".utf8, to: directory("link"))
+    #expect(try directory.read("x") == Array("new".utf8))
+    #expect(try FileManager.default.destinationOfSymbolicLink(atPath: directory("link")) == directory("x"))
+  }
+
+  @Test func refusesWhatIsNoFile() throws {
+    #expect(throws: ErrataError(.general, "/dev/null: is not a regular file; give another output")) {
+      try AtomicFile.write("x".utf8, to: "/dev/null")
+    }
+    #expect(throws: ErrataError(.general, "\(directory.path): is not a regular file; give another output")) {
+      try AtomicFile.write("x".utf8, to: directory.path)
+    }
+  }
+
   @Test func replacesWhatIsThere() throws {
     try directory.write("old and longer", to: "x")
     try AtomicFile.write("new".utf8, to: directory("x"))
@@ -77,7 +94,7 @@ import Testing
     #expect(throws: noDirectory) { try AtomicFile(path: missing) }
     try FileManager.default.createDirectory(atPath: directory("folder"), withIntermediateDirectories: false)
     let folder = directory("folder")
-    let isFolder = ErrataError(.general, "\(folder): cannot write: is a directory")
+    let isFolder = ErrataError(.general, "\(folder): is not a regular file; give another output")
     #expect(throws: isFolder) { try AtomicFile.write("x".utf8, to: folder) }
     #expect(try directory.names == ["folder"])
     let gone = ErrataError(.general, "\(missing): cannot open: no such file or directory")

@@ -62,7 +62,12 @@ func describeLlama(_ configuration: Configuration, contains: (ByteString) -> Boo
 func rotaryFrequencies(_ configuration: Configuration, dimensions: Int) throws -> [Float] {
   let parameters = configuration.value("rope_parameters")
   let scaling = parameters ?? configuration.value("rope_scaling")
-  let theta = try parameters?["rope_theta"]?.doubleValue ?? configuration.number("rope_theta", default: 10000)
+  let nested = parameters?["rope_theta"]
+  if let nested, nested.doubleValue == nil {
+    throw ErrataError.wrongField(
+      configuration.path, "rope_parameters.rope_theta", expected: "a number", found: nested.kind)
+  }
+  let theta = try nested?.doubleValue ?? configuration.number("rope_theta", default: 10000)
   let plain = (0..<dimensions / 2).map { 1 / Float(pow(theta, Double(2 * $0) / Double(dimensions))) }
   let type = (scaling?["rope_type"] ?? scaling?["type"])?.stringValue ?? "default"
   func parameter(_ name: ByteString) throws -> Double {

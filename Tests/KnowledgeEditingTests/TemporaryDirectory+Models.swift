@@ -1,22 +1,11 @@
 import Foundation
 import Safetensors
 import Tensors
+import TestSupport
 
 @testable import KnowledgeEditing
 
-/// A temporary directory that goes away with the value.
-final class ScratchFolder {
-  let path: String
-
-  init() throws {
-    path = FileManager.default.temporaryDirectory.appendingPathComponent("errata-\(UUID().uuidString)").path
-    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-  }
-
-  deinit {
-    try? FileManager.default.removeItem(atPath: path)
-  }
-
+extension TemporaryDirectory {
   /// The checkpoint with its weights widened to float32.
   func floatCopy(of model: String) throws -> String {
     let copy = path + "/float-model"
