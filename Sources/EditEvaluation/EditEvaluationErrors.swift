@@ -30,6 +30,13 @@ extension ErrataError {
         + "\"\(targets[0])\" and \"\(targets[1])\"; remove one of them")
   }
 
+  static func promptTooLong(_ fact: String, _ length: Int, maximum: Int) -> ErrataError {
+    ErrataError(
+      .general,
+      "\(fact): one of its prompts, with the target \(length) tokens, is longer than the model's \(maximum) positions; "
+        + "shorten it")
+  }
+
   static func malformedSelection(_ text: String) -> ErrataError {
     ErrataError(.usage, "'\(text)' is not a selection of records: give a number, or first-last, from 0")
   }

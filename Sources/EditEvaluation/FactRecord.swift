@@ -127,6 +127,7 @@ private struct FactFields {
       guard let text = $0.stringValue else {
         throw failure(field, "must be an array of strings, found \($0.kind) in it")
       }
+      guard !text.isEmpty else { throw failure(field, "holds an empty prompt") }
       return text
     }
   }

@@ -76,11 +76,14 @@ public struct FactScorer {
     let fact = record.fact
     let targets = ([fact.targetNew] + [fact.targetTrue].compactMap { $0 }).map { tokenization.target($0) }
     try model.decoder.check(tokens: targets.flatMap { $0 })
-    return PreparedRecord(
-      prompts: [try tokenization.prompt(fact).tokens]
-        + (record.paraphrasePrompts + record.neighborhoodPrompts).map { tokenization.prompt($0) },
-      targets: targets,
-      paraphraseCount: record.paraphrasePrompts.count)
+    let prompts =
+      [try tokenization.prompt(fact).tokens]
+      + (record.paraphrasePrompts + record.neighborhoodPrompts).map { tokenization.prompt($0) }
+    let length = prompts.map(\.count).max()! + targets.map(\.count).max()! - 1
+    guard length <= model.decoder.maximumSequenceLength else {
+      throw ErrataError.promptTooLong(fact.label, length, maximum: model.decoder.maximumSequenceLength)
+    }
+    return PreparedRecord(prompts: prompts, targets: targets, paraphraseCount: record.paraphrasePrompts.count)
   }
 
   private func score(_ records: [PreparedRecord]) throws -> [RecordScore] {
@@ -102,6 +105,7 @@ public struct FactScorer {
       }
     }
     var values = try logProbabilities(hidden, reads)[...]
+    guard !values.contains(where: \.isNaN) else { throw ErrataError.modelNotFinite(model.checkpoint.path) }
     return records.map { record in
       let scores = record.prompts.map { _ in
         let means = record.targets.map { target in

@@ -114,6 +114,10 @@ public final class EditComputation {
       target: tokenization.target(fact.targetNew), essence: tokenization.essence(fact))
     // The target's last token is scored but never embedded.
     try model.decoder.check(tokens: problem.target)
+    let length = (problem.prompts.map(\.tokens.count).max() ?? 0) + problem.target.count - 1
+    guard length <= model.decoder.maximumSequenceLength else {
+      throw ErrataError.promptTooLong(fact.label, length, maximum: model.decoder.maximumSequenceLength)
+    }
     return PreparedFact(fact: fact, problem: problem)
   }
 

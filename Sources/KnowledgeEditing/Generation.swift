@@ -26,7 +26,7 @@ extension Decoder {
   ///   - ends: tokens after which a prompt is not continued.
   ///   - onToken: called for each new token with the index of its prompt; false ends all.
   /// - Returns: the new tokens of each prompt.
-  /// - Throws: an `ErrataError` if a prompt does not fit the model.
+  /// - Throws: an `ErrataError` if a prompt does not fit the model, or a probability is not a number.
   public func generate(
     _ prompts: [[Int32]], count: Int, choice: TokenChoice, random: inout RandomSource, banned: Set<Int32> = [],
     ends: Set<Int32> = [], onToken: (Int, GeneratedToken) -> Bool = { _, _ in true }
@@ -47,6 +47,7 @@ extension Decoder {
       var continued: [Int] = []
       for (row, index) in active.enumerated() {
         let token = choose(TokenDistribution(logits: logits, row: row), choice, &random, banned)
+        guard token.probability.isFinite else { throw ErrataError.modelNotFinite(checkpoint.path) }
         results[index].append(token)
         if !onToken(index, token) { return results }
         if !ends.contains(token.id), lengths[index] < maximumSequenceLength { continued.append(index) }

@@ -9,6 +9,13 @@ extension ErrataError {
     ErrataError(.general, "\(fact): \(field) is empty")
   }
 
+  static func promptTooLong(_ fact: String, _ length: Int, maximum: Int) -> ErrataError {
+    ErrataError(
+      .general,
+      "\(fact): a prompt with context and target of \(length) tokens is longer than the model's \(maximum) positions; "
+        + "shorten it")
+  }
+
   static func badTemplate(_ template: String) -> ErrataError {
     ErrataError(
       .usage, "the context template \"\(template)\" must contain {} exactly once, where the prompt stands")
@@ -76,6 +83,13 @@ extension ErrataError {
 
   static func partialDamaged(_ path: String) -> ErrataError {
     ErrataError(.damagedInput, "\(path): is the rest of an interrupted run, and damaged; delete it to start anew")
+  }
+
+  static func keysNotFinite(_ model: String, layer: Int) -> ErrataError {
+    ErrataError(
+      .general,
+      "\(model): computes keys in layer \(layer) that are not finite; its weights hold NaN or infinity, or values too large"
+    )
   }
 
   static func corpusNotText(_ path: String, _ offset: Int) -> ErrataError {

@@ -74,5 +74,8 @@ extension Manifest.Fact {
   public var question: String { prompt.replacingOccurrences(of: "{}", with: subject) }
 
   /// How messages name the fact.
-  public var label: String { "fact \"\(question) \(targetNew)\"" }
+  public var label: String {
+    let text = "\(question) \(targetNew)"
+    return "fact \"\(text.count > 160 ? text.prefix(80) + "…" + text.suffix(60) : text)\""
+  }
 }

@@ -126,6 +126,9 @@ public final class SecondMomentCollector {
         }
       }
     }
+    for layer in layers where !(0..<sums[layer]!.rows).allSatisfy({ sums[layer]![$0, $0].isFinite }) {
+      throw ErrataError.keysNotFinite(model.checkpoint.path, layer: layer)
+    }
     tokens += hidden.rows
     sequences.removeAll(keepingCapacity: true)
   }
@@ -135,6 +138,7 @@ public final class SecondMomentCollector {
     for layer in sums.keys {
       sums[layer]!.mirrorUpperTriangle()
       powers[layer] = try outputPower(layer)
+      guard powers[layer]!.isFinite else { throw ErrataError.keysNotFinite(model.checkpoint.path, layer: layer) }
     }
     try SecondMoments.write(
       sums, tokenCount: tokens, outputPowers: powers, origin: origin, to: outputPath)

@@ -145,7 +145,8 @@ public struct ValueSearch {
   }
 
   private func formatLoss(_ loss: Double) -> String {
-    String(Double(Int((loss * 1000).rounded())) / 1000)
+    // A diverging loss can be more than an Int counts.
+    loss < 1e9 ? String(Double(Int((loss * 1000).rounded())) / 1000) : String(loss)
   }
 }
 

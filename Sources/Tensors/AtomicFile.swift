@@ -38,14 +38,18 @@ public final class AtomicFile {
     fchmod(descriptor, 0o666 & ~mask)
   }
 
-  /// Checks what can be known of `path` before long work whose result goes there: it is no directory, and the directory
-  /// that it lies in is there and can be written to.
+  /// Checks what can be known of `path` before long work whose result goes there: the directory that it lies in is there
+  /// and can be written to, and no directory or other file would be replaced.
   ///
+  /// - Parameter mayReplace: whether the file that is there is an earlier result, and not, for example, an input.
   /// - Throws: an `ErrataError` that names the path.
-  public static func check(path: String) throws {
+  public static func check(path: String, mayReplace: (String) -> Bool) throws {
     var isDirectory: ObjCBool = false
-    if FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory), isDirectory.boolValue {
-      throw ErrataError(.general, "\(path): is a directory; name a file to write")
+    if FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) {
+      if isDirectory.boolValue { throw ErrataError(.general, "\(path): is a directory; name a file to write") }
+      guard mayReplace(path) else {
+        throw ErrataError(.general, "\(path): is there already, and not what this tool writes; name another output")
+      }
     }
     let parent = URL(fileURLWithPath: path).deletingLastPathComponent().path
     guard FileManager.default.fileExists(atPath: parent, isDirectory: &isDirectory), isDirectory.boolValue else {

@@ -32,6 +32,14 @@ extension ErrataError {
       .damagedInput, "\(path): tensor '\(tensor)' has shape \(found), but config.json implies \(expected)")
   }
 
+  /// What a probability that is not a number says.
+  public static func modelNotFinite(_ path: String) -> ErrataError {
+    ErrataError(
+      .general,
+      "\(path): the model's answers are not finite numbers; its weights hold NaN or infinity, or are damaged: "
+        + "fetch them again")
+  }
+
   static func sequenceTooLong(_ length: Int, maximum: Int) -> ErrataError {
     ErrataError(.general, "a sequence of \(length) tokens is longer than the model's \(maximum) positions")
   }

@@ -56,7 +56,7 @@ struct Edit: ParsableCommand {
 
   func run() throws {
     // What is cheap to check is checked before the model is opened.
-    try AtomicFile.check(path: output)
+    try AtomicFile.check(path: output) { (try? PatchReader(path: $0)) != nil }
     let records = try FactRecord.read(facts, selection: records, areDistinct: true)
     let statistics = try SecondMoments(contentsOf: stats)
     let model = try LanguageModel(path: model)

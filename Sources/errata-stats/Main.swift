@@ -54,7 +54,7 @@ struct Stats: ParsableCommand {
   }
 
   func run() throws {
-    try AtomicFile.check(path: output)
+    try AtomicFile.check(path: output) { (try? SecondMoments(contentsOf: $0)) != nil }
     let layers = try self.layers.map(parseLayers)
     let model = try LanguageModel(path: model)
     let presetLayers = EditMethod.allCases.flatMap { Preset.settings($0, for: model.architecture).layers }

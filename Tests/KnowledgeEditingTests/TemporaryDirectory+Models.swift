@@ -36,8 +36,16 @@ extension TemporaryDirectory {
       sequenceLength: 1,
       weights: Dictionary(
         uniqueKeysWithValues: try layers.map { ($0, try model.checkpoint.digest(of: model.decoder.editedTensor($0))) }))
+    // As many tokens as a matrix of full rank needs; a power of two, so that the mean has the golden numbers' bits.
+    let tokenCount = 4096
+    let sums = try layers.map { layer in
+      var sum = try numbers.secondMoment(layer)
+      let count = sum.count
+      sum.withUnsafeMutablePointer { for index in 0..<count { $0[index] *= Double(tokenCount) } }
+      return (layer, sum)
+    }
     try SecondMoments.write(
-      Dictionary(uniqueKeysWithValues: try layers.map { ($0, try numbers.secondMoment($0)) }), tokenCount: 100_000,
+      Dictionary(uniqueKeysWithValues: sums), tokenCount: tokenCount,
       outputPowers: [:], origin: origin, to: file)
     return try SecondMoments(contentsOf: file)
   }

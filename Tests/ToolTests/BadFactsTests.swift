@@ -1,4 +1,5 @@
 import Foundation
+import RegexBuilder
 import Testing
 
 extension ToolTests {
@@ -101,6 +102,9 @@ extension ToolTests {
         exitCode: 6,
         message: "facts.json: record 0, field 'neighborhood_prompts': must be an array of strings, found a number in it"
       )
+      try scratch.write("[\(rewrite), \"paraphrase_prompts\": [\"one\", \"\"]}]", to: "facts.json")
+      try fail(
+        exitCode: 6, message: "facts.json: record 0, field 'paraphrase_prompts': holds an empty prompt")
     }
 
     @Test(arguments: [
@@ -136,6 +140,38 @@ extension ToolTests {
             "facts.json: records 1 and 2 contradict each other: \"The Eiffel Tower is located in the country of\" "
             + "cannot become both \"Italy\" and \"Spain\"; remove one of them")
       }
+    }
+
+    /// Named by its beginning and end.
+    @Test func tooLong() throws {
+      try scratch.write("[\(record()), \(record(String(repeating: "so ", count: 300) + "{} is"))]", to: "facts.json")
+      let edited = try scratch.errata(
+        "edit", "samples/model", "--stats", "samples/stats.safetensors", "--facts", "facts.json", "-o", "o.wpatch")
+      let scored = try scratch.errata("eval", "samples/model", "--facts", "facts.json")
+      #expect([edited.exitCode, scored.exitCode] == [1, 1])
+      let label = /fact "(so )+so?…[so ]+Eiffel Tower is Italy"/
+      let rest = /longer than the model's 256 positions; shorten it\n/
+      #expect(
+        edited.errors.wholeMatch(
+          of: Regex {
+            "errata edit: "
+            label
+            ": a prompt with context and target of "
+            OneOrMore(.digit)
+            " tokens is "
+            rest
+          }) != nil, "\(edited.errors)")
+      #expect(
+        scored.errors.wholeMatch(
+          of: Regex {
+            "errata eval: "
+            label
+            ": one of its prompts, with the target "
+            OneOrMore(.digit)
+            " tokens, is "
+            rest
+          }) != nil, "\(scored.errors)")
+      #expect(try scratch.names() == ["facts.json", "samples"])
     }
 
     /// A subject at the same place in other words has the same key: without slack, only one of them can be had.

@@ -115,6 +115,28 @@ extension ToolTests {
       try failToApply("model", exitCode: 6, message: "model/model.safetensors: \(message)")
     }
 
+    /// A weight that is not a number makes everything that it reaches so.
+    @Test func notFinite() throws {
+      try scratch.copyModel()
+      try scratch.changeWeight(ofLayer: 1) { $0[0...1] = [0xC0, 0x7F] }
+      let message =
+        "model: the model's answers are not finite numbers; its weights hold NaN or infinity, or are damaged: "
+        + "fetch them again"
+      try scratch.fail("ask", "model", "Hello", exitCode: 1, message: "errata ask: \(message)")
+      try scratch.fail(
+        "eval", "model", "--facts", "samples/facts.json", "--json", exitCode: 1, message: "errata eval: \(message)")
+      for layer in [1, 2] {
+        try scratch.fail(
+          "stats", "model", "--text", "samples/corpus.txt", "--layers", "\(layer)", "-o", "out", exitCode: 1,
+          message: "errata stats: model: computes keys in layer \(layer) that are not finite; its weights hold NaN or "
+            + "infinity, or values too large")
+      }
+      try scratch.fail(
+        "apply", "model", "samples/eiffel-tower.wpatch", "--force", "-o", "out", exitCode: 1,
+        message: "errata apply: model.layers.1.mlp.down_proj.weight[0, 0]: is not a finite number; "
+          + "a tensor with NaN or infinity cannot be edited")
+    }
+
     @Test func promptsThatCannotBeAsked() throws {
       try scratch.fail("ask", "samples/model", "", exitCode: 2, message: "errata ask: the prompt \"\" is empty")
       let long = try scratch.errata("ask", "samples/model", String(repeating: " word", count: 300))

@@ -40,6 +40,26 @@ extension ToolTests {
       }
     }
 
+    /// A slip must not cost an input.
+    @Test func anInput() throws {
+      try scratch.copyModel()
+      try scratch.write("[]", to: "facts.json")
+      for output in ["model/model.safetensors", "facts.json"] {
+        for command in [edit, stats] {
+          try scratch.fail(
+            command + [output], exitCode: 1,
+            message: "errata \(command[0]): \(output): is there already, and not what this tool writes; "
+              + "name another output")
+        }
+      }
+      try scratch.expectSampleModel("model")
+    }
+
+    @Test func anEarlierResultIsReplaced() throws {
+      let command = edit + ["o.wpatch", "--quiet"]
+      for _ in 0...1 { #expect(try Tool.errata(command, in: scratch.path).exitCode == 0) }
+    }
+
     /// The superuser writes where others may not.
     @Test(.enabled(if: geteuid() != 0)) func readOnlyDirectory() throws {
       try FileManager.default.createDirectory(atPath: scratch("locked"), withIntermediateDirectories: false)

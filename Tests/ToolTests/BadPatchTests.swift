@@ -89,15 +89,18 @@ extension Scratch {
     try changeWeight(ofLayer: layer)
   }
 
-  /// Flips a bit of a layer's down-projection in `model`.
-  func changeWeight(ofLayer layer: Int) throws {
+  /// Changes the first bytes of a layer's down-projection in `model`, by default one bit.
+  func changeWeight(ofLayer layer: Int, _ change: (inout [UInt8]) -> Void = { $0[0] ^= 1 }) throws {
     var bytes = try bytes("model/model.safetensors")
     let headerLength = bytes[..<8].reversed().reduce(0) { $0 << 8 | Int($1) }
     let header = String(decoding: bytes[8..<8 + headerLength], as: UTF8.self)
     let pattern = try Regex<(Substring, Substring)>(
       #""model\.layers\.\#(layer)\.mlp\.down_proj\.weight":\{[^}]*"data_offsets":\[([0-9]+)"#)
     let offset = try #require(header.firstMatch(of: pattern).flatMap { Int($0.1) })
-    bytes[8 + headerLength + offset] ^= 1
+    let start = 8 + headerLength + offset
+    var first = Array(bytes[start..<start + 8])
+    change(&first)
+    bytes.replaceSubrange(start..<start + 8, with: first)
     try write(bytes, to: "model/model.safetensors")
   }
 }

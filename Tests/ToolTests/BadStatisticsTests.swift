@@ -95,6 +95,22 @@ extension ToolTests {
       try fail(options, exitCode: 2, message: message)
     }
 
+    @Test func aSearchThatDiverges() throws {
+      try scratch.write(
+        #"[{"requested_rewrite": {"prompt": "The {} is", "subject": "Eiffel Tower", "target_new": {"str": "Italy"}}}]"#,
+        to: "facts.json")
+      let edit = [
+        "edit", "samples/model", "--facts", "facts.json", "-o", "o.wpatch", "--stats", "samples/stats.safetensors",
+      ]
+      try scratch.fail(
+        edit + ["--learning-rate", "1e300"], exitCode: 1,
+        message: "errata edit: fact \"The Eiffel Tower is Italy\": the value search diverged; "
+          + "try a smaller --learning-rate or --clamp, or another layer")
+      // Losses that are huge but finite: whether an edit comes of it or not, the tool does not break.
+      let huge = try Tool.errata(edit + ["--learning-rate", "1e37", "--clamp", "1e30"], in: scratch.path)
+      #expect((0...1).contains(huge.exitCode), "\(huge.errors)")
+    }
+
     @Test func badTemplates() throws {
       try scratch.write(#"["{} is", "no slot"]"#, to: "templates.json")
       try fail(

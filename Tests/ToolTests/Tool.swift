@@ -7,7 +7,6 @@ struct ToolResult {
   let exitCode: Int32
   let output: String
   let errors: String
-  let timedOut: Bool
 
   /// The answer of `--json`.
   var json: JSON {
@@ -68,7 +67,8 @@ enum Tool {
     }
     return ToolResult(
       exitCode: process.terminationReason == .exit ? process.terminationStatus : 128 + process.terminationStatus,
-      output: text(paths.output), errors: text(paths.errors), timedOut: timedOut)
+      output: text(paths.output),
+      errors: text(paths.errors) + (timedOut ? "(killed after \(Int(timeout)) s)\n" : ""))
   }
 
   /// Whether a process has installed a handler for SIGINT; before, an interrupt would simply end it.

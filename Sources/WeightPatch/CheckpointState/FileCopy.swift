@@ -116,7 +116,11 @@ func renameItem(_ source: String, to destination: String) throws {
 /// A new directory of a name that begins with `prefix`, as accessible as the directory `model`.
 func makeTemporaryDirectory(prefix: String, like model: String) throws -> String {
   var template = Array("\(prefix).XXXXXX".utf8CString)
-  guard mkdtemp(&template) != nil else { throw ErrataError.file("write to", parentDirectory(of: prefix), errno) }
+  guard mkdtemp(&template) != nil else {
+    // Read at once: the next call may set it anew.
+    let code = errno
+    throw ErrataError.file("write to", parentDirectory(of: prefix), code)
+  }
   let path = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
   var status = stat()
   if stat(model, &status) == 0 { chmod(path, status.st_mode & 0o777 | 0o700) }
