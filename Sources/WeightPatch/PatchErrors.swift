@@ -87,7 +87,7 @@ extension ErrataError {
     ErrataError(.general, "\(path): cannot compress: \(reason)")
   }
 
-  static var factorsNotFinite: ErrataError {
+  public static var factorsNotFinite: ErrataError {
     ErrataError(
       .general,
       "the factors have values that are not finite in float32; the system is close to singular: use a larger lambda or "

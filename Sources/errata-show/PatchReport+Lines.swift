@@ -33,6 +33,10 @@ extension PatchReport {
     if let licence = manifest.licence { lines.append(field("licence", licence)) }
     if let note = manifest.note { lines.append(field("note", note)) }
     lines += manifest.parents.map { field("parent", $0.patch.description) }
+    if let derivation = manifest.derivation {
+      let author = derivation.author.map { " by \($0)" } ?? ""
+      lines.append(field("made from", "patch \(derivation.patch.abbreviated)\(author): \(derivation.change)"))
+    }
     return lines
   }
 

@@ -11,6 +11,7 @@ struct Show: ParsableCommand {
         preservation   how much ordinary text is disturbed, tr(A G A^T) = E |D k|^2; as a share of the mean squared
                        output where the patch records that
         short          how far a fact falls short of its residual, |D k - r| / |r|, in the layer where it is worst
+      'errata resolve --tradeoff' computes both for other slacks.
       The whole file is checked first: seal, checksums, digests, sizes.
       """,
     version: errataVersion)

@@ -9,6 +9,8 @@ struct Subcommand {
     Subcommand(name: "show", summary: "say what a patch changes, where it comes from, and what it costs"),
     Subcommand(name: "apply", summary: "apply patches to a checkpoint"),
     Subcommand(name: "revert", summary: "take patches back, bit for bit"),
+    Subcommand(name: "resolve", summary: "solve a patch again with another slack, without the model"),
+    Subcommand(name: "drop", summary: "take facts out of a patch, without the model"),
     Subcommand(name: "ask", summary: "let a checkpoint continue a prompt"),
     Subcommand(name: "eval", summary: "score a checkpoint on facts: efficacy, paraphrase, neighbourhood"),
   ]

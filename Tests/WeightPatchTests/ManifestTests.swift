@@ -28,7 +28,9 @@ import Testing
           digest: digest, terms: .components, method: method, facts: [fact],
           statistics: Manifest.Statistics(digest: digest, tokenCount: 9, corpus: "text", corpusDigest: digest),
           tensors: ["w": figures])
-      ], parents: [Manifest.Parent(patch: digest, batches: [digest])], author: "a", licence: "b", note: "c")
+      ], parents: [Manifest.Parent(patch: digest, batches: [digest])],
+      derivation: Manifest.Derivation(patch: digest, change: "lambda 10", author: "d"), author: "a", licence: "b",
+      note: "c")
   }()
 
   /// The names of all members at any depth, without those that are names of tensors.

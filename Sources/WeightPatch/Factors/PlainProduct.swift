@@ -44,7 +44,7 @@ private func addScaled(
 
 extension Matrix where Element == Double {
   /// The Euclidean norm of every column.
-  func columnNorms() -> [Double] {
+  public func columnNorms() -> [Double] {
     var squares = [Double](repeating: 0, count: columns)
     withUnsafePointer { elements in
       for row in 0..<rows {

@@ -23,8 +23,10 @@ extension Manifest {
     self.init(
       created: try object.text("created"), tool: Tool(name: try tool.text("name"), version: try tool.text("version")),
       base: try Base(object.object("base")), result: try Self.result(object), batches: try Self.batches(object),
-      parents: try object.objects("parents").map(Parent.init), author: try object.optionalText("author"),
-      licence: try object.optionalText("licence"), note: try object.optionalText("note"))
+      parents: try object.objects("parents").map(Parent.init),
+      derivation: try object.optionalObject("derived_from").map(Derivation.init),
+      author: try object.optionalText("author"), licence: try object.optionalText("licence"),
+      note: try object.optionalText("note"))
   }
 
   private static func result(_ object: ManifestObject) throws -> [ByteString: Digest]? {
@@ -36,6 +38,13 @@ extension Manifest {
     let batches = try object.objects("batches").map(Batch.init)
     guard !batches.isEmpty else { throw object.wrong("batches", "an array of at least one batch") }
     return batches
+  }
+}
+
+extension Manifest.Derivation {
+  fileprivate init(_ object: ManifestObject) throws {
+    self.init(
+      patch: try object.digest("patch"), change: try object.text("change"), author: try object.optionalText("author"))
   }
 }
 

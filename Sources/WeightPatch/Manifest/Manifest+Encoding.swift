@@ -14,6 +14,7 @@ extension Manifest {
     members.set("result", result.map { JSON.object(Self.byName($0) { JSON($0.description) }) })
     members.set("batches", JSON.array(batches.map(\.json)))
     members.set("parents", unlessEmpty: parents.map(\.json))
+    members.set("derived_from", derivation?.json)
     members.set("author", author)
     members.set("licence", licence)
     members.set("note", note)
@@ -53,6 +54,16 @@ extension Manifest.BaseTensor {
 extension Manifest.Parent {
   fileprivate var json: JSON {
     ["patch": JSON(patch.description), "batches": .array(batches.map { JSON($0.description) })]
+  }
+}
+
+extension Manifest.Derivation {
+  fileprivate var json: JSON {
+    var members = ManifestMembers()
+    members.set("patch", patch)
+    members.set("change", change)
+    members.set("author", author)
+    return members.json
   }
 }
 

@@ -15,13 +15,16 @@ public struct Manifest: Sendable, Equatable {
   public var result: [ByteString: Digest]?
   public var batches: [Batch]
   public var parents: [Parent]
+  /// The patch that this one was made from, without its model.
+  public var derivation: Derivation?
   public var author: String?
   public var licence: String?
   public var note: String?
 
   public init(
     created: String, tool: Tool, base: Base, result: [ByteString: Digest]? = nil, batches: [Batch],
-    parents: [Parent] = [], author: String? = nil, licence: String? = nil, note: String? = nil
+    parents: [Parent] = [], derivation: Derivation? = nil, author: String? = nil, licence: String? = nil,
+    note: String? = nil
   ) {
     self.created = created
     self.tool = tool
@@ -29,6 +32,7 @@ public struct Manifest: Sendable, Equatable {
     self.result = result
     self.batches = batches
     self.parents = parents
+    self.derivation = derivation
     self.author = author
     self.licence = licence
     self.note = note
@@ -97,6 +101,22 @@ public struct Manifest: Sendable, Equatable {
     public init(patch: Digest, batches: [Digest]) {
       self.patch = patch
       self.batches = batches
+    }
+  }
+
+  /// How a patch was made from another one. The manifest's author is still the one of the facts.
+  public struct Derivation: Sendable, Equatable {
+    /// The patch ID of the other one.
+    public var patch: Digest
+    /// What was done, for people: "lambda 10".
+    public var change: String
+    /// Who did it.
+    public var author: String?
+
+    public init(patch: Digest, change: String, author: String? = nil) {
+      self.patch = patch
+      self.change = change
+      self.author = author
     }
   }
 }

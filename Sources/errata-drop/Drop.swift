@@ -1,0 +1,52 @@
+import ArgumentParser
+import PatchAlgebra
+import Tensors
+import ToolSupport
+import WeightPatch
+
+struct Drop: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "errata drop",
+    abstract: "Takes facts out of a patch, without the model.",
+    discussion: """
+      The batches that held the facts are solved again without them, at the lambda that they record: also a batch of EMMET
+      that is left with one fact, for which 'errata edit' would take lambda 0. A batch that loses its last fact goes.
+
+      For one layer the result is the edit of the remaining facts alone, with the values that were found. For several layers
+      it is exact per layer given that layer's residual, which was measured while the dropped facts were in the layers
+      before. Probabilities are not measured again.
+      """,
+    version: errataVersion)
+
+  @Argument(help: "The patch.")
+  var patch: String
+
+  @Option(
+    name: .customLong("fact"), parsing: .singleValue,
+    help: "The fact: its ID, the first digits of it, or the exact subject. May be repeated.")
+  var facts: [String]
+
+  @Option(name: [.short, .long], help: "The patch to write.")
+  var output: String
+
+  @Option(help: "The checkpoint that the patch is for: records the digests of the result.")
+  var base: String?
+
+  @Option(help: "Who dropped them.")
+  var author: String?
+
+  @Flag(help: "Print the result as JSON.")
+  var json = false
+
+  func run() throws {
+    var derived = try PatchFile(path: patch).dropping(facts)
+    if let base { try derived.recordResult(onBase: base) }
+    let written = try derived.write(
+      to: output, author: author, created: timestamp(), tool: Manifest.Tool(name: "errata", version: errataVersion))
+    if json {
+      printJSON(derived.answer(written, path: output))
+    } else {
+      print(derived.summary(written, path: output))
+    }
+  }
+}

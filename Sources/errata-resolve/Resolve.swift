@@ -1,0 +1,112 @@
+import ArgumentParser
+import PatchAlgebra
+import Tensors
+import ToolSupport
+import WeightPatch
+
+struct Resolve: ParsableCommand {
+  enum Method: String, ExpressibleByArgument {
+    case memit
+    case emmet
+  }
+
+  static let configuration = CommandConfiguration(
+    commandName: "errata resolve",
+    abstract: "Solves a patch again with another slack, without the model.",
+    discussion: """
+      Less slack (lambda) makes the facts hold more firmly, more slack disturbs ordinary text less. A patch holds what
+      solving again takes: R = A (G + lambda I), then A' = R (G + lambda' I)^-1.
+
+      Exact for each tensor, given the residual that it was solved for. In an edit of several layers the residuals of later
+      layers were measured on what earlier ones did at the old lambda; they are not measured again, and so it is with
+      later batches. Nor are probabilities: 'errata eval' measures them on the applied checkpoint.
+
+      --tradeoff writes nothing. It tells what other slacks would cost and bring:
+        preservation   how much ordinary text is disturbed, tr(A G A^T) = E |D k|^2, summed over the tensors
+        short          how far facts fall short of their residuals, |D k - r| / |r|, in the mean and at worst
+      """,
+    version: errataVersion)
+
+  @Argument(help: "The patch.")
+  var patch: String
+
+  @Option(help: "The new slack.")
+  var lambda: Double?
+
+  @Option(help: "memit (lambda = w) or emmet (lambda = alpha w, 0 for one fact), instead of --lambda.")
+  var method: Method?
+
+  @Option(help: "EMMET's slack as a share of w.")
+  var alpha: Double?
+
+  @Option(name: [.long, .customShort("w")], help: "w, the weight of ordinary text.")
+  var secondMomentWeight: Double?
+
+  @Option(help: "Only this batch (from 0; default: all).")
+  var batch: Int?
+
+  @Flag(help: "Print what other slacks would cost and bring.")
+  var tradeoff = false
+
+  @Flag(help: "With --tradeoff: every tensor for itself.")
+  var perTensor = false
+
+  @Option(name: [.short, .long], help: "The patch to write.")
+  var output: String?
+
+  @Option(help: "The checkpoint that the patch is for: records the digests of the result.")
+  var base: String?
+
+  @Option(help: "Who solved it again.")
+  var author: String?
+
+  @Flag(help: "Print the result as JSON.")
+  var json = false
+
+  func validate() throws {
+    for (value, name) in [(lambda, "--lambda"), (alpha, "--alpha"), (secondMomentWeight, "--second-moment-weight")] {
+      if let value, !(value >= 0) || !value.isFinite { throw ValidationError("\(name) must be zero or more") }
+    }
+    let choosesSlack = lambda != nil || method != nil || alpha != nil || secondMomentWeight != nil
+    if tradeoff {
+      if choosesSlack || output != nil || base != nil || author != nil {
+        throw ValidationError("--tradeoff writes no patch: it goes with --batch, --per-tensor and --json only")
+      }
+    } else {
+      if perTensor { throw ValidationError("--per-tensor goes with --tradeoff") }
+      _ = try slack()
+      if output == nil { throw ValidationError("give --output") }
+    }
+  }
+
+  private func slack() throws -> Slack {
+    switch (lambda, method, alpha, secondMomentWeight) {
+    case (let lambda?, nil, nil, nil): return .lambda(lambda)
+    case (nil, .memit?, nil, let weight?): return .memit(weight: weight)
+    case (nil, .emmet?, let alpha?, let weight?): return .emmet(alpha: alpha, weight: weight)
+    default: throw ValidationError("give --lambda, or --method memit with -w, or --method emmet with --alpha and -w")
+    }
+  }
+
+  func run() throws {
+    let file = try PatchFile(path: patch)
+    if tradeoff {
+      let report = TradeOffReport(tradeOff: try TradeOff(of: file, batch: batch), isPerTensor: perTensor)
+      if json {
+        printJSON(report.json)
+      } else {
+        for line in report.lines { print(line) }
+      }
+      return
+    }
+    var derived = try file.resolved(slack(), batch: batch)
+    if let base { try derived.recordResult(onBase: base) }
+    let written = try derived.write(
+      to: output!, author: author, created: timestamp(), tool: Manifest.Tool(name: "errata", version: errataVersion))
+    if json {
+      printJSON(derived.answer(written, path: output!))
+    } else {
+      print(derived.summary(written, path: output!))
+    }
+  }
+}

@@ -1,0 +1,72 @@
+import Foundation
+import PatchAlgebra
+import Tensors
+import ToolSupport
+
+/// What `errata resolve --tradeoff` says.
+struct TradeOffReport {
+  let tradeOff: TradeOff
+  let isPerTensor: Bool
+
+  var lines: [String] {
+    guard isPerTensor else { return table(tradeOff.total, power: tradeOff.outputPower, recorded: recorded) }
+    return tradeOff.curves.enumerated().flatMap { position, curve in
+      (position > 0 ? [""] : []) + ["batch \(curve.batch), \(printable(curve.tensor.description))"]
+        + table(curve.points, power: curve.outputPower, recorded: [curve.lambda])
+    }
+  }
+
+  private var recorded: Set<Double> { Set(tradeOff.curves.map(\.lambda)) }
+
+  /// The figures and, as bars, both sides of the trade: preservation against its largest, and the mean shortfall.
+  private func table(_ points: [TradeOff.Point], power: Double?, recorded: Set<Double>) -> [String] {
+    var table = TextTable([
+      ("", .left), ("lambda", .right), ("preservation", .right), ("of output", .right), ("short mean", .right),
+      ("worst", .right), ("preservation", .left), ("short", .left),
+    ])
+    let largest = points.map(\.preservation).max() ?? 0
+    for point in points {
+      table.append([
+        recorded.contains(point.lambda) ? "now" : "", number(point.lambda), number(point.preservation),
+        power.map { share(point.preservation / $0) } ?? "-", share(point.meanShortfall), share(point.worstShortfall),
+        bar(largest > 0 ? point.preservation / largest : 0), bar(point.meanShortfall),
+      ])
+    }
+    return table.lines
+  }
+
+  private func bar(_ share: Double) -> String {
+    String(repeating: "#", count: Int((20 * min(max(share, 0), 1)).rounded()))
+  }
+
+  private func number(_ value: Double) -> String { String(format: "%.4g", value) }
+
+  /// A share that may be very small, to three digits: two would write 100 as 1e+02.
+  private func share(_ value: Double) -> String { String(format: "%.3g%%", 100 * value) }
+}
+
+extension TradeOffReport {
+  var json: JSON {
+    var answer = JSONObject(["total": .array(tradeOff.total.map { $0.json(power: tradeOff.outputPower) })])
+    if isPerTensor {
+      answer["tensors"] = .array(
+        tradeOff.curves.map { curve in
+          [
+            "batch": .integer(curve.batch), "tensor": .string(curve.tensor), "lambda": .double(curve.lambda),
+            "points": .array(curve.points.map { $0.json(power: curve.outputPower) }),
+          ]
+        })
+    }
+    return .object(answer)
+  }
+}
+
+extension TradeOff.Point {
+  fileprivate func json(power: Double?) -> JSON {
+    [
+      "lambda": .double(lambda), "preservation": .double(preservation),
+      "preservation_share": power.map { .double(preservation / $0) } ?? .null,
+      "short_mean": .double(meanShortfall), "short_worst": .double(worstShortfall),
+    ]
+  }
+}
