@@ -39,6 +39,7 @@ let package = Package(
     .executableTarget(name: "errata-show", dependencies: ["WeightPatch", "ToolSupport"]),
     .executableTarget(name: "errata-resolve", dependencies: ["PatchAlgebra", "ToolSupport"]),
     .executableTarget(name: "errata-drop", dependencies: ["PatchAlgebra", "ToolSupport"]),
+    .executableTarget(name: "errata-verify", dependencies: ["WeightPatch", "ToolSupport"]),
     .executableTarget(name: "errata-stats", dependencies: ["KnowledgeEditing", "ToolSupport"]),
     .executableTarget(name: "errata-edit", dependencies: ["EditEvaluation", "ToolSupport"]),
     .executableTarget(name: "errata-ask", dependencies: ["KnowledgeEditing", "ToolSupport"]),
@@ -51,7 +52,8 @@ let package = Package(
     .testTarget(name: "WeightPatchTests", dependencies: ["WeightPatch"]),
     .testTarget(name: "PatchAlgebraTests", dependencies: ["PatchAlgebra", "TestSupport"]),
     .testTarget(name: "TokenizersTests", dependencies: ["Tokenizers"], exclude: ["Fixtures"]),
-    .testTarget(name: "ShowTests", dependencies: ["errata-show"]),
+    .testTarget(name: "ShowTests", dependencies: ["errata-show", "TestSupport"]),
+    .testTarget(name: "VerifyTests", dependencies: ["errata-verify", "TestSupport"]),
     .testTarget(name: "TransformerTests", dependencies: ["Transformer", "TestSupport"]),
     .testTarget(name: "KnowledgeEditingTests", dependencies: ["KnowledgeEditing", "TestSupport"]),
     .testTarget(name: "ToolSupportTests", dependencies: ["ToolSupport"]),
@@ -59,8 +61,8 @@ let package = Package(
     .testTarget(
       name: "ToolTests",
       dependencies: [
-        "Safetensors", "Tensors", "errata", "errata-edit", "errata-stats", "errata-ask", "errata-eval",
-        "errata-apply", "errata-revert", "errata-show",
+        "Safetensors", "Tensors", "TestSupport", "errata", "errata-edit", "errata-stats", "errata-ask", "errata-eval",
+        "errata-apply", "errata-revert", "errata-show", "errata-verify", "errata-resolve", "errata-drop",
       ]),
   ],
   swiftLanguageModes: [.v6],

@@ -23,7 +23,7 @@ public struct Cholesky: Sendable {
     var info: Int32 = 0
     if size > 0 {
       factor.withUnsafeMutablePointer { elements in
-        Threads.withBLASThreads {
+        Threads.withBLASThreads(multiplyAdds: matrix.rows * matrix.rows * matrix.rows / 6) {
           // LAPACK is column-major: the row-major lower triangle is its upper one.
           dpotrf_("U", &size, elements, &size, &info, 1)
         }
@@ -45,7 +45,7 @@ public struct Cholesky: Sendable {
     let (rows, columns) = (Int32(size), Int32(right.columns))
     factor.withUnsafePointer { l in
       result.withUnsafeMutablePointer { x in
-        Threads.withBLASThreads {
+        Threads.withBLASThreads(multiplyAdds: size * size * right.columns) {
           cblas_dtrsm(
             CblasRowMajor, CblasLeft, CblasLower, CblasNoTrans, CblasNonUnit, rows, columns, 1, l, rows, x, columns)
           cblas_dtrsm(

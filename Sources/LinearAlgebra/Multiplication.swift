@@ -98,7 +98,7 @@ extension Matrix where Element == Double {
     withUnsafePointer { a in
       other.withUnsafePointer { b in
         result.withUnsafeMutablePointer { c in
-          Threads.withBLASThreads {
+          Threads.withBLASThreads(multiplyAdds: resultRows * resultColumns * inner) {
             cblas_dgemm(
               CblasRowMajor, orientation.cblas, otherOrientation.cblas, Int32(resultRows), Int32(resultColumns),
               Int32(inner), 1, a, Int32(columns), b, Int32(other.columns), 0, c, Int32(resultColumns))
@@ -115,7 +115,7 @@ extension Matrix where Element == Double {
     guard count > 0 else { return }
     let size = Int32(rows)
     withUnsafeMutablePointer { c in
-      Threads.withBLASThreads {
+      Threads.withBLASThreads(multiplyAdds: rows * rows * count / 2) {
         cblas_dsyrk(CblasRowMajor, CblasUpper, CblasTrans, size, Int32(count), 1, keys, size, 1, c, size)
       }
     }

@@ -56,9 +56,15 @@ public enum Threads {
     }
   }
 
-  /// Lets BLAS use its own threads while `body` runs.
-  static func withBLASThreads<Result>(_ body: () -> Result) -> Result {
+  /// Lets BLAS use its own threads while `body` runs, if it is long enough to gain by them.
+  ///
+  /// BLAS's number of threads is one for the process, and float32 products that run meanwhile see it: short work leaves
+  /// it alone.
+  ///
+  /// - Parameter multiplyAdds: how many `body` takes.
+  static func withBLASThreads<Result>(multiplyAdds: Int, _ body: () -> Result) -> Result {
     let threads = count
+    guard multiplyAdds >= 1 << 27, threads > 1 else { return body() }
     openblas_set_num_threads(Int32(threads))
     defer { openblas_set_num_threads(1) }
     return body()

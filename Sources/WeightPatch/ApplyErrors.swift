@@ -121,6 +121,16 @@ extension ErrataError {
         + "take it as a new base")
   }
 
+  // MARK: Verification
+
+  /// The report names the tensors; this ends the tool.
+  static func doesNotVerify(_ checkpoint: String, failed: Int, checked: Int) -> ErrataError {
+    ErrataError(
+      .verification,
+      "\(checkpoint): \(failed) of \(checked) tensors checked \(failed == 1 ? "is" : "are") not what the ledger and the "
+        + "base say; restore the checkpoint from its source")
+  }
+
   // MARK: Changes in place
 
   static func checkpointBusy(_ path: String) -> ErrataError {

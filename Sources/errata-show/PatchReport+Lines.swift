@@ -76,17 +76,9 @@ extension PatchReport {
   }
 
   private func facts(_ batch: Manifest.Batch, _ figures: BatchFigures) -> [String] {
-    var table = TextTable([
-      ("fact", .left), ("subject", .left), ("prompt", .left), ("old -> new", .left), ("P before", .right),
-      ("P after", .right), ("short", .right),
-    ])
+    var table = TextTable(Manifest.Fact.columns + [("short", .right)])
     for (index, fact) in batch.facts.enumerated() {
-      let old = fact.targetTrue.map { elide(printable($0), to: 24) + " " } ?? ""
-      table.append([
-        fact.identifier, elide(printable(fact.subject), to: 32), elide(printable(fact.prompt), to: 48),
-        "\(old)-> \(elide(printable(fact.targetNew), to: 24))", percentage(fact.outcome?.probabilityBefore),
-        percentage(fact.outcome?.probabilityAfter), share(figures.shortfall(ofFact: index)),
-      ])
+      table.append(fact.cells(isElided: true) + [share(figures.shortfall(ofFact: index))])
     }
     return table.lines
   }
@@ -122,8 +114,6 @@ extension PatchReport {
   }
 
   private func number(_ value: Double?) -> String { value.map { String(format: "%.4g", $0) } ?? "-" }
-
-  private func percentage(_ value: Double?) -> String { value.map { String(format: "%.1f%%", 100 * $0) } ?? "-" }
 
   /// A share that may be very small, to two digits.
   private func share(_ value: Double?) -> String { value.map { String(format: "%.2g%%", 100 * $0) } ?? "-" }

@@ -16,6 +16,9 @@ struct PatchReport {
   }
 
   var factCount: Int { patch.manifest.batches.reduce(0) { $0 + $1.facts.count } }
+  var listedFacts: [ListedFact] {
+    ListedFact.all(in: patch, name: String(path.split(separator: "/").last ?? ""))
+  }
   var bytesPerFact: Int? { factCount > 0 ? byteCount / factCount : nil }
 }
 

@@ -1,34 +1,69 @@
 import ArgumentParser
+import Tensors
 import ToolSupport
 import WeightPatch
 
 struct Show: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "errata show",
-    abstract: "Says what a patch changes, where it comes from, and what it costs.",
+    abstract: "Says what a patch changes, where it comes from, and what it costs; or which patches a checkpoint has.",
     discussion: """
-      Everything is read or computed from the patch alone, without model or text:
+      Of a patch, everything is read or computed from the file alone, without model or text:
         preservation   how much ordinary text is disturbed, tr(A G A^T) = E |D k|^2; as a share of the mean squared
                        output where the patch records that
         short          how far a fact falls short of its residual, |D k - r| / |r|, in the layer where it is worst
       'errata resolve --tradeoff' computes both for other slacks.
       The whole file is checked first: seal, checksums, digests, sizes.
+
+      Of a checkpoint, the ledger: the applied patches, their facts, and the edited tensors with their digests as
+      recorded. 'errata verify' checks whether that is so.
       """,
     version: errataVersion)
 
-  @Argument(help: "A .wpatch file.")
-  var file: String
+  @Argument(help: "A .wpatch file, or a checkpoint: a directory, or one .safetensors file.")
+  var path: String
+
+  @Option(help: "Only the facts with this in their subject, or with an ID that begins so (four digits or more).")
+  var fact: String?
 
   @Flag(help: "Print the result as JSON.")
   var json = false
 
+  func validate() throws {
+    if fact == "" { throw ValidationError("--fact needs a subject, or a part of one, or the first digits of an ID") }
+  }
+
   func run() throws {
-    let reader = try PatchReader(path: file)
-    let report = PatchReport(try reader.read(), path: file, byteCount: reader.byteCount)
+    if namesCheckpoint(path) { try showCheckpoint() } else { try showPatch() }
+  }
+
+  private func showPatch() throws {
+    let reader = try PatchReader(path: path)
+    let report = PatchReport(try reader.read(), path: path, byteCount: reader.byteCount)
+    try answer(report.listedFacts, report.lines, report.json)
+  }
+
+  private func showCheckpoint() throws {
+    let state = try CheckpointState(path: path)
+    if state.wasRepaired { printNotice(repairNotice(path)) }
+    let report = CheckpointReport(state)
+    try answer(report.facts, report.lines, report.json)
+  }
+
+  /// Prints the whole report, or the facts that are asked for.
+  private func answer(_ facts: [ListedFact], _ lines: @autoclosure () -> [String], _ report: @autoclosure () -> JSON)
+    throws
+  {
+    guard let fact else {
+      if json { printJSON(report()) } else { for line in lines() { print(line) } }
+      return
+    }
+    let found = facts.filter { $0.matches(fact) }
+    guard !found.isEmpty else { throw ErrataError.noSuchFact(path, fact) }
     if json {
-      printJSON(report.json)
+      printJSON(["path": JSON(path), "facts": .array(found.map(\.json))])
     } else {
-      for line in report.lines { print(line) }
+      for line in ListedFact.table(found, isElided: false) { print(line) }
     }
   }
 }

@@ -6,11 +6,13 @@ struct Subcommand {
   static let all = [
     Subcommand(name: "edit", summary: "compute an edit of facts and write it as a patch"),
     Subcommand(name: "stats", summary: "collect the second moments that an edit needs, from a text"),
-    Subcommand(name: "show", summary: "say what a patch changes, where it comes from, and what it costs"),
+    Subcommand(name: "show", summary: "say what a patch changes and costs, or which patches a checkpoint has"),
     Subcommand(name: "apply", summary: "apply patches to a checkpoint"),
     Subcommand(name: "revert", summary: "take patches back, bit for bit"),
     Subcommand(name: "resolve", summary: "solve a patch again with another slack, without the model"),
     Subcommand(name: "drop", summary: "take facts out of a patch, without the model"),
+    Subcommand(
+      name: "verify", summary: "prove that a patch is whole, or that a checkpoint is its base plus its patches"),
     Subcommand(name: "ask", summary: "let a checkpoint continue a prompt"),
     Subcommand(name: "eval", summary: "score a checkpoint on facts: efficacy, paraphrase, neighbourhood"),
   ]

@@ -30,23 +30,26 @@ struct TensorTransition {
   /// Computes the tensor's new bytes and the undo record that leads back from them.
   ///
   /// - Parameters:
-  ///   - recordPath: where the record goes; none is written if nothing remains to be undone.
+  ///   - recordPath: where the record goes; none is written if this is nil, or if nothing remains to be undone.
   ///   - write: takes the new bytes in order, with their offset in the tensor.
   /// - Returns: the digest of the new bytes.
   /// - Throws: an `ErrataError` if the base that is recovered is not the base, if a value overflows, or if writing
   ///   fails. What was written is then not to be used.
-  func run(recordPath: String, write: (_ bytes: [UInt8], _ offset: Int) throws -> Void) throws -> Digest {
+  func run(recordPath: String?, write: (_ bytes: [UInt8], _ offset: Int) throws -> Void) throws -> Digest {
     // The mappings that the pointers below lead into.
     defer { withExtendedLifetime(self) {} }
     let chunks = undo?.chunks ?? Chunks(rows: old.rows, columns: old.columns)
-    let record = new.isEmpty ? nil : try UndoRecordWriter(path: recordPath, dtype: tensor.dtype, chunks: chunks)
+    let record = try (new.isEmpty ? nil : recordPath).map {
+      try UndoRecordWriter(path: $0, dtype: tensor.dtype, chunks: chunks)
+    }
+    let isRecording = record != nil
     var baseHasher = DigestHasher(tensorOf: tensor.dtype, shape: tensor.shape)
     var newHasher = baseHasher
     // Enough chunks at once for every processor, and no more than 4 Mi elements, so that memory is bounded.
     let group = max(1, min(2 * ProcessInfo.processInfo.activeProcessorCount, (4 << 20) / chunks.chunkLength))
     for start in stride(from: 0, to: chunks.count, by: group) {
       let pieces = try concurrentMap(start..<min(start + group, chunks.count)) { index in
-        try self.piece(chunks[index], stream: undo?.stream(index))
+        try self.piece(chunks[index], stream: undo?.stream(index), isRecording: isRecording)
       }
       for (index, piece) in zip(start..., pieces) {
         if let bytes = piece.base { baseHasher.update(bytes) }
@@ -74,7 +77,9 @@ struct TensorTransition {
     var stream: [UInt8]
   }
 
-  private func piece(_ elements: Range<Int>, stream: UnsafeRawBufferPointer?) throws -> Piece {
+  private func piece(
+    _ elements: Range<Int>, stream: UnsafeRawBufferPointer?, isRecording: Bool
+  ) throws -> Piece {
     let format = old.format
     let byteCount = elements.count * format.width
     let coding = UndoCoding(format: format)
@@ -92,7 +97,8 @@ struct TensorTransition {
       new.compute(elements, into: delta)
       var result = base
       try new.round(elements, base: base, delta: delta, into: &result)
-      let newStream = coding.encode(base: base, current: result, delta: delta, count: elements.count)
+      let newStream =
+        isRecording ? coding.encode(base: base, current: result, delta: delta, count: elements.count) : []
       return Piece(base: stream == nil ? nil : base, new: result, stream: newStream)
     }
   }

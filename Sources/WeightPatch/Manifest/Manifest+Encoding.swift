@@ -137,7 +137,8 @@ extension Manifest.TensorFigures {
 }
 
 extension Manifest.Fact {
-  fileprivate var json: JSON {
+  /// For `--json`.
+  public var json: JSON {
     var members = ManifestMembers()
     members.set("id", identifier)
     members.set("subject", subject)

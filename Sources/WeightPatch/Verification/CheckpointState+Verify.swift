@@ -1,0 +1,92 @@
+import Foundation
+import Safetensors
+import Tensors
+
+extension CheckpointState {
+  /// Proves that the checkpoint is its base plus the patches of its ledger: that every edited tensor is what the ledger
+  /// says, that its undo record leads to the base, and that exact apply leads from there to the tensor.
+  ///
+  /// - Parameters:
+  ///   - base: where the pristine tensors are. Then all tensors are compared: the recorded bases by digest, and the
+  ///     tensors that no patch edits byte by byte.
+  ///   - progress: is told after every step how many bytes are done, of how many. May throw to stop.
+  /// - Returns: every tensor that is not what it should be; that is no error here.
+  /// - Throws: an `ErrataError` only if files cannot be read.
+  public func verify(
+    against base: Checkpoint? = nil, progress: (_ done: Int, _ total: Int) throws -> Void = { _, _ in }
+  ) throws -> VerificationReport {
+    let edited = ledger.tensors.keys.sorted()
+    let checked = Set(edited).union(base.map { $0.tensorNames + checkpoint.tensorNames } ?? []).sorted()
+    // A tensor counts as many times as it is read, and is read again where its base is recovered.
+    let total = try checked.reduce(0) { try $0 + workload(of: $1, base) }
+    var done = 0
+    var findings: [TensorFinding] = []
+    for name in checked {
+      var problems: [TensorFinding.Problem?] = []
+      if let recorded = ledger.tensors[name] { problems.append(try editedProblem(name, recorded)) }
+      if let base { problems.append(try baseProblem(name, base)) }
+      for case let problem? in problems where !findings.contains(TensorFinding(tensor: name, problem: problem)) {
+        findings.append(TensorFinding(tensor: name, problem: problem))
+      }
+      done += try workload(of: name, base)
+      try progress(done, total)
+    }
+    let foreign = patches.filter { file in
+      file.patch.manifest.base.tensors.contains { ledger.tensors[$0.key]?.base != $0.value.digest }
+    }
+    return VerificationReport(
+      checkpoint: checkpoint.path, patches: ledger.patches,
+      patchesForAnotherBase: ledger.patches.filter { entry in foreign.contains { $0.identifier == entry.patch } },
+      checked: checked, edited: edited, findings: findings)
+  }
+
+  private func workload(of name: ByteString, _ base: Checkpoint?) throws -> Int {
+    guard checkpoint.contains(name) else { return 0 }
+    let byteCount = try checkpoint.tensor(named: name).info.byteCount
+    return byteCount * ((ledger.tensors[name] == nil ? 0 : 2) + (base == nil ? 0 : 1))
+  }
+
+  /// What is wrong with a tensor that the ledger names.
+  private func editedProblem(_ name: ByteString, _ recorded: Ledger.TensorState) throws -> TensorFinding.Problem? {
+    guard checkpoint.contains(name) else { return .missing }
+    let tensor = try checkpoint.tensor(named: name)
+    let found = tensor.digest()
+    guard found == recorded.current else {
+      return found == recorded.base ? .unpatched : .changed(expected: recorded.current, found: found)
+    }
+    do {
+      let factors = batches.factors(of: name)
+      let roundTrip = try TensorTransition(
+        tensor, from: factors, to: factors, base: recorded.base, location: location)
+      if let undo = roundTrip.undo, undo.currentDigest != found {
+        throw ErrataError.damagedUndoRecord(undo.path, "it is not the record of \(name)")
+      }
+      let again = try roundTrip.run(recordPath: nil) { _, _ in }
+      return again == found ? nil : .notBasePlusPatches(expected: again, found: found)
+    } catch let error as ErrataError {
+      return .noWayBack(reason: error.message)
+    }
+  }
+
+  /// How a tensor, or the base that the ledger records for it, differs from the base's.
+  private func baseProblem(_ name: ByteString, _ base: Checkpoint) throws -> TensorFinding.Problem? {
+    guard base.contains(name) else { return .notInBase }
+    guard checkpoint.contains(name) else { return .missing }
+    let pristine = try base.tensor(named: name)
+    if let recorded = ledger.tensors[name] {
+      let found = pristine.digest()
+      return found == recorded.base ? nil : .otherBase(expected: recorded.base, found: found)
+    }
+    return try checkpoint.tensor(named: name).isIdentical(to: pristine) ? nil : .differsFromBase
+  }
+}
+
+extension StoredTensor {
+  fileprivate func isIdentical(to other: StoredTensor) -> Bool {
+    guard dtype == other.dtype, shape == other.shape, bytes.count == other.bytes.count else { return false }
+    // The mappings that the pointers lead into.
+    return withExtendedLifetime((self, other)) {
+      bytes.count == 0 || memcmp(bytes.baseAddress!, other.bytes.baseAddress!, bytes.count) == 0
+    }
+  }
+}

@@ -1,0 +1,88 @@
+import Tensors
+import ToolSupport
+import WeightPatch
+
+/// What `errata show` knows about a checkpoint: what its ledger and the patches in it say. Tensors are not read.
+struct CheckpointReport {
+  let path: String
+  let ledger: Ledger
+  private let patches: [Patch]
+
+  init(_ state: CheckpointState) {
+    path = state.checkpoint.path
+    ledger = state.ledger
+    patches = state.patches.map(\.patch)
+  }
+
+  /// The patches with what the ledger says of them, in the order in which they were applied.
+  var applied: [(entry: Ledger.Entry, patch: Patch)] { Array(zip(ledger.patches, patches)) }
+
+  /// The facts of all patches; what two patches carry comes twice.
+  var facts: [ListedFact] { applied.flatMap { ListedFact.all(in: $0.patch, name: $0.entry.name) } }
+
+  /// The patches that edit a tensor.
+  private func patches(editing tensor: ByteString) -> [Digest] {
+    patches.filter { $0.manifest.base.tensors[tensor] != nil }.map(\.identifier)
+  }
+}
+
+// MARK: - For people
+
+extension CheckpointReport {
+  /// The report, one element a line.
+  var lines: [String] {
+    guard !applied.isEmpty else { return ["\(printable(path)): no ledger: pristine as far as Errata knows"] }
+    let facts = facts
+    return ["checkpoint  \(printable(path))", ""] + patchTable
+      + (facts.isEmpty ? [] : [""] + ListedFact.table(facts, isElided: true)) + [""] + tensorTable
+  }
+
+  private var patchTable: [String] {
+    var table = TextTable([
+      ("patch", .left), ("name", .left), ("applied", .left), ("edits", .left), ("author", .left),
+    ])
+    for (entry, patch) in applied {
+      table.append([
+        entry.patch.abbreviated, printable(entry.name), printable(entry.applied), patch.extent,
+        printable(patch.manifest.author ?? "-"),
+      ])
+    }
+    return table.lines
+  }
+
+  private var tensorTable: [String] {
+    var table = TextTable([("tensor", .left), ("base", .left), ("current", .left), ("patches", .left)])
+    for (name, state) in ledger.tensors.sorted(by: { $0.key < $1.key }) {
+      table.append([
+        printable(name.description), state.base.abbreviated, state.current.abbreviated,
+        patches(editing: name).map(\.abbreviated).joined(separator: ", "),
+      ])
+    }
+    return table.lines
+  }
+}
+
+// MARK: - For programs
+
+extension CheckpointReport {
+  /// The answer of `--json`.
+  var json: JSON {
+    [
+      "checkpoint": JSON(path), "has_ledger": .bool(!applied.isEmpty),
+      "patches": .array(
+        applied.map { entry, patch in
+          [
+            "id": JSON(entry.patch.description), "name": JSON(entry.name), "applied": JSON(entry.applied),
+            "extent": JSON(patch.extent), "manifest": patch.manifest.json,
+          ]
+        }), "facts": .array(facts.map(\.json)),
+      "tensors": .array(
+        ledger.tensors.sorted { $0.key < $1.key }.map { name, state in
+          [
+            "name": .string(name), "base": JSON(state.base.description), "current": JSON(state.current.description),
+            "patches": .array(patches(editing: name).map { JSON($0.description) }),
+          ]
+        }),
+    ]
+  }
+}

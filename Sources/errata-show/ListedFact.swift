@@ -1,0 +1,67 @@
+import Foundation
+import Tensors
+import ToolSupport
+import WeightPatch
+
+/// A fact, and the patch that it comes from.
+struct ListedFact {
+  let fact: Manifest.Fact
+  let patch: Digest
+  /// The name of the file that the patch came in.
+  let patchName: String
+
+  /// The facts of a patch, in its order.
+  static func all(in patch: Patch, name: String) -> [ListedFact] {
+    patch.manifest.batches.flatMap(\.facts).map {
+      ListedFact(fact: $0, patch: patch.identifier, patchName: name)
+    }
+  }
+
+  /// Whether `text` stands in the subject, in upper or lower case, or begins the ID (four digits at least: fewer would
+  /// match by chance).
+  func matches(_ text: String) -> Bool {
+    let text = text.lowercased()
+    return fact.subject.lowercased().contains(text) || (text.utf8.count >= 4 && fact.identifier.hasPrefix(text))
+  }
+
+  var json: JSON {
+    var object = fact.json.objectValue!
+    object["patch"] = JSON(patch.description)
+    object["patch_name"] = JSON(patchName)
+    return .object(object)
+  }
+}
+
+// MARK: - Tables
+
+extension ListedFact {
+  /// A table with a row for every fact.
+  ///
+  /// - Parameter isElided: shortens long texts.
+  static func table(_ facts: [ListedFact], isElided: Bool) -> [String] {
+    var table = TextTable(Manifest.Fact.columns + [("patch", .left)])
+    for listed in facts { table.append(listed.fact.cells(isElided: isElided) + [listed.patch.abbreviated]) }
+    return table.lines
+  }
+}
+
+extension Manifest.Fact {
+  /// What every table of facts begins with.
+  static var columns: [(header: String, alignment: TextTable.Alignment)] {
+    [
+      ("fact", .left), ("subject", .left), ("prompt", .left), ("old -> new", .left), ("P before", .right),
+      ("P after", .right),
+    ]
+  }
+
+  /// The cells of these columns.
+  func cells(isElided: Bool) -> [String] {
+    func text(_ text: String, _ width: Int) -> String { isElided ? elide(printable(text), to: width) : printable(text) }
+    func percentage(_ value: Double?) -> String { value.map { String(format: "%.1f%%", 100 * $0) } ?? "-" }
+    let old = targetTrue.map { text($0, 24) + " " } ?? ""
+    return [
+      identifier, text(subject, 32), text(prompt, 48), "\(old)-> \(text(targetNew, 24))",
+      percentage(outcome?.probabilityBefore), percentage(outcome?.probabilityAfter),
+    ]
+  }
+}

@@ -1,0 +1,57 @@
+import Tensors
+import ToolSupport
+import WeightPatch
+
+/// What is said of a patch that was read, and so is whole.
+struct PatchAnswer {
+  let file: PatchFile
+
+  var line: String {
+    "\(printable(file.path)): patch \(file.identifier), \(file.patch.extent): seal, structure and digests hold"
+  }
+
+  var json: JSON {
+    [
+      "file": JSON(file.path), "patch": JSON(file.identifier.description), "extent": JSON(file.patch.extent),
+      "verified": true,
+    ]
+  }
+}
+
+/// What is said of a checkpoint: that it is what it should be, or every tensor that is not.
+struct CheckpointAnswer {
+  let report: VerificationReport
+  /// The path of the base that it was compared with.
+  let base: String?
+
+  var lines: [String] {
+    let foreign = report.patchesForAnotherBase.map { "note: \(printable($0.description)) was made for another base" }
+    guard report.findings.isEmpty else {
+      return report.findings.map { printable("\($0.tensor): \($0.problem)") } + foreign
+    }
+    return [printable("\(report.checkpoint): \(verdict)")] + foreign
+  }
+
+  private var verdict: String {
+    let patches = count(report.patches.count, "patch", "patches")
+    if let base {
+      let number = report.checked.count
+      let tensors = (number == 1 ? "its one tensor is that of " : "all \(number) tensors are those of ") + base
+      return report.patches.isEmpty
+        ? "\(tensors), bit for bit" : "\(tensors) plus \(patches) (\(report.edited.count) edited), bit for bit"
+    }
+    if report.patches.isEmpty { return "no ledger: pristine as far as Errata knows (--base compares it with its base)" }
+    let tensors = count(report.edited.count, "edited tensor is its", "edited tensors are their")
+    return "\(tensors) base plus \(patches), bit for bit"
+  }
+
+  var json: JSON {
+    var object = report.json.objectValue!
+    object["base"] = base.map { JSON($0) } ?? .null
+    return .object(object)
+  }
+
+  private func count(_ number: Int, _ one: String, _ several: String) -> String {
+    "\(number) \(number == 1 ? one : several)"
+  }
+}

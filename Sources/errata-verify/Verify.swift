@@ -1,0 +1,72 @@
+import ArgumentParser
+import Safetensors
+import Tensors
+import ToolSupport
+import WeightPatch
+
+struct Verify: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "errata verify",
+    abstract: "Proves that a patch is whole, or that a checkpoint is its base plus its patches.",
+    discussion: """
+      A patch: its seal, checksums, structure and digests; exit code 6 if it is damaged.
+      A checkpoint: every edited tensor is what the ledger says, its undo record leads back to the base, and exact apply
+      leads from there to the tensor, bit for bit. With --base every tensor is compared with the base itself, and those
+      that no patch edits must be equal byte for byte. Exit code 5, with the tensors named, if something does not hold;
+      6 if the ledger or a patch in it is damaged. Nothing is written, unless an earlier change in place was interrupted:
+      then that is finished first.
+      """,
+    version: errataVersion)
+
+  @Argument(help: "A .wpatch file, or a checkpoint: a directory, or one .safetensors file.")
+  var path: String
+
+  @Option(help: "The checkpoint without any patch, to compare all tensors with.")
+  var base: String?
+
+  @Flag(help: "Print the result as JSON.")
+  var json = false
+
+  @Flag(help: "Show no progress.")
+  var quiet = false
+
+  func validate() throws {
+    if base != nil && !namesCheckpoint(path) {
+      throw ValidationError("--base goes with a checkpoint, not with a patch")
+    }
+  }
+
+  func run() throws {
+    if namesCheckpoint(path) { try verifyCheckpoint() } else { try verifyPatch() }
+  }
+
+  private func verifyPatch() throws {
+    let answer = PatchAnswer(file: try PatchFile(path: path))
+    if json { printJSON(answer.json) } else { print(answer.line) }
+  }
+
+  private func verifyCheckpoint() throws {
+    let state = try open(path)
+    let baseState = try base.map(open)
+    let report = try verify(state, against: baseState?.checkpoint)
+    let answer = CheckpointAnswer(report: report, base: base)
+    if json {
+      printJSON(answer.json)
+    } else {
+      for line in answer.lines { print(line) }
+    }
+    try report.check()
+  }
+
+  private func verify(_ state: CheckpointState, against base: Checkpoint?) throws -> VerificationReport {
+    let progress = ByteProgress("verifying", isQuiet: quiet)
+    defer { progress.finish() }
+    return try state.verify(against: base, progress: progress.update)
+  }
+
+  private func open(_ path: String) throws -> CheckpointState {
+    let state = try CheckpointState(path: path)
+    if state.wasRepaired { printNotice(repairNotice(path)) }
+    return state
+  }
+}
