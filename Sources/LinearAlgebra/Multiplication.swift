@@ -115,7 +115,7 @@ extension Matrix where Element == Double {
     guard count > 0 else { return }
     let size = Int32(rows)
     withUnsafeMutablePointer { c in
-      Threads.withBLASThreads(multiplyAdds: rows * rows * count / 2) {
+      Threads.withBLASThreads(multiplyAdds: Int(size) * Int(size) * count / 2) {
         cblas_dsyrk(CblasRowMajor, CblasUpper, CblasTrans, size, Int32(count), 1, keys, size, 1, c, size)
       }
     }
