@@ -1,23 +1,16 @@
 import Foundation
 import Safetensors
 import Tensors
+import TestSupport
 
 @testable import WeightPatch
 
-/// A directory that lasts as long as the test that made it.
-final class TemporaryDirectory {
-  let path: String
-
-  init() throws {
-    path = NSTemporaryDirectory() + "errata-test-" + UUID().uuidString
-    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+extension SeededGenerator {
+  mutating func matrix(_ rows: Int, _ columns: Int, scale: Double = 1) -> Matrix<Double> {
+    Matrix(
+      rows: rows, columns: columns,
+      elements: (0..<rows * columns).map { _ in .random(in: -scale...scale, using: &self) })
   }
-
-  deinit {
-    try? FileManager.default.removeItem(atPath: path)
-  }
-
-  func callAsFunction(_ name: String) -> String { "\(path)/\(name)" }
 }
 
 /// A patch of random numbers: as many batches as `factCounts` has elements, each editing the same tensors.

@@ -1,14 +1,8 @@
 import CKernels
 import Tensors
+import TestSupport
 
 @testable import WeightPatch
-
-extension SeededGenerator {
-  /// Roughly normal: mean 0, variance 1.
-  mutating func gaussian() -> Double {
-    (0..<12).reduce(-6) { sum, _ in sum + Double.random(in: 0..<1, using: &self) }
-  }
-}
 
 /// Stored elements of a weight type, one bit pattern each.
 struct StoredElements: Equatable {

@@ -1,6 +1,7 @@
 import CKernels
 import Foundation
 import Tensors
+import TestSupport
 import Testing
 
 @testable import WeightPatch
