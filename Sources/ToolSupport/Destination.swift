@@ -1,12 +1,29 @@
 import ArgumentParser
 
-/// Checks the options with which a tool that changes checkpoints is told where to.
-///
-/// - Throws: a usage error.
-public func validateDestination(output: String?, inPlace: Bool, link: Bool, dryRun: Bool) throws {
-  if output != nil && inPlace { throw ValidationError("--output and --in-place exclude each other") }
-  if link && inPlace { throw ValidationError("--link goes with --output only") }
-  if output == nil && !inPlace && !dryRun { throw ValidationError("give --output or --in-place") }
+/// Where a tool that changes checkpoints writes to.
+public struct Destination: ParsableArguments {
+  @Option(name: [.short, .long], help: "The directory or file to write; it must not exist.")
+  public var output: String?
+
+  @Flag(help: "Change the checkpoint itself. A crash is repaired by the next run.")
+  public var inPlace = false
+
+  @Flag(help: "Hard-link the files without edited tensors instead of copying them.")
+  public var link = false
+
+  @Flag(help: "Check everything, write nothing.")
+  public var dryRun = false
+
+  public init() {}
+
+  /// Called by the tool after its own checks, so that those are reported first.
+  ///
+  /// - Throws: a usage error.
+  public func check() throws {
+    if output != nil && inPlace { throw ValidationError("--output and --in-place exclude each other") }
+    if link && inPlace { throw ValidationError("--link goes with --output only") }
+    if output == nil && !inPlace && !dryRun { throw ValidationError("give --output or --in-place") }
+  }
 }
 
 /// What is said when opening a checkpoint finished what an earlier run had begun.

@@ -20,17 +20,8 @@ struct Apply: ParsableCommand {
   @Argument(help: "The patches.")
   var patches: [String]
 
-  @Option(name: [.short, .long], help: "The directory or file to write; it must not exist.")
-  var output: String?
-
-  @Flag(help: "Change the checkpoint itself. A crash is repaired by the next run.")
-  var inPlace = false
-
-  @Flag(help: "Hard-link the files without edited tensors instead of copying them.")
-  var link = false
-
-  @Flag(help: "Check everything, write nothing.")
-  var dryRun = false
+  @OptionGroup
+  var destination: Destination
 
   @Flag(help: "Apply to a base that a patch was not made for, or without the patches it was computed on top of.")
   var force = false
@@ -43,15 +34,15 @@ struct Apply: ParsableCommand {
 
   func validate() throws {
     if patches.isEmpty { throw ValidationError("name at least one patch") }
-    try validateDestination(output: output, inPlace: inPlace, link: link, dryRun: dryRun)
+    try destination.check()
   }
 
   func run() throws {
     let files = try patches.map(PatchFile.init)
-    let state = try CheckpointState(path: checkpoint, forWriting: inPlace && !dryRun)
+    let state = try CheckpointState(path: checkpoint, forWriting: destination.inPlace && !destination.dryRun)
     if state.wasRepaired { printNotice(repairNotice(checkpoint)) }
     let plan = try state.planApply(files, force: force, time: timestamp())
-    let report: StateReport? = if plan.isEmpty || dryRun { nil } else { try write(plan) }
+    let report: StateReport? = if plan.isEmpty || destination.dryRun { nil } else { try write(plan) }
     if json {
       printJSON(answer(plan, report))
     } else {
@@ -63,24 +54,24 @@ struct Apply: ParsableCommand {
   private func write(_ plan: StatePlan) throws -> StateReport {
     let progress = ByteProgress("applying", isQuiet: quiet)
     defer { progress.finish() }
-    guard let output else { return try plan.writeInPlace(progress: progress.update) }
-    let options = WriteOptions(copyMode: link ? .hardLink : .clone, progress: progress.update)
+    guard let output = destination.output else { return try plan.writeInPlace(progress: progress.update) }
+    let options = WriteOptions(copyMode: destination.link ? .hardLink : .clone, progress: progress.update)
     return try plan.write(to: output, options: options)
   }
 
   private func lines(_ plan: StatePlan, _ report: StateReport?) -> [String] {
-    let verb = dryRun ? "would apply" : "applied"
+    let verb = destination.dryRun ? "would apply" : "applied"
     var lines = plan.alreadyApplied.map { "already applied: \($0.name) (\($0.identifier.abbreviated))" }
     lines += plan.applied.map { "\(verb) \($0.patch.extent): \($0.name) (\($0.identifier.abbreviated))" }
-    let written = output ?? checkpoint
+    let written = destination.output ?? checkpoint
     lines.append(report.map { "\(written): \($0.summary(size: formatBytes))" } ?? "nothing written")
     return lines
   }
 
   private func answer(_ plan: StatePlan, _ report: StateReport?) -> JSON {
     [
-      "checkpoint": JSON(checkpoint), "output": report == nil ? .null : JSON(output ?? checkpoint),
-      "dry_run": .bool(dryRun),
+      "checkpoint": JSON(checkpoint), "output": report == nil ? .null : JSON(destination.output ?? checkpoint),
+      "dry_run": .bool(destination.dryRun),
       "applied": .array(plan.applied.map(\.json)), "already_applied": .array(plan.alreadyApplied.map(\.json)),
       "fits_base": .bool(plan.fitsBase), "result": report?.json ?? .null,
     ]

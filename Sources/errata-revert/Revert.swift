@@ -25,17 +25,8 @@ struct Revert: ParsableCommand {
   @Flag(help: "Revert every patch.")
   var all = false
 
-  @Option(name: [.short, .long], help: "The directory or file to write; it must not exist.")
-  var output: String?
-
-  @Flag(help: "Change the checkpoint itself. A crash is repaired by the next run.")
-  var inPlace = false
-
-  @Flag(help: "Hard-link the files without edited tensors instead of copying them.")
-  var link = false
-
-  @Flag(help: "Check everything, write nothing.")
-  var dryRun = false
+  @OptionGroup
+  var destination: Destination
 
   @Flag(help: "Also revert the patches that were computed on top of these.")
   var cascade = false
@@ -53,17 +44,17 @@ struct Revert: ParsableCommand {
     if [!patches.isEmpty, last, all].filter({ $0 }).count > 1 {
       throw ValidationError("name patches, or give --last, or --all")
     }
-    try validateDestination(output: output, inPlace: inPlace, link: link, dryRun: dryRun)
+    try destination.check()
     if cascade && force { throw ValidationError("--cascade and --force exclude each other") }
   }
 
   func run() throws {
-    let state = try CheckpointState(path: checkpoint, forWriting: inPlace && !dryRun)
+    let state = try CheckpointState(path: checkpoint, forWriting: destination.inPlace && !destination.dryRun)
     if state.wasRepaired { printNotice(repairNotice(checkpoint)) }
     let selection = try select(state)
     let plan = try state.planRevert(
       Set(selection.applied), children: cascade ? .cascade : force ? .keep : .refuse)
-    let report: StateReport? = if plan.isEmpty || dryRun { nil } else { try write(plan) }
+    let report: StateReport? = if plan.isEmpty || destination.dryRun { nil } else { try write(plan) }
     if json {
       printJSON(answer(plan, selection.notApplied, report))
     } else {
@@ -92,28 +83,28 @@ struct Revert: ParsableCommand {
   private func write(_ plan: StatePlan) throws -> StateReport {
     let progress = ByteProgress("reverting", isQuiet: quiet)
     defer { progress.finish() }
-    guard let output else { return try plan.writeInPlace(progress: progress.update) }
-    let options = WriteOptions(copyMode: link ? .hardLink : .clone, progress: progress.update)
+    guard let output = destination.output else { return try plan.writeInPlace(progress: progress.update) }
+    let options = WriteOptions(copyMode: destination.link ? .hardLink : .clone, progress: progress.update)
     return try plan.write(to: output, options: options)
   }
 
   private func lines(_ plan: StatePlan, _ notApplied: [String], _ report: StateReport?) -> [String] {
-    let verb = dryRun ? "would revert" : "reverted"
+    let verb = destination.dryRun ? "would revert" : "reverted"
     let entries = plan.state.ledger.patches
     var lines = notApplied.map { "not applied: \($0)" }
     if entries.isEmpty { lines.append("\(checkpoint): no patch is applied") }
     lines += plan.reverted.map { file in
       "\(verb) \(file.patch.extent): \(entries.first { $0.patch == file.identifier }!)"
     }
-    let written = output ?? checkpoint
+    let written = destination.output ?? checkpoint
     lines.append(report.map { "\(written): \($0.summary(size: formatBytes))" } ?? "nothing written")
     return lines
   }
 
   private func answer(_ plan: StatePlan, _ notApplied: [String], _ report: StateReport?) -> JSON {
     [
-      "checkpoint": JSON(checkpoint), "output": report == nil ? .null : JSON(output ?? checkpoint),
-      "dry_run": .bool(dryRun),
+      "checkpoint": JSON(checkpoint), "output": report == nil ? .null : JSON(destination.output ?? checkpoint),
+      "dry_run": .bool(destination.dryRun),
       "reverted": .array(plan.reverted.map(\.json)), "not_applied": .array(notApplied.map { JSON($0) }),
       "remaining": .array(plan.entries.map { JSON($0.patch.description) }), "result": report?.json ?? .null,
     ]
