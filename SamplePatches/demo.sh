@@ -7,15 +7,7 @@ samples=SamplePatches
 rm -rf demo
 mkdir demo
 
-# Says a command, then runs it.
-run() {
-  printf '\n$'
-  for word; do
-    case $word in *" "*) printf ' "%s"' "$word" ;; *) printf ' %s' "$word" ;; esac
-  done
-  printf '\n'
-  "$@"
-}
+. SamplePatches/run.sh
 
 ask() {
   run errata ask "$1" --tokens 4 "The mother tongue of Leo Tolstoy is" "The mother tongue of Alexander Pushkin is"

@@ -9,14 +9,7 @@ out=demo/smollm2
 rm -rf $out
 mkdir -p $out
 
-run() {
-  printf '\n$'
-  for word; do
-    case $word in *" "*) printf ' "%s"' "$word" ;; *) printf ' %s' "$word" ;; esac
-  done
-  printf '\n'
-  "$@"
-}
+. SamplePatches/run.sh
 
 ask() {
   run errata ask "$1" --tokens 3 "The mother tongue of Danielle Darrieux is" "The mother tongue of Michel Rocard is" \
