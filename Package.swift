@@ -35,7 +35,7 @@ let package = Package(
 
     .executableTarget(name: "errata", dependencies: ["ToolSupport"]),
     .executableTarget(name: "errata-apply", dependencies: ["WeightPatch", "ToolSupport"]),
-    .executableTarget(name: "errata-revert", dependencies: ["WeightPatch", "ToolSupport"]),
+    .executableTarget(name: "errata-revert", dependencies: ["PatchAlgebra", "ToolSupport"]),
     .executableTarget(name: "errata-show", dependencies: ["WeightPatch", "ToolSupport"]),
     .executableTarget(name: "errata-resolve", dependencies: ["PatchAlgebra", "ToolSupport"]),
     .executableTarget(name: "errata-drop", dependencies: ["PatchAlgebra", "ToolSupport"]),
@@ -61,7 +61,8 @@ let package = Package(
     .testTarget(
       name: "ToolTests",
       dependencies: [
-        "Safetensors", "Tensors", "TestSupport", "errata", "errata-edit", "errata-stats", "errata-ask", "errata-eval",
+        "Safetensors", "Tensors", "TestSupport", "WeightPatch", "errata", "errata-edit", "errata-stats", "errata-ask",
+        "errata-eval",
         "errata-apply", "errata-revert", "errata-show", "errata-verify", "errata-resolve", "errata-drop",
       ]),
   ],
