@@ -13,7 +13,8 @@ struct Show: ParsableCommand {
                        output where the patch records that
         short          how far a fact falls short of its residual, |D k - r| / |r|, in the layer where it is worst
       --tradeoff computes both for other slacks, as 'errata resolve --tradeoff' does.
-      The whole file is checked first: seal, checksums, digests, sizes.
+      The whole file is checked first: seal, checksums, digests, sizes. Its signatures are listed; 'errata verify' checks
+      them, given keys.
 
       Of a checkpoint, the ledger: the applied patches, their facts, and the edited tensors with their digests as
       recorded. 'errata verify' checks whether that is so.
@@ -44,7 +45,10 @@ struct Show: ParsableCommand {
 
   private func showPatch() throws {
     let reader = try PatchReader(path: path)
-    let report = PatchReport(try reader.read(), path: path, byteCount: reader.byteCount)
+    let patch = try reader.read()
+    let report = PatchReport(
+      patch, path: path, byteCount: reader.byteCount,
+      signatures: PatchSignature.read(reader.signatures, of: patch))
     try answer(report.listedFacts, report.lines, report.json)
   }
 
