@@ -42,6 +42,7 @@ let package = Package(
     .executableTarget(name: "errata-verify", dependencies: ["WeightPatch", "ToolSupport"]),
     .executableTarget(name: "errata-stats", dependencies: ["KnowledgeEditing", "ToolSupport"]),
     .executableTarget(name: "errata-edit", dependencies: ["EditEvaluation", "ToolSupport"]),
+    .executableTarget(name: "errata-tune", dependencies: ["EditEvaluation", "ToolSupport"]),
     .executableTarget(name: "errata-ask", dependencies: ["KnowledgeEditing", "ToolSupport"]),
     .executableTarget(name: "errata-eval", dependencies: ["EditEvaluation", "ToolSupport"]),
 
@@ -61,9 +62,9 @@ let package = Package(
     .testTarget(
       name: "ToolTests",
       dependencies: [
-        "Safetensors", "Tensors", "TestSupport", "WeightPatch", "errata", "errata-edit", "errata-stats", "errata-ask",
-        "errata-eval",
-        "errata-apply", "errata-revert", "errata-show", "errata-verify", "errata-resolve", "errata-drop",
+        "Safetensors", "Tensors", "TestSupport", "WeightPatch", "errata", "errata-edit", "errata-stats",
+        "errata-tune", "errata-ask", "errata-eval", "errata-apply", "errata-revert", "errata-show", "errata-verify",
+        "errata-resolve", "errata-drop",
       ]),
   ],
   swiftLanguageModes: [.v6],
