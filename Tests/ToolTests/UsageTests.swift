@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 extension ToolTests {
@@ -19,7 +20,10 @@ extension ToolTests {
     @Test func explainsItself() throws {
       #expect(try scratch.succeed("--version").output == "errata 0.1.0\n")
       let overview = try scratch.succeed("--help").output
-      for command in ["edit", "stats", "show", "apply", "revert", "keygen", "sign", "ask", "eval"] {
+      let programs = try FileManager.default.contentsOfDirectory(atPath: Tool.folder)
+        .filter { $0.wholeMatch(of: #/errata-[a-z]+/#) != nil }
+      #expect(programs.count > 10)
+      for command in programs.map({ $0.dropFirst("errata-".count) }).map(String.init) {
         #expect(overview.contains("\n  \(command) "))
         #expect(try scratch.succeed(command, "--help").output.contains("USAGE: errata \(command)"))
         #expect(try scratch.succeed("help", command).output == scratch.succeed(command, "--help").output)
