@@ -56,11 +56,12 @@ let package = Package(
     .testTarget(name: "SafetensorsTests", dependencies: ["Safetensors", "TestSupport"]),
     .testTarget(name: "WeightPatchTests", dependencies: ["WeightPatch", "TestSupport"]),
     .testTarget(name: "PatchAlgebraTests", dependencies: ["PatchAlgebra", "TestSupport"]),
-    .testTarget(name: "TokenizersTests", dependencies: ["Tokenizers"], exclude: ["Fixtures"]),
+    .testTarget(name: "TokenizersTests", dependencies: ["Tokenizers", "CZstd"], exclude: ["Fixtures", "witness.py"]),
     .testTarget(name: "ShowTests", dependencies: ["errata-show", "TestSupport"]),
     .testTarget(name: "VerifyTests", dependencies: ["errata-verify", "TestSupport"]),
     .testTarget(name: "TransformerTests", dependencies: ["Transformer", "TestSupport"]),
     .testTarget(name: "KnowledgeEditingTests", dependencies: ["KnowledgeEditing", "TestSupport"]),
+    .testTarget(name: "EditEvaluationTests", dependencies: ["EditEvaluation", "TestSupport"]),
     .testTarget(name: "ToolSupportTests", dependencies: ["ToolSupport"]),
     // The executables are named so that they are built: these tests run them.
     .testTarget(

@@ -27,9 +27,15 @@ public struct PromptTokenization: Sendable {
     tokenizer.leadingTokens + tokenizer.encode(text)
   }
 
-  /// A target, as the continuation of a prompt: with a space before it unless it begins with one.
+  /// A target, as the continuation of a prompt: with a space before it unless it begins with one. A tokenizer that puts a
+  /// space of its own before a text does not do so here, where the target's text would have two.
   public func target(_ text: String) -> [Int32] {
-    tokenizer.encode(text.hasPrefix(" ") ? text : " " + text)
+    tokenizer.encode(text.hasPrefix(" ") ? text : " " + text, isContinuation: true)
+  }
+
+  /// The text of tokens that continue a prompt.
+  public func continuation(_ tokens: [Int32], skippingSpecialTokens: Bool = false) -> String {
+    tokenizer.decode(tokens, skippingSpecialTokens: skippingSpecialTokens, isContinuation: true)
   }
 
   /// `template` with its slot filled by the fact's prompt, and that by the subject.
@@ -47,6 +53,20 @@ public struct PromptTokenization: Sendable {
   /// `"{} is a"`: where the value search holds the distribution of the next token still (the KL term).
   public func essence(_ fact: Manifest.Fact) -> TokenizedPrompt {
     locate(before: "", subject: fact.subject, after: " is a")
+  }
+
+  /// The text of the token of the fact's prompt that holds the end of the subject and more; nil if the subject's end is
+  /// the end of a token, as it mostly is.
+  ///
+  /// - Throws: an `ErrataError` if the prompt's slot is missing or there are two, or the subject is empty.
+  public func tokenBeyondSubject(_ fact: Manifest.Fact) throws -> String? {
+    let prompt = try prompt(fact)
+    let leading = tokenizer.leadingTokens.count
+    let encoding = tokenizer.encodeWithOffsets(fact.question)
+    guard let parts = Self.split(fact.prompt) else { return nil }
+    let end = (parts.before + fact.subject).utf8.count
+    let index = prompt.lookup - leading
+    return encoding.ranges[index].upperBound > end ? continuation([encoding.ids[index]]) : nil
   }
 
   /// The text around the one slot of `text`; nil unless there is exactly one.
