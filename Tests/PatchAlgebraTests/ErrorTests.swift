@@ -128,9 +128,9 @@ import WeightPatch
     let factors = LowRankFactors(
       name: "w", isTransposed: false, left: large,
       right: StoredFactor(Matrix(rows: 1, columns: 40, repeating: 1), dtype: .f32, facts: .rows))
-    let file = try patchFile([EditBatch(tensors: [factors])], lambda: 1, in: directory)
+    let atTheLimit = try patchFile([EditBatch(tensors: [factors])], lambda: 1, in: directory)
     expect(.general, "the factors leave the range of float32 when they are rounded to i8: store them as f32") {
-      _ = try file.stored(as: .fixed(left: .i8, right: .i8))
+      _ = try atTheLimit.stored(as: .fixed(left: .i8, right: .i8))
     }
   }
 

@@ -102,7 +102,7 @@ import Testing
     var bytes = try PatchFixture().bytes()
     // The last data frame ends with its checksum.
     bytes[bytes.count - PatchContainer.sealByteCount - 1] ^= 1
-    FileManager.default.createFile(atPath: directory("a"), contents: Data(resealed(bytes)))
+    try Data(resealed(bytes)).write(to: URL(fileURLWithPath: directory("a")))
     let reader = try PatchReader(path: directory("a"))
     #expect(throws: ErrataError.self) {
       try PatchWriter.recompress(reader, compressionLevel: 3, to: directory("b"))
