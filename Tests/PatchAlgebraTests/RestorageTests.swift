@@ -71,11 +71,13 @@ import WeightPatch
     }
     // Where B keeps its values, B K = G tells what the rounding of A costs.
     let left = FactorTypes.fixed(left: .i8, right: .f16)
-    #expect(abs(try #require(error(left)) - 0.25 - lost(left)) < 1e-3 * lost(left) + 1e-6)
+    let (leftError, lostByLeft) = (try #require(try error(left)), try lost(left))
+    #expect(abs(leftError - 0.25 - lostByLeft) < 1e-3 * lostByLeft + 1e-6)
     // Where B is rounded too, only the keys can tell.
     let both = FactorTypes.fixed(left: .i8, right: .i8)
     if keys {
-      #expect(abs(try #require(error(both)) - 0.25 - lost(both)) < 1e-3 * lost(both) + 1e-6)
+      let (bothError, lostByBoth) = (try #require(try error(both)), try lost(both))
+      #expect(abs(bothError - 0.25 - lostByBoth) < 1e-3 * lostByBoth + 1e-6)
     } else {
       #expect(try error(both) == nil)
     }
