@@ -52,8 +52,11 @@ import WeightPatch
       tensors: [
         LowRankFactors(name: name, isTransposed: false, left: factors.left, right: factors.right)
       ])
+    let directory = NSTemporaryDirectory() + "errata-test-" + UUID().uuidString
+    try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(atPath: directory) }
     let compacted = PatchReport(
-      Patch(identifier: example.patch.identifier, manifest: patch, batches: [batch]), path: "x.wpatch", byteCount: 900)
+      try PatchWriter.write(patch, batches: [batch], to: directory + "/x.wpatch"), path: "x.wpatch", byteCount: 900)
     let lines = compacted.lines
     #expect(lines[1] == "file        x.wpatch, 900 B, 2 facts (450 B per fact)")
     #expect(lines.contains("            its terms belong to no single fact"))
