@@ -285,7 +285,8 @@ public final class EditComputation {
   private func store(
     _ solution: EditSolver.Solution, keys: Matrix<Double>, residuals: Matrix<Double>, layer: Int
   ) throws -> (LowRankFactors, Manifest.TensorFigures) {
-    let choice = try chooseStorage(left: solution.left, right: solution.right, keys: keys, residuals: residuals)
+    let choice = try chooseStorage(
+      left: solution.left, right: solution.right, keys: keys, residuals: residuals, types: settings.factorTypes)
     let name = model.decoder.editedTensor(layer)
     let factors = LowRankFactors(
       name: name, isTransposed: model.architecture.storesTransposed, left: choice.left, right: choice.right,

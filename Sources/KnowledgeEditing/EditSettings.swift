@@ -1,4 +1,5 @@
 import Tensors
+import WeightPatch
 
 /// The members of the one family (DESIGN: one formula), by the way they choose the slack lambda.
 public enum EditMethod: String, Sendable, CaseIterable {
@@ -37,12 +38,14 @@ public struct EditSettings: Sendable, Equatable {
   public var dropsDependentFacts: Bool
   /// For the sampling of context templates.
   public var seed: UInt64
+  /// How the factors are stored.
+  public var factorTypes: FactorTypes
 
   public init(
     method: EditMethod, layers: [Int], learningRate: Double = 0.5, steps: Int = 25, clampNormFactor: Double = 4,
     weightDecay: Double = 1e-3, klFactor: Double = 0.0625, stopLoss: Double = 5e-2, secondMomentWeight: Double = 100,
     alpha: Double = 0.1, lambda: Double? = nil, ridge: Double = 0, usesPublishedROME: Bool = false,
-    dropsDependentFacts: Bool = false, seed: UInt64 = 0
+    dropsDependentFacts: Bool = false, seed: UInt64 = 0, factorTypes: FactorTypes = .automatic
   ) {
     self.method = method
     self.layers = layers
@@ -59,6 +62,7 @@ public struct EditSettings: Sendable, Equatable {
     self.usesPublishedROME = usesPublishedROME
     self.dropsDependentFacts = dropsDependentFacts
     self.seed = seed
+    self.factorTypes = factorTypes
   }
 
   /// The slack for a batch of `factCount` facts (DESIGN: one formula).

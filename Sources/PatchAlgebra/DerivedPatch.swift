@@ -60,13 +60,17 @@ public struct DerivedPatch: Sendable {
   /// - Parameters:
   ///   - author: who made it from the other one; that one's author stays the author of the facts.
   ///   - created: when, in ISO 8601, UTC.
+  ///   - compressionLevel: one of `PatchWriter.compressionLevels`.
   /// - Returns: the patch as it was written.
   @discardableResult
-  public func write(to path: String, author: String? = nil, created: String, tool: Manifest.Tool) throws -> Patch {
+  public func write(
+    to path: String, author: String? = nil, created: String, tool: Manifest.Tool,
+    compressionLevel: Int = PatchWriter.defaultCompressionLevel
+  ) throws -> Patch {
     var manifest = manifest
     manifest.created = created
     manifest.tool = tool
     manifest.derivation?.author = author
-    return try PatchWriter.write(manifest, batches: batches, to: path)
+    return try PatchWriter.write(manifest, batches: batches, compressionLevel: compressionLevel, to: path)
   }
 }

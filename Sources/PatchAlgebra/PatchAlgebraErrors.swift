@@ -1,4 +1,5 @@
 import Tensors
+import WeightPatch
 
 /// What keeps a patch from being solved again, in words. `source` is the patch's path.
 extension ErrataError {
@@ -55,5 +56,41 @@ extension ErrataError {
       .conflict,
       "\(source): was computed on top of other patches, so that its result does not follow from the base alone; leave out "
         + "--base")
+  }
+
+  // MARK: Compaction
+
+  static func normWithoutGram(
+    _ source: String, _ batch: Int, _ tensor: ByteString, _ norm: CompactionNorm
+  ) -> ErrataError {
+    ErrataError(
+      .general,
+      "\(source): batch \(batch) has no terms of facts with a Gram matrix for \(tensor), which the norm of \(norm.rawValue) "
+        + "takes: use --norm weights")
+  }
+
+  static func notDecomposed(_ source: String, _ batch: Int) -> ErrataError {
+    ErrataError(
+      .general, "\(source): the factors of batch \(batch) have no singular values: their numbers are too large")
+  }
+
+  /// - Parameter terms: how many each of the batches has.
+  static func nothingToCompact(
+    _ source: String, _ extent: CompactionExtent, _ norm: CompactionNorm, terms: [Int]
+  ) -> ErrataError {
+    let terms = terms.count == 1 ? "\(terms[0])" : "\(terms.min()!) to \(terms.max()!)"
+    return switch extent {
+    case .tolerance(let tolerance):
+      ErrataError(
+        .general,
+        "\(source): all terms (\(terms)) are needed for a tolerance of \(tolerance) by \(norm.rawValue): allow more, or "
+          + "store them narrower with --factors alone")
+    case .rank(let rank):
+      ErrataError(.general, "\(source): has no batch of more than \(rank) terms (\(terms)): give a smaller --rank")
+    }
+  }
+
+  static func storedAlready(_ source: String, _ types: FactorTypes) -> ErrataError {
+    ErrataError(.general, "\(source): its factors are stored so already (\(types)); there is nothing to write")
   }
 }

@@ -93,4 +93,9 @@ extension ErrataError {
       "the factors have values that are not finite in float32; the system is close to singular: use a larger lambda or "
         + "drop dependent facts")
   }
+
+  public static func factorsOutOfRange(_ types: FactorTypes) -> ErrataError {
+    ErrataError(
+      .general, "the factors leave the range of float32 when they are rounded to \(types): store them as f32")
+  }
 }

@@ -44,6 +44,15 @@ struct Edit: ParsableCommand {
   @Option(name: [.short, .long], help: "The patch to write.")
   var output: String
 
+  @Option(
+    help: ArgumentHelp(
+      "How to store the factors: auto, f32, f16, i8, or a type for A and one for B, like f16,i8.",
+      discussion: "auto: float16 where that costs no fact a thousandth of what it asks for, else float32."))
+  var factors: FactorTypes = .automatic
+
+  @Option(help: "zstd's compression level, 1 to 22.")
+  var compressionLevel = PatchWriter.defaultCompressionLevel
+
   @Option(help: "Who made the patch.")
   var author: String?
 
@@ -59,6 +68,12 @@ struct Edit: ParsableCommand {
   @Flag(help: "Show no progress.")
   var quiet = false
 
+  func validate() throws {
+    guard PatchWriter.compressionLevels.contains(compressionLevel) else {
+      throw ValidationError("--compression-level must be from 1 to 22")
+    }
+  }
+
   func run() throws {
     // What is cheap to check is checked before the model is opened.
     try AtomicFile.check(path: output) { (try? PatchReader(path: $0)) != nil }
@@ -68,7 +83,8 @@ struct Edit: ParsableCommand {
     try refusePatched(model)
     let notes = try FactPreflight(model.tokenizer).notes(records.map(\.fact))
     for note in notes where !quiet { printNotice("errata edit: \(printable(note))") }
-    let settings = try settings.settings(for: model.architecture)
+    var settings = try settings.settings(for: model.architecture)
+    settings.factorTypes = factors
     let templates = try contextTemplates(model, settings)
     let computation = try EditComputation(model, settings: settings, templates: templates, statistics: statistics)
     let facts = records.map(\.fact)
@@ -142,6 +158,9 @@ struct Edit: ParsableCommand {
       created: timestamp(), tool: Manifest.Tool(name: "errata", version: errataVersion),
       base: try computation.describeBase(), result: try computation.resultDigests(), batches: descriptions,
       author: author, licence: licence, note: note)
-    return try PatchWriter.write(manifest, batches: batches.map(\.batch), to: output)
+    return try PatchWriter.write(
+      manifest, batches: batches.map(\.batch), compressionLevel: compressionLevel, to: output)
   }
 }
+
+extension FactorTypes: ExpressibleByArgument {}

@@ -9,7 +9,7 @@ extension PatchReport {
     var lines = summary
     for (index, batch) in patch.manifest.batches.enumerated() {
       lines.append("")
-      lines += provenance(of: batch, index)
+      lines += provenance(of: batch, index) + compaction(batches[index])
       if !batch.facts.isEmpty { lines += [""] + facts(batch, batches[index]) }
       lines += [""] + tensors(batch, batches[index])
     }
@@ -65,6 +65,23 @@ extension PatchReport {
     return lines
   }
 
+  /// What a smaller rank cost each tensor.
+  private func compaction(_ figures: BatchFigures) -> [String] {
+    figures.tensors.compactMap { tensor in
+      guard let compaction = tensor.recorded?.compaction else { return nil }
+      let lost = [
+        compaction.factsError.map { "\(share($0)) of facts" },
+        compaction.worstFactError.map { "\(share($0)) of the worst" },
+        compaction.textError.map { "\(share($0)) of text" },
+        "\(share(compaction.weightsError)) of D",
+      ].compactMap(\.self)
+      return field(
+        "compacted",
+        "\(tensor.name): \(tensor.rank) of \(compaction.terms) terms, by \(compaction.norm), without "
+          + lost.joined(separator: ", "))
+    }
+  }
+
   private func settings(_ settings: Manifest.Hyperparameters) -> [String] {
     [
       settings.learningRate.map { "learning rate \(number($0))" }, settings.steps.map { "at most \($0) steps" },
@@ -94,7 +111,8 @@ extension PatchReport {
       table.append([
         printable(tensor.name.description), number(tensor.deltaNorm),
         number(ratio(tensor.deltaNorm, recorded?.weightNorm)), number(tensor.preservation),
-        share(ratio(tensor.preservation, recorded?.outputPower)), share(tensor.memorization?.max()),
+        share(ratio(tensor.preservation, recorded?.outputPower)),
+        share(tensor.memorization?.max() ?? recorded?.memorization),
         tensor.storage, number(recorded?.storageError),
       ])
     }

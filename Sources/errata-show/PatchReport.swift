@@ -32,9 +32,11 @@ struct BatchFigures {
     /// How the factors are stored, A then B.
     let storage: String
     let deltaNorm: Double?
+    /// From the factors, or as the manifest records it where they do not tell.
     let preservation: Double?
     /// Per fact; nil where the batch does not answer per fact.
     let memorization: [Double]?
+    let rank: Int
     /// What the manifest records.
     let recorded: Manifest.TensorFigures?
   }
@@ -44,10 +46,11 @@ struct BatchFigures {
   init(_ batch: EditBatch, _ described: Manifest.Batch) {
     tensors = batch.tensors.map { factors in
       Tensor(
-        name: factors.name, storage: "\(factors.left.dtype.rawValue) \(factors.right.dtype.rawValue)",
-        deltaNorm: factors.deltaNorm(), preservation: factors.preservation(),
+        name: factors.name, storage: factors.storage,
+        deltaNorm: factors.deltaNorm(),
+        preservation: factors.preservation() ?? described.tensors[factors.name]?.preservation,
         memorization: described.terms == .facts ? factors.memorization(lambda: described.method.lambda) : nil,
-        recorded: described.tensors[factors.name])
+        rank: factors.rank, recorded: described.tensors[factors.name])
     }
   }
 

@@ -13,6 +13,8 @@ struct DirectEdit {
   let keys: Matrix<Double>
   /// R, d_out x E.
   let residuals: Matrix<Double>
+  /// C, d_in x d_in.
+  let secondMoment: Matrix<Double>
   private let factor: Cholesky
 
   init(factCount: Int = 6, seed: UInt64 = 1) throws {
@@ -23,7 +25,8 @@ struct DirectEdit {
     keys = matrix(Self.inputSize, factCount)
     residuals = matrix(Self.outputSize, factCount)
     let samples = matrix(3 * Self.inputSize, Self.inputSize)
-    factor = try Cholesky(samples.multiplied(.transposed, by: samples))
+    secondMoment = samples.multiplied(.transposed, by: samples)
+    factor = try Cholesky(secondMoment)
   }
 
   /// A, B and G of some of the facts.

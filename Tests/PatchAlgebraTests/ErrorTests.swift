@@ -83,6 +83,57 @@ import WeightPatch
         == ErrataError(.general, "p: '1a2b' could be 1a2b3 or 1a2b4: give more digits of the ID"))
   }
 
+  @Test func compaction() throws {
+    expect(.usage, "\(path): has no batch 3: it has one, batch 0") {
+      _ = try file().compacted(to: .rank(1), in: .weights, batch: 3)
+    }
+    for norm in [CompactionNorm.text, .facts] {
+      let message =
+        "\(path): batch 0 has no terms of facts with a Gram matrix for w, which the norm of \(norm.rawValue) takes: use "
+        + "--norm weights"
+      expect(.general, message) { _ = try file(gram: false).compacted(to: .rank(1), in: norm) }
+      expect(.general, message) { _ = try file(terms: .components).compacted(to: .rank(1), in: norm) }
+    }
+    expect(
+      .general,
+      "\(path): all terms (2) are needed for a tolerance of 0.0001 by facts: allow more, or store them narrower with "
+        + "--factors alone"
+    ) { _ = try file().compacted(to: .tolerance(1e-4), in: .facts) }
+    expect(.general, "\(path): has no batch of more than 2 terms (2): give a smaller --rank") {
+      _ = try file().compacted(to: .rank(2), in: .facts)
+    }
+    #expect(
+      ErrataError.nothingToCompact("p", .rank(9), .text, terms: [5, 2])
+        == ErrataError(.general, "p: has no batch of more than 9 terms (2 to 5): give a smaller --rank"))
+  }
+
+  @Test func compactionOfNumbersThatAreTooLarge() throws {
+    let large = LowRankFactors(
+      name: "w", isTransposed: false,
+      left: StoredFactor(Matrix(rows: 10, columns: 2, repeating: 1), dtype: .f32, facts: .columns),
+      right: StoredFactor(Matrix(rows: 2, columns: 40, repeating: 1), dtype: .f32, facts: .rows),
+      gram: Matrix(rows: 2, columns: 2, repeating: 1e300))
+    let file = try patchFile([EditBatch(tensors: [large])], lambda: 1, in: directory)
+    expect(
+      .general, "\(path): the factors of batch 0 have no singular values: their numbers are too large"
+    ) { _ = try file.compacted(to: .rank(1), in: .text) }
+  }
+
+  @Test func storage() throws {
+    expect(.general, "\(path): its factors are stored so already (f32,f16); there is nothing to write") {
+      _ = try file().stored(as: .fixed(left: .f32, right: .f16))
+    }
+    let large = StoredFactor(
+      Matrix(rows: 10, columns: 1, repeating: .greatestFiniteMagnitude), dtype: .f32, facts: .columns)
+    let factors = LowRankFactors(
+      name: "w", isTransposed: false, left: large,
+      right: StoredFactor(Matrix(rows: 1, columns: 40, repeating: 1), dtype: .f32, facts: .rows))
+    let atTheLimit = try patchFile([EditBatch(tensors: [factors])], lambda: 1, in: directory)
+    expect(.general, "the factors leave the range of float32 when they are rounded to i8: store them as f32") {
+      _ = try atTheLimit.stored(as: .fixed(left: .i8, right: .i8))
+    }
+  }
+
   @Test func theResult() throws {
     let base = DropTests.samples + "/model"
     let sample = try PatchFile(path: DropTests.samples + "/twenty-facts.wpatch")

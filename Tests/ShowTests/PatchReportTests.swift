@@ -36,6 +36,41 @@ import WeightPatch
     #expect(try report().lines.joined(separator: "\n") == expected)
   }
 
+  /// A batch that was cut to a smaller rank: its factors carry no G, so the manifest's figures are shown.
+  @Test func describesACompactedBatch() throws {
+    let example = try report()
+    var patch = example.patch.manifest
+    let name: ByteString = "mlp.down_proj.weight"
+    patch.batches[0].terms = .components
+    patch.batches[0].tensors[name] = Manifest.TensorFigures(
+      weightNorm: 2, preservation: 3, memorization: 0.5, deltaError: 0.25,
+      compaction: Manifest.Compaction(
+        norm: "facts", tolerance: 0.3, terms: 4, weightsError: 0.2, textError: 0.22, factsError: 0.28,
+        worstFactError: 0.4))
+    let factors = example.patch.batches[0].tensors[0]
+    let batch = EditBatch(
+      tensors: [
+        LowRankFactors(name: name, isTransposed: false, left: factors.left, right: factors.right)
+      ])
+    let directory = NSTemporaryDirectory() + "errata-test-" + UUID().uuidString
+    try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(atPath: directory) }
+    let compacted = PatchReport(
+      try PatchWriter.write(patch, batches: [batch], to: directory + "/x.wpatch"), path: "x.wpatch", byteCount: 900)
+    let lines = compacted.lines
+    #expect(lines[1] == "file        x.wpatch, 900 B, 2 facts (450 B per fact)")
+    #expect(lines.contains("            its terms belong to no single fact"))
+    #expect(
+      lines.contains(
+        "compacted   mlp.down_proj.weight: 2 of 4 terms, by facts, without 28% of facts, 40% of the worst, 22% of text, 20% "
+          + "of D"))
+    #expect(
+      lines.last == "mlp.down_proj.weight  6.016    3.008             3          -    50%  F32 F16              -")
+    // No figure per fact.
+    #expect(lines.contains { $0.hasPrefix("3b827a65514852a3  Kazakhstan") && $0.hasSuffix("93.8%      -") })
+    #expect(compacted.json["figures"]?.arrayValue?[0][name]?["preservation"]?.doubleValue == 3)
+  }
+
   @Test func escapesWhatStrangersWrote() throws {
     let example = try report()
     var manifest = example.patch.manifest

@@ -1,3 +1,4 @@
+import Foundation
 import Tensors
 import TestSupport
 import Testing
@@ -99,9 +100,66 @@ import Testing
 
   @Test func takesInt8OnlyOnRequest() throws {
     let (a, b, k, r) = system(5, correlation: 0)
-    let choice = try chooseStorage(left: a, right: b, keys: k, residuals: r, allowsInt8: true, tolerance: 0.1)
-    #expect(choice.left.dtype == .i8 && choice.right.dtype == .i8)
-    #expect(try chooseStorage(left: a, right: b, keys: k, residuals: r, tolerance: 0.1).right.dtype == .f16)
+    let narrowest = try chooseStorage(left: a, right: b, keys: k, residuals: r, tolerance: 0.1)
+    #expect(narrowest.left.dtype == .f16 && narrowest.right.dtype == .f16)
+    for (types, left, right) in [("i8", DType.i8, DType.i8), ("f16,i8", .f16, .i8), ("f32", .f32, .f32)] {
+      let choice = try chooseStorage(left: a, right: b, keys: k, residuals: r, types: #require(FactorTypes(types)))
+      #expect(choice.left.dtype == left && choice.right.dtype == right)
+    }
+  }
+
+  /// A value is off by half a step at most, and a step is at most 2^-6 of the largest value of its fact.
+  @Test func int8IsOffByHalfAStepAtMost() throws {
+    var generator = SeededGenerator(seed: 11)
+    for scale in [1e-30, 1.0, 1e30] {
+      let matrix = generator.matrix(7, 50, scale: scale).narrowed()
+      let factor = StoredFactor(matrix, dtype: .i8, facts: .rows)
+      let values = try #require(factor.values(facts: .rows))
+      for row in 0..<7 {
+        let largest = matrix.row(row).map(abs).max()!
+        let off = zip(values.row(row), matrix.row(row)).map { abs($0 - $1) }.max()!
+        #expect(off <= largest / 128 && off <= scalbn(0.5, Int(factor.exponents![row])))
+        #expect(factor.bytes[row * 50..<(row + 1) * 50].contains { abs(Int(Int8(bitPattern: $0))) >= 64 })
+      }
+    }
+  }
+
+  /// What rounding both factors to int8 costs stays below the bound that follows from half a step in every element.
+  @Test(arguments: [0.0, 1, 10]) func int8CostsNoMoreThanItsSteps(correlation: Double) throws {
+    let (a, b, k, r) = system(5, correlation: correlation)
+    let choice = try chooseStorage(left: a, right: b, keys: k, residuals: r, types: .fixed(left: .i8, right: .i8))
+    func halfSteps(_ factor: StoredFactor) -> [Double] { factor.exponents!.map { scalbn(0.5, Int($0)) } }
+    let atKeys = plainProduct(choice.right.values(facts: .rows)!.widened(), k)
+    var bound = 0.0
+    for fact in 0..<5 {
+      let fromLeft = (0..<5).reduce(0) { $0 + halfSteps(choice.left)[$1] * abs(atKeys[$1, fact]) }
+      let keySum = (0..<k.rows).reduce(0) { $0 + abs(k[$1, fact]) }
+      let fromRight = (0..<5).reduce(0) { $0 + a.columnNorms()[$1] * halfSteps(choice.right)[$1] * keySum }
+      bound = max(bound, (fromLeft * 6.0.squareRoot() + fromRight) / r.columnNorms()[fact])
+    }
+    #expect(choice.error > 1e-3 && choice.error < bound)
+  }
+
+  @Test func refusesTypesThatCannotHoldTheFactors() throws {
+    let one = Matrix(rows: 1, columns: 1, elements: [1.0])
+    let large = Matrix(rows: 1, columns: 1, elements: [Double(Float.greatestFiniteMagnitude)])
+    #expect(
+      throws: ErrataError(
+        .general, "the factors leave the range of float32 when they are rounded to i8: store them as f32")
+    ) {
+      try chooseStorage(
+        left: large, right: one, keys: one, residuals: one, types: .fixed(left: .i8, right: .i8))
+    }
+  }
+
+  @Test(arguments: ["auto", "f32", "f16", "i8", "f16,i8", "f32,f16"]) func typesHaveNames(name: String) {
+    #expect(FactorTypes(name)?.description == name)
+  }
+
+  @Test(arguments: ["", "f64", "F16", "bf16", "f16,", "f16,f16,f16", "auto,f16"]) func otherNamesAreRefused(
+    name: String
+  ) {
+    #expect(FactorTypes(name) == nil)
   }
 
   @Test func measuresWhatIsStored() throws {

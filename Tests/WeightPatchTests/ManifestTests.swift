@@ -16,7 +16,10 @@ import Testing
         learningRate: 0.5, steps: 20, clampNormFactor: 4, weightDecay: 1e-3, klFactor: 0.0625, stopLoss: 0.05, seed: -1,
         templates: ["{}", "The. {}"], keyForm: "mean of group means", lossLayer: 29, ridge: 1e-6))
     let figures = Manifest.TensorFigures(
-      layer: 3, deltaNorm: 1, weightNorm: 2, storageError: 3, preservation: 4, memorization: 5, outputPower: 6)
+      layer: 3, deltaNorm: 1, weightNorm: 2, storageError: 3, preservation: 4, memorization: 5, outputPower: 6,
+      deltaError: 7,
+      compaction: Manifest.Compaction(
+        norm: "facts", tolerance: 0.05, terms: 9, weightsError: 1, textError: 2, factsError: 3, worstFactError: 4))
     return Manifest(
       created: "2026-01-31T12:00:00Z", tool: Manifest.Tool(name: "tests", version: "0"),
       base: Manifest.Base(

@@ -80,6 +80,36 @@ import Testing
     #expect(noted.manifest.batches.map(\.digest) == plain.manifest.batches.map(\.digest))
   }
 
+  @Test(arguments: [1, 3, 19, 22]) func recompressionKeepsContentAndSignatures(level: Int) throws {
+    let fixture = PatchFixture(factCounts: [3, 2], outputSize: 50, inputSize: 700, dtype: .f32)
+    let directory = try TemporaryDirectory()
+    let written = try PatchWriter.write(
+      fixture.manifest, batches: fixture.batches, signatures: [[7], [1, 2]], to: directory("a"))
+    let again = try PatchWriter.recompress(
+      PatchReader(path: directory("a")), compressionLevel: level, to: directory("b"))
+    #expect(again.identifier == written.identifier)
+    let reader = try PatchReader(path: directory("b"))
+    #expect(try reader.read().identifier == written.identifier && reader.signatures == [[7], [1, 2]])
+    let direct = try PatchWriter.write(
+      fixture.manifest, batches: fixture.batches, signatures: [[7], [1, 2]], compressionLevel: level,
+      to: directory("c"))
+    #expect(direct.identifier == written.identifier)
+    #expect(FileManager.default.contentsEqual(atPath: directory("b"), andPath: directory("c")))
+  }
+
+  @Test func aDamagedPatchIsNotRecompressed() throws {
+    let directory = try TemporaryDirectory()
+    var bytes = try PatchFixture().bytes()
+    // The last data frame ends with its checksum.
+    bytes[bytes.count - PatchContainer.sealByteCount - 1] ^= 1
+    try Data(resealed(bytes)).write(to: URL(fileURLWithPath: directory("a")))
+    let reader = try PatchReader(path: directory("a"))
+    #expect(throws: ErrataError.self) {
+      try PatchWriter.recompress(reader, compressionLevel: 3, to: directory("b"))
+    }
+    #expect(!FileManager.default.fileExists(atPath: directory("b")))
+  }
+
   // MARK: Damage
 
   @Test func refusesEveryTruncation() throws {

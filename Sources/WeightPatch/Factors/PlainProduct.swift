@@ -57,7 +57,8 @@ extension Matrix where Element == Double {
     return squares.map { $0.squareRoot() }
   }
 
-  func subtracting(_ other: Matrix<Double>) -> Matrix<Double> {
+  /// The element-wise difference.
+  public func subtracting(_ other: Matrix<Double>) -> Matrix<Double> {
     precondition(rows == other.rows && columns == other.columns)
     var result = self
     result.withUnsafeMutablePointer { elements in

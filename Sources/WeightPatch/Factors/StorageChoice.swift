@@ -10,8 +10,8 @@ public struct StorageChoice: Sendable {
   public let error: Double
 }
 
-/// Stores factors in the narrowest types that keep the edit: the largest over the facts e of
-/// norm(D_stored k_e - D k_e) / norm(r_e) stays under `tolerance`.
+/// Stores factors in the types that are asked for; by default in the narrowest that keep the edit: the largest over the
+/// facts e of norm(D_stored k_e - D k_e) / norm(r_e) stays under `tolerance`.
 ///
 /// Narrow factors are safe only while the Gram matrix is well conditioned, because A's cancellations multiply an error in
 /// A or B; so it is measured, not assumed. Tried in this order: both float16; A float32 and B float16; both float32, which
@@ -22,13 +22,13 @@ public struct StorageChoice: Sendable {
 ///   - right: B, E x d_in, as solved.
 ///   - keys: K, d_in x E.
 ///   - residuals: R, d_out x E. A fact whose residual is zero asks for nothing and is left out of the largest.
-///   - allowsInt8: whether to try int8 first, for B alone and for both.
+///   - types: which types; fixed ones are taken whatever they cost.
 ///   - tolerance: a share of the residual's norm.
-/// - Throws: an `ErrataError` if a factor does not fit float32.
+/// - Throws: an `ErrataError` if a factor does not fit float32, or leaves its range when it is rounded to a fixed type.
 /// - Complexity: O(E^2 (d_in + d_out)) for each width of B and of A that is tried.
 public func chooseStorage(
   left: Matrix<Double>, right: Matrix<Double>, keys: Matrix<Double>, residuals: Matrix<Double>,
-  allowsInt8: Bool = false, tolerance: Double = 1e-3
+  types: FactorTypes = .automatic, tolerance: Double = FactorTypes.tolerance
 ) throws -> StorageChoice {
   precondition(left.columns == right.rows && right.columns == keys.rows && keys.columns == right.rows)
   precondition(residuals.rows == left.rows && residuals.columns == left.columns)
@@ -55,9 +55,14 @@ public func chooseStorage(
     return StorageChoice(left: left, right: right, error: errors.max() ?? 0)
   }
 
-  let narrow: [(DType, DType)] = [(.f16, .f16), (.f32, .f16)]
-  for (leftType, rightType) in (allowsInt8 ? [(.i8, .i8), (.f16, .i8)] : []) + narrow {
-    if let choice = choice(leftType, rightType), choice.error < tolerance { return choice }
+  switch types {
+  case .fixed(let leftType, let rightType):
+    guard let choice = choice(leftType, rightType) else { throw ErrataError.factorsOutOfRange(types) }
+    return choice
+  case .automatic:
+    for (leftType, rightType) in [(DType.f16, DType.f16), (.f32, .f16)] {
+      if let choice = choice(leftType, rightType), choice.error < tolerance { return choice }
+    }
+    return choice(.f32, .f32)!
   }
-  return choice(.f32, .f32)!
 }

@@ -130,10 +130,15 @@ extension Manifest {
     public var memorization: Double?
     /// tr(W C W^T), the mean squared output on ordinary text.
     public var outputPower: Double?
+    /// |D - D'| / |D'|, Frobenius, where D' is the change in the patch that this one was made from.
+    public var deltaError: Double?
+    /// What a smaller rank cost.
+    public var compaction: Compaction?
 
     public init(
       layer: Int? = nil, deltaNorm: Double? = nil, weightNorm: Double? = nil, storageError: Double? = nil,
-      preservation: Double? = nil, memorization: Double? = nil, outputPower: Double? = nil
+      preservation: Double? = nil, memorization: Double? = nil, outputPower: Double? = nil,
+      deltaError: Double? = nil, compaction: Compaction? = nil
     ) {
       self.layer = layer
       self.deltaNorm = deltaNorm
@@ -142,6 +147,39 @@ extension Manifest {
       self.preservation = preservation
       self.memorization = memorization
       self.outputPower = outputPower
+      self.deltaError = deltaError
+      self.compaction = compaction
+    }
+  }
+
+  /// How a tensor's change came to a smaller rank, and what that cost before the factors were rounded.
+  public struct Compaction: Sendable, Equatable {
+    /// In which norm the change is the nearest one of its rank: `weights`, `text` or `facts`.
+    public var norm: String
+    /// The largest error in that norm that was asked for; nil where a rank was.
+    public var tolerance: Double?
+    /// How many terms there were.
+    public var terms: Int
+    /// The error as a share of the change, by the Frobenius norm.
+    public var weightsError: Double
+    /// Likewise, by what ordinary text is disturbed.
+    public var textError: Double?
+    /// Likewise, at the keys of the facts: the root mean square of what each fact loses.
+    public var factsError: Double?
+    /// What the fact that loses most loses.
+    public var worstFactError: Double?
+
+    public init(
+      norm: String, tolerance: Double? = nil, terms: Int, weightsError: Double, textError: Double? = nil,
+      factsError: Double? = nil, worstFactError: Double? = nil
+    ) {
+      self.norm = norm
+      self.tolerance = tolerance
+      self.terms = terms
+      self.weightsError = weightsError
+      self.textError = textError
+      self.factsError = factsError
+      self.worstFactError = worstFactError
     }
   }
 }

@@ -131,7 +131,19 @@ extension Manifest.TensorFigures {
       layer: try object.optionalInteger("layer"), deltaNorm: try object.optionalNumber("delta_norm"),
       weightNorm: try object.optionalNumber("weight_norm"), storageError: try object.optionalNumber("storage_error"),
       preservation: try object.optionalNumber("preservation"),
-      memorization: try object.optionalNumber("memorization"), outputPower: try object.optionalNumber("output_power"))
+      memorization: try object.optionalNumber("memorization"), outputPower: try object.optionalNumber("output_power"),
+      deltaError: try object.optionalNumber("delta_error"),
+      compaction: try object.optionalObject("compaction").map(Manifest.Compaction.init))
+  }
+}
+
+extension Manifest.Compaction {
+  fileprivate init(_ object: ManifestObject) throws {
+    self.init(
+      norm: try object.text("norm"), tolerance: try object.optionalNumber("tolerance"),
+      terms: try object.integer("terms"), weightsError: try object.number("weights_error"),
+      textError: try object.optionalNumber("text_error"), factsError: try object.optionalNumber("facts_error"),
+      worstFactError: try object.optionalNumber("worst_fact_error"))
   }
 }
 

@@ -132,6 +132,22 @@ extension Manifest.TensorFigures {
     members.set("preservation", preservation)
     members.set("memorization", memorization)
     members.set("output_power", outputPower)
+    members.set("delta_error", deltaError)
+    members.set("compaction", compaction?.json)
+    return members.json
+  }
+}
+
+extension Manifest.Compaction {
+  fileprivate var json: JSON {
+    var members = ManifestMembers()
+    members.set("norm", norm)
+    members.set("tolerance", tolerance)
+    members.set("terms", terms)
+    members.set("weights_error", weightsError)
+    members.set("text_error", textError)
+    members.set("facts_error", factsError)
+    members.set("worst_fact_error", worstFactError)
     return members.json
   }
 }

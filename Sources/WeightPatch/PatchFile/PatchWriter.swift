@@ -3,8 +3,10 @@ import Tensors
 
 /// Writes `.wpatch` files. The same manifest and batches give the same content, and so the same patch ID.
 public enum PatchWriter {
-  /// Far more effort than reading costs buys little: factors are mostly noise.
-  static let compressionLevel: Int32 = 12
+  /// The compression levels of zstd that can be asked for.
+  public static let compressionLevels = 1...22
+  /// Factors are mostly noise: more effort than this buys nothing (Spec: choosing types).
+  public static let defaultCompressionLevel = 12
 
   /// Writes a patch; the file appears under its name only when it is complete.
   ///
@@ -12,12 +14,14 @@ public enum PatchWriter {
   ///   - manifest: its batches' digests are replaced by those of `batches`.
   ///   - batches: as many as the manifest describes, in the same order.
   ///   - signatures: payloads of signature frames.
+  ///   - compressionLevel: one of `compressionLevels`.
   /// - Returns: the patch as it was written, with its ID.
   /// - Throws: an `ErrataError` if manifest and batches do not fit, in the words that a reader would use, or if the file
   ///   cannot be written.
   @discardableResult
   public static func write(
-    _ manifest: Manifest, batches: [EditBatch], signatures: [[UInt8]] = [], to path: String
+    _ manifest: Manifest, batches: [EditBatch], signatures: [[UInt8]] = [],
+    compressionLevel: Int = defaultCompressionLevel, to path: String
   ) throws -> Patch {
     let tensors = batches.enumerated().flatMap { index, batch in
       batch.storedTensors().map { (PatchTensorName.name($0.name, inBatch: index), $0) }
@@ -36,37 +40,29 @@ public enum PatchWriter {
     let readBack = try Manifest(parsing: manifest.serialized(), source: path)
     _ = try PatchLayout(header: header, manifest: readBack, source: path)
 
-    let file = try AtomicFile(path: path)
-    var seal = DigestHasher()
-    var identifier = DigestHasher()
-    func write(_ bytes: [UInt8]) throws {
-      seal.update(bytes)
-      try file.write(bytes)
-    }
-    let compressor = ZstdCompressor(level: compressionLevel)
-    func writeFrame(_ content: UnsafeRawBufferPointer) throws {
-      identifier.update(content)
-      do {
-        try write(compressor.frame(content))
-      } catch let error as ZstdError {
-        throw ErrataError.compressionFailed(path, error.reason)
-      }
-    }
-
-    try write(PatchContainer.magicFrame)
-    try header.bytes.withUnsafeBytes(writeFrame)
+    let writer = try PatchFrameWriter(path: path, compressionLevel: compressionLevel)
+    try writer.writeHeader(header.bytes)
     let contents = Dictionary(uniqueKeysWithValues: tensors)
-    for tensor in header.tensors {
-      try contents[tensor.name]!.bytes.withUnsafeBytes { content in
-        for piece in PatchContainer.pieces(byteCount: content.count) {
-          try writeFrame(UnsafeRawBufferPointer(rebasing: content[piece]))
-        }
-      }
-    }
-    try write(PatchContainer.signatureFrames(signatures))
-    try limits.check(contentByteCount: header.fileByteCount, ofFile: file.byteCount, source: path)
-    try file.write(PatchContainer.seal(seal.finalize()))
-    try file.commit()
-    return Patch(identifier: identifier.finalize(), manifest: readBack, batches: batches)
+    for tensor in header.tensors { try writer.writeTensor(contents[tensor.name]!.bytes) }
+    let identifier = try writer.finish(
+      signatures: signatures, contentByteCount: header.fileByteCount, limits: limits)
+    return Patch(identifier: identifier, manifest: readBack, batches: batches)
+  }
+
+  /// Writes a patch with the same content, and so the same patch ID, at another compression level. Signatures stay.
+  ///
+  /// - Returns: the patch, which was read and checked as a whole before anything was written.
+  /// - Throws: an `ErrataError` if the patch is damaged, or if the file cannot be written.
+  @discardableResult
+  public static func recompress(_ reader: PatchReader, compressionLevel: Int, to path: String) throws -> Patch {
+    let patch = try reader.read()
+    let writer = try PatchFrameWriter(path: path, compressionLevel: compressionLevel)
+    try writer.writeHeader(reader.header.bytes)
+    let decompressor = ZstdDecompressor()
+    for tensor in reader.header.tensors { try writer.writeTensor(reader.bytes(of: tensor, decompressor)) }
+    let identifier = try writer.finish(
+      signatures: reader.signatures, contentByteCount: reader.header.fileByteCount, limits: PatchLimits())
+    precondition(identifier == patch.identifier, "the content of a recompressed patch has changed")
+    return patch
   }
 }

@@ -66,7 +66,7 @@ extension ZstdFrame {
 final class ZstdCompressor {
   private let context: OpaquePointer
 
-  /// - Parameter level: zstd's compression level, 1 to 19.
+  /// - Parameter level: zstd's compression level, 1 to 22.
   init(level: Int32) {
     context = ZSTD_createCCtx()
     ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, level)

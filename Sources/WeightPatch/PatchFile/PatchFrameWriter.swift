@@ -1,0 +1,54 @@
+import Tensors
+
+/// Writes the frames of a patch, one after another; the file appears under its name when it is finished.
+final class PatchFrameWriter {
+  private let file: AtomicFile
+  private let compressor: ZstdCompressor
+  private var seal = DigestHasher()
+  private var identifier = DigestHasher()
+
+  /// - Parameter compressionLevel: one of `PatchWriter.compressionLevels`.
+  init(path: String, compressionLevel: Int) throws {
+    file = try AtomicFile(path: path)
+    compressor = ZstdCompressor(level: Int32(compressionLevel))
+    try write(PatchContainer.magicFrame)
+  }
+
+  /// Writes the safetensors header with its length field, whole: the first data frame.
+  func writeHeader(_ bytes: [UInt8]) throws { try bytes.withUnsafeBytes(writeFrame) }
+
+  /// Writes a tensor's bytes, in as many frames as it has pieces.
+  func writeTensor(_ bytes: [UInt8]) throws {
+    try bytes.withUnsafeBytes { content in
+      for piece in PatchContainer.pieces(byteCount: content.count) {
+        try writeFrame(UnsafeRawBufferPointer(rebasing: content[piece]))
+      }
+    }
+  }
+
+  /// Writes the signatures and the seal, and puts the file in its place.
+  ///
+  /// - Parameter contentByteCount: the size of all that was written as header and tensors.
+  /// - Returns: the patch ID.
+  func finish(signatures: [[UInt8]], contentByteCount: Int, limits: PatchLimits) throws -> Digest {
+    try write(PatchContainer.signatureFrames(signatures))
+    try limits.check(contentByteCount: contentByteCount, ofFile: file.byteCount, source: file.path)
+    try file.write(PatchContainer.seal(seal.finalize()))
+    try file.commit()
+    return identifier.finalize()
+  }
+
+  private func writeFrame(_ content: UnsafeRawBufferPointer) throws {
+    identifier.update(content)
+    do {
+      try write(compressor.frame(content))
+    } catch let error as ZstdError {
+      throw ErrataError.compressionFailed(file.path, error.reason)
+    }
+  }
+
+  private func write(_ bytes: [UInt8]) throws {
+    seal.update(bytes)
+    try file.write(bytes)
+  }
+}
