@@ -29,7 +29,7 @@ struct PatchReport {
 struct BatchFigures {
   struct Tensor {
     let name: ByteString
-    /// How the factors are stored, A then B.
+    /// How the factors are stored, A then B, and the keys if the patch carries them.
     let storage: String
     let deltaNorm: Double?
     /// From the factors, or as the manifest records it where they do not tell.

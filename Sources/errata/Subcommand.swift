@@ -12,6 +12,7 @@ struct Subcommand {
     Subcommand(name: "revert", summary: "take patches back, bit for bit"),
     Subcommand(name: "resolve", summary: "solve a patch again with another slack, without the model"),
     Subcommand(name: "drop", summary: "take facts out of a patch, without the model"),
+    Subcommand(name: "stack", summary: "make one patch of several, side by side or solved together"),
     Subcommand(name: "compact", summary: "make a patch smaller: fewer terms, narrower numbers, harder compression"),
     Subcommand(
       name: "verify", summary: "prove that a patch is whole, or that a checkpoint is its base plus its patches"),

@@ -50,15 +50,16 @@ struct DirectEdit {
     return left.multiplied(by: right)
   }
 
-  /// The edit's factors for the tensor `w`.
-  func factors(lambda: Double, _ name: ByteString = "w", left leftType: DType, keys carriesKeys: Bool) throws
-    -> LowRankFactors
-  {
-    let (left, right, gram) = try solved(lambda: lambda, facts: Array(0..<keys.columns))
+  /// The factors of the edit of some of the facts, by default all, for the tensor `w`.
+  func factors(
+    lambda: Double, _ name: ByteString = "w", facts: [Int]? = nil, left leftType: DType, keys carriesKeys: Bool
+  ) throws -> LowRankFactors {
+    let facts = facts ?? Array(0..<keys.columns)
+    let (left, right, gram) = try solved(lambda: lambda, facts: facts)
     return LowRankFactors(
       name: name, isTransposed: false, left: StoredFactor(left.narrowed(), dtype: leftType, facts: .columns),
       right: StoredFactor(right.narrowed(), dtype: .f16, facts: .rows), gram: gram,
-      keys: carriesKeys ? StoredFactor(keys.transposed().narrowed(), dtype: .f32, facts: .rows) : nil)
+      keys: carriesKeys ? StoredFactor(keys(facts).transposed().narrowed(), dtype: .f32, facts: .rows) : nil)
   }
 }
 
