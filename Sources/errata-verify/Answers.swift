@@ -7,12 +7,12 @@ struct PatchAnswer {
   let file: PatchFile
 
   var line: String {
-    "\(printable(file.path)): patch \(file.identifier), \(file.patch.extent): seal, structure and digests hold"
+    "\(printable(file.path)): patch \(file.identifier), \(file.extent): seal, structure and digests hold"
   }
 
   var json: JSON {
     [
-      "file": JSON(file.path), "patch": JSON(file.identifier.description), "extent": JSON(file.patch.extent),
+      "file": JSON(file.path), "patch": JSON(file.identifier.description), "extent": JSON(file.extent),
       "verified": true,
     ]
   }
