@@ -13,7 +13,9 @@ struct Show: ParsableCommand {
                        output where the patch records that
         short          how far a fact falls short of its residual, |D k - r| / |r|, in the layer where it is worst
       'errata resolve --tradeoff' computes both for other slacks.
-      The whole file is checked first: seal, checksums, digests, sizes.
+      The whole file is checked first: seal, checksums, digests, sizes. Of a file above \(formatBytes(Self.wholeFileLimit)) only
+      the header is read, unless --full is given: then the figures are those that the manifest records, and neither they
+      nor the rest are proven. 'errata verify' proves a patch of any size.
 
       Of a checkpoint, the ledger: the applied patches, their facts, and the edited tensors with their digests as
       recorded. 'errata verify' checks whether that is so.
@@ -26,8 +28,14 @@ struct Show: ParsableCommand {
   @Option(help: "Only the facts with this in their subject, or with an ID that begins so (four digits or more).")
   var fact: String?
 
+  @Flag(help: "Read and check the whole patch however large it is, and compute its ID and its figures.")
+  var full = false
+
   @Flag(help: "Print the result as JSON.")
   var json = false
+
+  /// What is read and computed in a moment.
+  private static let wholeFileLimit = 16_000_000
 
   func validate() throws {
     if fact == "" { throw ValidationError("--fact needs a subject, or a part of one, or the first digits of an ID") }
@@ -38,8 +46,13 @@ struct Show: ParsableCommand {
   }
 
   private func showPatch() throws {
-    let reader = try PatchReader(path: path)
-    let report = PatchReport(try reader.read(), path: path, byteCount: reader.byteCount)
+    let report: PatchReport
+    if try full || MappedFile(path: path).bytes.count <= Self.wholeFileLimit {
+      let reader = try PatchReader(path: path)
+      report = PatchReport(try reader.read(), path: path, byteCount: reader.byteCount)
+    } else {
+      report = PatchReport(header: try PatchReader(path: path, checksSeal: false), path: path)
+    }
     try answer(report.listedFacts, report.lines, report.json)
   }
 
