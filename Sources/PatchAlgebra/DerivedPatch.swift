@@ -17,7 +17,7 @@ public struct DerivedPatch: Sendable {
   init(from file: PatchFile, batches: [(batch: EditBatch, description: Manifest.Batch)], change: String) {
     source = file.path
     self.batches = batches.map(\.batch)
-    manifest = file.patch.manifest
+    manifest = file.manifest
     manifest.batches = batches.map(\.description)
     let renamed = Dictionary(batches.map { ($0.description.digest, $0.batch.digest()) }) { first, _ in first }
     let gone = Set(file.patch.manifest.batches.map(\.digest)).subtracting(renamed.keys)

@@ -3,29 +3,44 @@ import WeightPatch
 
 /// What `errata show` knows about a patch: what the manifest says, and what its factors give.
 struct PatchReport {
-  let patch: Patch
+  let manifest: Manifest
+  /// Nil if only the header was read.
+  let identifier: Digest?
   let path: String
   let byteCount: Int
   let batches: [BatchFigures]
-  /// Not checked: for that it takes keys.
+  /// Not checked: for that it takes keys. Empty if only the header was read.
   let signatures: [PatchSignature]
 
-  init(_ patch: Patch, path: String, byteCount: Int, signatures: [PatchSignature] = []) {
-    self.patch = patch
-    self.path = path
+  init(_ file: PatchFile, byteCount: Int) {
+    manifest = file.manifest
+    identifier = file.identifier
+    path = file.path
     self.byteCount = byteCount
-    self.signatures = signatures
-    batches = zip(patch.batches, patch.manifest.batches).map(BatchFigures.init)
+    signatures = PatchSignature.read(file)
+    batches = zip(file.patch.batches, file.manifest.batches).map(BatchFigures.init)
   }
 
-  var factCount: Int { patch.manifest.batches.reduce(0) { $0 + $1.facts.count } }
+  /// From the header alone: the figures are those that the manifest records.
+  init(header reader: PatchReader, path: String) {
+    manifest = reader.manifest
+    identifier = nil
+    self.path = path
+    byteCount = reader.byteCount
+    signatures = []
+    batches = reader.manifest.batches.enumerated().map {
+      BatchFigures(recorded: $1, types: reader.factorTypes(batch: $0))
+    }
+  }
+
+  var factCount: Int { manifest.batches.reduce(0) { $0 + $1.facts.count } }
   var listedFacts: [ListedFact] {
-    ListedFact.all(in: patch, name: String(path.split(separator: "/").last ?? ""))
+    ListedFact.all(in: manifest, patch: identifier, name: String(path.split(separator: "/").last ?? ""))
   }
   var bytesPerFact: Int? { factCount > 0 ? byteCount / factCount : nil }
 }
 
-/// What the factors of a batch give.
+/// What the factors of a batch give, or what the manifest says that they do.
 struct BatchFigures {
   struct Tensor {
     let name: ByteString
@@ -34,8 +49,10 @@ struct BatchFigures {
     let deltaNorm: Double?
     /// From the factors, or as the manifest records it where they do not tell.
     let preservation: Double?
-    /// Per fact; nil where the batch does not answer per fact.
+    /// Per fact; nil where the batch does not answer per fact, or where it was not computed.
     let memorization: [Double]?
+    /// The largest.
+    let worstMemorization: Double?
     let rank: Int
     /// What the manifest records.
     let recorded: Manifest.TensorFigures?
@@ -45,12 +62,22 @@ struct BatchFigures {
 
   init(_ batch: EditBatch, _ described: Manifest.Batch) {
     tensors = batch.tensors.map { factors in
-      Tensor(
-        name: factors.name, storage: factors.storage,
-        deltaNorm: factors.deltaNorm(),
-        preservation: factors.preservation() ?? described.tensors[factors.name]?.preservation,
-        memorization: described.terms == .facts ? factors.memorization(lambda: described.method.lambda) : nil,
-        rank: factors.rank, recorded: described.tensors[factors.name])
+      let recorded = described.tensors[factors.name]
+      let memorization = described.terms == .facts ? factors.memorization(lambda: described.method.lambda) : nil
+      return Tensor(
+        name: factors.name, storage: factors.storage, deltaNorm: factors.deltaNorm(),
+        preservation: factors.preservation() ?? recorded?.preservation, memorization: memorization,
+        worstMemorization: memorization?.max() ?? recorded?.memorization, rank: factors.rank, recorded: recorded)
+    }
+  }
+
+  init(recorded described: Manifest.Batch, types: [(weight: ByteString, left: DType, right: DType, rank: Int)]) {
+    tensors = types.map { weight, left, right, rank in
+      let figures = described.tensors[weight]
+      return Tensor(
+        name: weight, storage: "\(left.rawValue) \(right.rawValue)", deltaNorm: figures?.deltaNorm,
+        preservation: figures?.preservation, memorization: nil, worstMemorization: figures?.memorization,
+        rank: rank, recorded: figures)
     }
   }
 
@@ -62,9 +89,10 @@ extension PatchReport {
   /// The answer of `--json`: the manifest as it stands, and beside it what it does not hold.
   var json: JSON {
     [
-      "file": JSON(path), "patch": JSON(patch.identifier.description), "bytes": .integer(byteCount),
-      "bytes_per_fact": bytesPerFact.map { .integer($0) } ?? .null, "manifest": patch.manifest.json,
-      "figures": .array(batches.map(\.json)), "signatures": .array(signatures.map(\.json)),
+      "file": JSON(path), "patch": identifier.map { JSON($0.description) } ?? .null, "bytes": .integer(byteCount),
+      "bytes_per_fact": bytesPerFact.map { .integer($0) } ?? .null, "manifest": manifest.json,
+      "header_only": .bool(identifier == nil), "figures": .array(batches.map(\.json)),
+      "signatures": .array(signatures.map(\.json)),
     ]
   }
 }
@@ -81,6 +109,7 @@ extension BatchFigures {
         "storage": JSON(tensor.storage), "delta_norm": number(tensor.deltaNorm),
         "preservation": number(tensor.preservation),
         "memorization": tensor.memorization.map { .array($0.map { number($0) }) } ?? .null,
+        "worst_memorization": number(tensor.worstMemorization),
       ]
     }
     return .object(object)

@@ -178,8 +178,9 @@ import Testing
     let envelope = try SignatureEnvelope(parsing: file.signatures[0])
     let policy = try trust(alice)
     func expectRefused(_ changed: SignatureEnvelope) {
-      let changed = PatchFile(path: path, patch: file.patch, signatures: [changed.serialized()])
-      let error = #expect(throws: ErrataError.self) { try policy.check(changed) }
+      var other = file
+      other.signatures = [changed.serialized()]
+      let error = #expect(throws: ErrataError.self) { try policy.check(other) }
       #expect(error?.category == .verification)
     }
     for bit in 0..<8 {
@@ -212,9 +213,9 @@ import Testing
       for bit in 0..<8 {
         var changed = frame
         changed[position] ^= 1 << bit
-        let holds = SignatureReport(
-          of: PatchFile(path: path, patch: file.patch, signatures: [changed]), policy: policy
-        ).holds
+        var other = file
+        other.signatures = [changed]
+        let holds = SignatureReport(of: other, policy: policy).holds
         if holds { #expect((free..<freeEnd).contains(position), "byte \(position)") }
       }
     }

@@ -23,16 +23,23 @@ public struct PatchSignature: Sendable, Equatable {
 }
 
 extension PatchSignature {
-  /// Reads the signatures of a patch, in its order.
+  /// The signatures of a patch, in its order.
+  ///
+  /// - Parameter keys: those that are tried. A signature that names one of them must be by it.
+  public static func read(_ file: PatchFile, keys: [TrustedKey] = []) -> [PatchSignature] {
+    read(file.signatures, of: file, keys: keys)
+  }
+
+  /// Reads signatures as those of a patch, in its order.
   ///
   /// - Parameters:
   ///   - frames: the payloads of the signature frames.
   ///   - keys: those that are tried. A signature that names one of them must be by it.
-  public static func read(_ frames: [[UInt8]], of patch: Patch, keys: [TrustedKey] = []) -> [PatchSignature] {
-    frames.enumerated().flatMap { read($1, number: $0 + 1, patch, keys) }
+  static func read(_ frames: [[UInt8]], of file: PatchFile, keys: [TrustedKey] = []) -> [PatchSignature] {
+    frames.enumerated().flatMap { read($1, number: $0 + 1, file, keys) }
   }
 
-  private static func read(_ frame: [UInt8], number: Int, _ patch: Patch, _ keys: [TrustedKey]) -> [PatchSignature] {
+  private static func read(_ frame: [UInt8], number: Int, _ file: PatchFile, _ keys: [TrustedKey]) -> [PatchSignature] {
     let envelope: SignatureEnvelope
     do {
       envelope = try SignatureEnvelope(parsing: frame)
@@ -45,7 +52,7 @@ extension PatchSignature {
       var statement: SignatureStatement?
       if envelope.payloadType == SignatureStatement.payloadType {
         do throws(SignatureError) {
-          statement = try SignatureStatement(parsing: envelope.payload, about: patch)
+          statement = try SignatureStatement(parsing: envelope.payload, about: file)
           if statement == nil, !status.isFailure { status = .notUnderstood("a statement of another type") }
         } catch {
           status = .fails(reason: error.reason)

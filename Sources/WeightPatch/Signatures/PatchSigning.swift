@@ -5,17 +5,15 @@ public struct PatchSigning {
   public let file: PatchFile
   /// The payloads of the signature frames as they are to be.
   public private(set) var frames: [[UInt8]]
-  private let reader: PatchReader
 
   /// - Throws: an `ErrataError` if the file cannot be read or is damaged anywhere.
   public init(path: String) throws {
-    reader = try PatchReader(path: path)
-    file = PatchFile(path: path, patch: try reader.read(), signatures: reader.signatures)
-    frames = reader.signatures
+    file = try PatchFile(path: path)
+    frames = file.signatures
   }
 
   /// How many signatures there are, in all frames.
-  public var signatureCount: Int { PatchSignature.read(frames, of: file.patch).count }
+  public var signatureCount: Int { PatchSignature.read(frames, of: file).count }
 
   /// Adds a signature.
   ///
@@ -23,7 +21,7 @@ public struct PatchSigning {
   /// - Throws: an `ErrataError` if there is a signature that does not hold, or no room.
   public mutating func sign(with key: PrivateKey, _ statement: SignatureStatement) throws -> Bool {
     let signer = TrustedKey(name: nil, key: key.publicKey)
-    for signature in PatchSignature.read(frames, of: file.patch, keys: [signer]) {
+    for signature in PatchSignature.read(frames, of: file, keys: [signer]) {
       switch signature.status {
       case .holds: return false
       case .fails(let reason): throw ErrataError.signatureFails(file.path, frame: signature.frame, reason)
@@ -69,5 +67,5 @@ public struct PatchSigning {
   public mutating func removeAll() { frames = [] }
 
   /// - Throws: an `ErrataError` if the file cannot be written.
-  public func write(to path: String) throws { try reader.write(signatures: frames, to: path) }
+  public func write(to path: String) throws { try file.reader.write(signatures: frames, to: path) }
 }

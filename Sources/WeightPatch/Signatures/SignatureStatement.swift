@@ -17,7 +17,7 @@ public struct SignatureStatement: Sendable, Equatable {
   public init(of file: PatchFile, name: String, created: String, tool: Manifest.Tool, note: String? = nil) {
     self.name = name
     self.created = created
-    factCount = file.patch.manifest.factCount
+    factCount = file.manifest.factCount
     self.tool = tool
     self.note = note
   }
@@ -47,11 +47,11 @@ extension SignatureStatement {
     return json.serialized()
   }
 
-  /// Reads a statement about `patch`.
+  /// Reads a statement about the patch in `file`.
   ///
   /// - Returns: nil for a statement that says something else than that the patch is signed.
   /// - Throws: `SignatureError` if it is not well formed, or not about this patch.
-  init?(parsing payload: [UInt8], about patch: Patch) throws(SignatureError) {
+  init?(parsing payload: [UInt8], about file: PatchFile) throws(SignatureError) {
     let json: JSON
     do {
       json = try JSON.parse(payload)
@@ -60,7 +60,7 @@ extension SignatureStatement {
     }
     guard json["_type"]?.bytesValue == Self.type else { return nil }
     let subjects = json["subject"]?.arrayValue ?? []
-    let identifier = patch.identifier.description
+    let identifier = file.identifier.description
     guard let subject = subjects.first(where: { $0["digest"]?["sha256"]?.stringValue == identifier }) else {
       let other = subjects.lazy.compactMap { $0["digest"]?["sha256"]?.stringValue.flatMap(Digest.init(hexadecimal:)) }
       throw SignatureError(
@@ -71,9 +71,9 @@ extension SignatureStatement {
     guard let created = predicate?["created"]?.stringValue, let facts = predicate?["facts"]?.integerValue else {
       throw SignatureError(reason: "its statement lacks created or facts")
     }
-    guard facts == patch.manifest.factCount else {
+    guard facts == file.manifest.factCount else {
       throw SignatureError(
-        reason: "it is for \(facts) facts, and the patch has \(patch.manifest.factCount)")
+        reason: "it is for \(facts) facts, and the patch has \(file.manifest.factCount)")
     }
     name = try Self.optionalText(subject["name"], "name")
     note = try Self.optionalText(predicate?["note"], "note")

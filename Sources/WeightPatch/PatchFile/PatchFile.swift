@@ -1,0 +1,79 @@
+import Synchronization
+import Tensors
+
+/// A patch file that was found to be whole. What it holds stays in the file until it is asked for, so that a patch may be
+/// larger than memory.
+public struct PatchFile: Sendable {
+  public let path: String
+  /// The patch ID.
+  public let identifier: Digest
+  /// The payloads of its signature frames.
+  var signatures: [[UInt8]]
+  let reader: PatchReader
+  private let loaded = Loaded()
+
+  /// Reads all of the file, and checks everything that can be checked of a patch.
+  ///
+  /// - Throws: an `ErrataError` if the file cannot be read or is damaged.
+  public init(path: String) throws {
+    self.path = path
+    reader = try PatchReader(path: path)
+    identifier = try reader.check()
+    signatures = reader.signatures
+  }
+
+  public var name: String { String(path.split(separator: "/").last ?? "") }
+  public var manifest: Manifest { reader.manifest }
+
+  /// The whole patch in memory, loaded when it is first asked for.
+  ///
+  /// The file was whole when it was opened. As with every mapped file, whoever changes it after that ends this process.
+  public var patch: Patch {
+    loaded.patch.withLock { patch in
+      if let patch { return patch }
+      do {
+        let read = try reader.readChecked(identifier: identifier)
+        patch = read
+        return read
+      } catch {
+        fatalError("\(path) was changed while it was read")
+      }
+    }
+  }
+
+  private final class Loaded: Sendable {
+    let patch = Mutex<Patch?>(nil)
+  }
+}
+
+extension PatchFile {
+  var batchDigests: Set<Digest> { Set(manifest.batches.map(\.digest)) }
+
+  /// The weights that batch `index` edits.
+  func weights(ofBatch index: Int) -> [ByteString] { reader.layout.batches[index].map(\.weight) }
+
+  /// The factors that batch `index` has for a weight, read from the file, without what exact apply does not need; nil if
+  /// it does not edit it.
+  ///
+  /// - Throws: an `ErrataError` if the file was damaged in the meantime.
+  func factors(of weight: ByteString, inBatch index: Int) throws -> LowRankFactors? {
+    try reader.factors(of: weight, inBatch: index)
+  }
+
+  /// What it does, for people: `10 facts in 3 tensors`.
+  public var extent: String { manifest.extent(termCount: reader.layout.termCounts.reduce(0, +)) }
+}
+
+extension Patch {
+  /// What it does, for people: `10 facts in 3 tensors`.
+  public var extent: String { manifest.extent(termCount: batches.reduce(0) { $0 + $1.factCount }) }
+}
+
+extension Manifest {
+  fileprivate func extent(termCount: Int) -> String {
+    let tensors = count(base.tensors.count, "tensor")
+    return (factCount > 0 ? count(factCount, "fact") : count(termCount, "term")) + " in " + tensors
+  }
+
+  private func count(_ number: Int, _ noun: String) -> String { "\(number) \(noun)\(number == 1 ? "" : "s")" }
+}
