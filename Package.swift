@@ -40,6 +40,7 @@ let package = Package(
     .executableTarget(name: "errata-resolve", dependencies: ["PatchAlgebra", "ToolSupport"]),
     .executableTarget(name: "errata-drop", dependencies: ["PatchAlgebra", "ToolSupport"]),
     .executableTarget(name: "errata-verify", dependencies: ["WeightPatch", "ToolSupport"]),
+    .executableTarget(name: "errata-diff", dependencies: ["PatchAlgebra", "ToolSupport"]),
     .executableTarget(name: "errata-stats", dependencies: ["KnowledgeEditing", "ToolSupport"]),
     .executableTarget(name: "errata-edit", dependencies: ["EditEvaluation", "ToolSupport"]),
     .executableTarget(name: "errata-ask", dependencies: ["KnowledgeEditing", "ToolSupport"]),
@@ -63,6 +64,7 @@ let package = Package(
       dependencies: [
         "Safetensors", "Tensors", "TestSupport", "errata", "errata-edit", "errata-stats", "errata-ask", "errata-eval",
         "errata-apply", "errata-revert", "errata-show", "errata-verify", "errata-resolve", "errata-drop",
+        "errata-diff",
       ]),
   ],
   swiftLanguageModes: [.v6],

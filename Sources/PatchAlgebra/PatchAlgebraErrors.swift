@@ -1,3 +1,4 @@
+import Safetensors
 import Tensors
 
 /// What keeps a patch from being solved again, in words. `source` is the patch's path.
@@ -55,5 +56,35 @@ extension ErrataError {
       .conflict,
       "\(source): was computed on top of other patches, so that its result does not follow from the base alone; leave out "
         + "--base")
+  }
+
+  // MARK: Differences
+
+  static func factorsTooLarge(_ first: String, _ second: String, _ tensor: ByteString) -> ErrataError {
+    ErrataError(
+      .general, "\(first), \(second): the changes of \(tensor) are too large to be compared: their products overflow")
+  }
+
+  static func noDifference(_ base: String, _ target: String) -> ErrataError {
+    ErrataError(.general, "\(base), \(target): have the same tensors: there is nothing for a patch to do")
+  }
+
+  static func tensorOfOneCheckpoint(_ having: String, _ lacking: String, _ tensor: ByteString) -> ErrataError {
+    ErrataError(
+      .general, "\(lacking): does not have \(tensor), which \(having) has: a patch can neither add nor remove tensors")
+  }
+
+  static func retypedTensor(
+    _ first: String, _ second: String, _ before: TensorInfo, _ after: TensorInfo
+  ) -> ErrataError {
+    ErrataError(
+      .general,
+      "\(before.name): is \(before.dtype.rawValue) \(before.shape) in \(first) and \(after.dtype.rawValue) \(after.shape) in "
+        + "\(second): a patch keeps type and shape; convert one of them first")
+  }
+
+  static func differenceOfOtherType(_ path: String, _ tensor: ByteString, _ dtype: DType) -> ErrataError {
+    ErrataError(
+      .general, "\(path): \(tensor) differs and is \(dtype.rawValue): a patch can edit BF16, F16 and F32 tensors only")
   }
 }

@@ -10,7 +10,7 @@ extension ErrataError {
   }
 
   static func notAMatrix(_ name: ByteString, _ shape: Shape) -> ErrataError {
-    ErrataError(.baseMismatch, "\(name): has shape \(shape); a patch can edit matrices only")
+    ErrataError(.baseMismatch, "\(name): has shape \(shape); the terms of a patch are for matrices")
   }
 
   static func shapeMismatch(_ name: ByteString, found: Shape, wanted: Shape) -> ErrataError {
@@ -28,6 +28,13 @@ extension ErrataError {
   static func resultOverflows(_ name: ByteString, _ dtype: DType, row: Int, column: Int) -> ErrataError {
     ErrataError(
       .general, "\(name)[\(row), \(column)]: the edited value overflows \(dtype.rawValue); the edit is too large")
+  }
+
+  static func correctionOverflows(_ name: ByteString, _ dtype: DType, row: Int, column: Int) -> ErrataError {
+    ErrataError(
+      .general,
+      "\(name)[\(row), \(column)]: its correction leaves the range of \(dtype.rawValue); the patch was made for another base, "
+        + "or without the other patches")
   }
 
   // MARK: Undo records

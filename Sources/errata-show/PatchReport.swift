@@ -26,7 +26,7 @@ struct PatchReport {
 struct BatchFigures {
   struct Tensor {
     let name: ByteString
-    /// How the factors are stored, A then B.
+    /// How the factors are stored, A then B, and the correction, if there is one.
     let storage: String
     let deltaNorm: Double?
     let preservation: Double?
@@ -41,7 +41,7 @@ struct BatchFigures {
   init(_ batch: EditBatch, _ described: Manifest.Batch) {
     tensors = batch.tensors.map { factors in
       Tensor(
-        name: factors.name, storage: "\(factors.left.dtype.rawValue) \(factors.right.dtype.rawValue)",
+        name: factors.name, storage: factors.storage,
         deltaNorm: factors.deltaNorm(), preservation: factors.preservation(),
         memorization: described.terms == .facts ? factors.memorization(lambda: described.method.lambda) : nil,
         recorded: described.tensors[factors.name])
@@ -50,6 +50,14 @@ struct BatchFigures {
 
   /// What fact `index` falls short of, in the tensor where that is worst.
   func shortfall(ofFact index: Int) -> Double? { tensors.compactMap { $0.memorization?[index] }.max() }
+}
+
+extension LowRankFactors {
+  fileprivate var storage: String {
+    let terms = rank > 0 ? "\(left.dtype.rawValue) \(right.dtype.rawValue)" : nil
+    let steps = correction.map { "\($0.count) step\($0.count == 1 ? "" : "s") \($0.dtype.rawValue)" }
+    return [terms, steps].compactMap(\.self).joined(separator: ", ")
+  }
 }
 
 extension PatchReport {

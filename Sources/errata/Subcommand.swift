@@ -13,6 +13,7 @@ struct Subcommand {
     Subcommand(name: "drop", summary: "take facts out of a patch, without the model"),
     Subcommand(
       name: "verify", summary: "prove that a patch is whole, or that a checkpoint is its base plus its patches"),
+    Subcommand(name: "diff", summary: "compare patches or checkpoints, and make a patch of two checkpoints"),
     Subcommand(name: "ask", summary: "let a checkpoint continue a prompt"),
     Subcommand(name: "eval", summary: "score a checkpoint on facts: efficacy, paraphrase, neighbourhood"),
   ]

@@ -45,7 +45,8 @@ extension Patch {
     let facts = manifest.batches.reduce(0) { $0 + $1.facts.count }
     let terms = batches.reduce(0) { $0 + $1.factCount }
     let tensors = manifest.base.tensors.count
-    return (facts > 0 ? count(facts, "fact") : count(terms, "term")) + " in " + count(tensors, "tensor")
+    let what = facts > 0 ? count(facts, "fact") : terms > 0 ? count(terms, "term") : "corrections"
+    return what + " in " + count(tensors, "tensor")
   }
 
   private func count(_ number: Int, _ noun: String) -> String { "\(number) \(noun)\(number == 1 ? "" : "s")" }

@@ -34,7 +34,9 @@ struct Chunks: Equatable, Sendable {
 /// Runs `body` for every index on all processors and returns the results in order.
 ///
 /// - Throws: the error of the lowest index that failed.
-func concurrentMap<Value: Sendable>(_ indices: Range<Int>, _ body: @Sendable (Int) throws -> Value) throws -> [Value] {
+public func concurrentMap<Value: Sendable>(_ indices: Range<Int>, _ body: @Sendable (Int) throws -> Value) throws
+  -> [Value]
+{
   var results: [Result<Value, any Error>?] = Array(repeating: nil, count: indices.count)
   results.withUnsafeMutableBufferPointer { slots in
     nonisolated(unsafe) let slots = slots

@@ -11,11 +11,12 @@ public struct EditBatch: Sendable {
     self.tensors = tensors.sorted { $0.name < $1.name }
   }
 
-  /// The number of terms, the same for every tensor.
-  public var factCount: Int { tensors.first?.rank ?? 0 }
+  /// The number of terms, the same for every tensor if terms are facts; else of the tensor that has most.
+  public var factCount: Int { tensors.map(\.rank).max() ?? 0 }
 }
 
-/// The change of one tensor, `D = A B` (DESIGN: one formula), in logical orientation (d_out x d_in).
+/// The change of one tensor, `D = A B` (DESIGN: one formula), in logical orientation (d_out x d_in), and where that does not
+/// say it all, a correction.
 public struct LowRankFactors: Sendable {
   /// The tensor's name in the checkpoint.
   public let name: ByteString
@@ -29,10 +30,14 @@ public struct LowRankFactors: Sendable {
   public let gram: Matrix<Double>?
   /// K^T, E x d_in, if the patch carries the keys.
   public let keys: StoredFactor?
+  /// Steps that follow the rounding; only where terms are components.
+  public let correction: StoredCorrection?
+  /// As the checkpoint stores the tensor: [d_out, d_in], or [d_in, d_out] if transposed; any shape where there are no terms.
+  public let shape: Shape
 
   public init(
     name: ByteString, isTransposed: Bool, left: StoredFactor, right: StoredFactor, gram: Matrix<Double>? = nil,
-    keys: StoredFactor? = nil
+    keys: StoredFactor? = nil, correction: StoredCorrection? = nil
   ) {
     self.name = name
     self.isTransposed = isTransposed
@@ -40,6 +45,22 @@ public struct LowRankFactors: Sendable {
     self.right = right
     self.gram = gram
     self.keys = keys
+    self.correction = correction
+    shape = isTransposed ? [right.columns, left.rows] : [left.rows, right.columns]
+  }
+
+  /// A change without terms: A has no columns and B no rows. A tensor that is not a matrix counts as one row.
+  public init(name: ByteString, isTransposed: Bool = false, shape: Shape, correction: StoredCorrection) {
+    let isMatrix = shape.extents.count == 2
+    let (rows, columns) = isMatrix ? (shape.extents[0], shape.extents[1]) : (1, correction.elementCount)
+    self.name = name
+    self.isTransposed = isTransposed
+    left = StoredFactor(dtype: .f32, rows: isTransposed ? columns : rows, columns: 0, bytes: [])
+    right = StoredFactor(dtype: .f32, rows: 0, columns: isTransposed ? rows : columns, bytes: [])
+    gram = nil
+    keys = nil
+    self.correction = correction
+    self.shape = shape
   }
 
   public var outputSize: Int { left.rows }

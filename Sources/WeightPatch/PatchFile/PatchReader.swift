@@ -97,12 +97,31 @@ public final class PatchReader: @unchecked Sendable {
     }
     return EditBatch(
       tensors: try weights.map { parts in
-        let left = try factor(.left, .columns, parts, contents)!
+        let base = manifest.base.tensors[parts.weight]!
+        let correction = try correction(parts, elementCount: base.shape.elementCount!, contents)
+        guard let left = try factor(.left, .columns, parts, contents) else {
+          return LowRankFactors(
+            name: parts.weight, isTransposed: base.isTransposed, shape: base.shape, correction: correction!)
+        }
         let right = try factor(.right, .rows, parts, contents)!
         return LowRankFactors(
-          name: parts.weight, isTransposed: manifest.base.tensors[parts.weight]!.isTransposed, left: left, right: right,
-          gram: try gram(parts, size: right.rows, contents), keys: try factor(.keys, .rows, parts, contents))
+          name: parts.weight, isTransposed: base.isTransposed, left: left, right: right,
+          gram: try gram(parts, size: right.rows, contents), keys: try factor(.keys, .rows, parts, contents),
+          correction: correction)
       })
+  }
+
+  private func correction(
+    _ parts: PatchLayout.Parts, elementCount: Int, _ contents: [ByteString: BatchTensor]
+  ) throws -> StoredCorrection? {
+    guard let info = parts[.correction], let steps = contents[info.name] else { return nil }
+    let gaps = contents[parts[.correctionGaps]!.name]!
+    do {
+      return try StoredCorrection(
+        dtype: steps.dtype, steps: steps.bytes, gaps: gaps.bytes, elementCount: elementCount)
+    } catch {
+      throw ErrataError.patchTensor(source, info.name, error.text)
+    }
   }
 
   private func factor(
