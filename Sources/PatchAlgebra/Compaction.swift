@@ -24,12 +24,13 @@ extension PatchFile {
   ///     those that are cut: the narrowest of float16 and float32 whose rounding costs less than a thousandth of D, and
   ///     less than a tenth of the tolerance.
   ///   - batch: which batch; nil for all.
-  /// - Throws: an `ErrataError` if there is no such batch, if the patch does not tell the norm, or if no batch would have
+  /// - Throws: an `ErrataError` if there is no such batch, if it has corrections, if the patch does not tell the norm, or if no batch would have
   ///   fewer terms.
   public func compacted(
     to extent: CompactionExtent, in norm: CompactionNorm, as types: FactorTypes? = nil, batch: Int? = nil
   ) throws -> DerivedPatch {
     let chosen = try batchIndices(batch)
+    try checkHasNoCorrections(chosen)
     var isCompacted = false
     let batches = try patch.batches.indices.map { index in
       guard chosen.contains(index) else { return (patch.batches[index], patch.manifest.batches[index]) }

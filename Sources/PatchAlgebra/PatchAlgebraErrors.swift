@@ -1,3 +1,4 @@
+import Safetensors
 import Tensors
 import WeightPatch
 
@@ -92,5 +93,54 @@ extension ErrataError {
 
   static func storedAlready(_ source: String, _ types: FactorTypes) -> ErrataError {
     ErrataError(.general, "\(source): its factors are stored so already (\(types)); there is nothing to write")
+  }
+
+  static func factorsWithCorrection(_ source: String, _ batch: Int) -> ErrataError {
+    ErrataError(
+      .general,
+      "\(source): batch \(batch) has corrections, which fit its factors as they are: make the difference again with 'errata "
+        + "diff' (--rank, --tolerance or --no-correction), or give --compression-level alone")
+  }
+
+  // MARK: Differences
+
+  static func differenceNotFinite(_ base: String, _ target: String, _ tensor: ByteString) -> ErrataError {
+    ErrataError(
+      .general, "\(base), \(target): \(tensor) has a value that is not finite: its difference cannot be a patch")
+  }
+
+  static func noLowRankDifference(_ base: String, _ target: String) -> ErrataError {
+    ErrataError(
+      .general,
+      "\(base), \(target): no matrix has a difference beyond rounding: nothing is left without a correction; leave out "
+        + "--no-correction")
+  }
+
+  static func factorsTooLarge(_ first: String, _ second: String, _ tensor: ByteString) -> ErrataError {
+    ErrataError(
+      .general, "\(first), \(second): the changes of \(tensor) are too large to be compared: their products overflow")
+  }
+
+  static func noDifference(_ base: String, _ target: String) -> ErrataError {
+    ErrataError(.general, "\(base), \(target): have the same tensors: there is nothing for a patch to do")
+  }
+
+  static func tensorOfOneCheckpoint(_ having: String, _ lacking: String, _ tensor: ByteString) -> ErrataError {
+    ErrataError(
+      .general, "\(lacking): does not have \(tensor), which \(having) has: a patch can neither add nor remove tensors")
+  }
+
+  static func retypedTensor(
+    _ first: String, _ second: String, _ before: TensorInfo, _ after: TensorInfo
+  ) -> ErrataError {
+    ErrataError(
+      .general,
+      "\(before.name): is \(before.dtype.rawValue) \(before.shape) in \(first) and \(after.dtype.rawValue) \(after.shape) in "
+        + "\(second): a patch keeps type and shape; convert one of them first")
+  }
+
+  static func differenceOfOtherType(_ path: String, _ tensor: ByteString, _ dtype: DType) -> ErrataError {
+    ErrataError(
+      .general, "\(path): \(tensor) differs and is \(dtype.rawValue): a patch can edit BF16, F16 and F32 tensors only")
   }
 }

@@ -9,10 +9,11 @@ extension PatchFile {
   ///   - types: automatic: the narrowest of float16 and float32 that cost no more than a thousandth, of the residual of any
   ///     fact as far as the patch can tell, and of D.
   ///   - batch: which batch; nil for all.
-  /// - Throws: an `ErrataError` if there is no such batch, if the factors do not fit the types, or if they are stored so
+  /// - Throws: an `ErrataError` if there is no such batch, if it has corrections, if the factors do not fit the types, or if they are stored so
   ///   already.
   public func stored(as types: FactorTypes, batch: Int? = nil) throws -> DerivedPatch {
     let chosen = try batchIndices(batch)
+    try checkHasNoCorrections(chosen)
     let batches = try patch.batches.indices.map { index in
       chosen.contains(index)
         ? try stored(batch: index, as: types) : (patch.batches[index], patch.manifest.batches[index])
@@ -22,6 +23,13 @@ extension PatchFile {
     }
     let place = batch.map { "batch \($0) " } ?? ""
     return DerivedPatch(from: self, batches: batches, change: "\(place)stored as \(types)")
+  }
+
+  /// Corrections fit the factors that they were made with, bit for bit.
+  func checkHasNoCorrections(_ chosen: Range<Int>) throws {
+    for index in chosen where patch.batches[index].tensors.contains(where: { $0.correction != nil }) {
+      throw ErrataError.factorsWithCorrection(path, index)
+    }
   }
 
   /// One batch in other types.

@@ -10,7 +10,7 @@ extension ErrataError {
   }
 
   static func notAMatrix(_ name: ByteString, _ shape: Shape) -> ErrataError {
-    ErrataError(.baseMismatch, "\(name): has shape \(shape); a patch can edit matrices only")
+    ErrataError(.baseMismatch, "\(name): has shape \(shape); the terms of a patch are for matrices")
   }
 
   static func shapeMismatch(_ name: ByteString, found: Shape, wanted: Shape) -> ErrataError {
@@ -28,6 +28,13 @@ extension ErrataError {
   static func resultOverflows(_ name: ByteString, _ dtype: DType, row: Int, column: Int) -> ErrataError {
     ErrataError(
       .general, "\(name)[\(row), \(column)]: the edited value overflows \(dtype.rawValue); the edit is too large")
+  }
+
+  static func correctionOverflows(_ name: ByteString, _ dtype: DType, row: Int, column: Int) -> ErrataError {
+    ErrataError(
+      .general,
+      "\(name)[\(row), \(column)]: its correction leaves the range of \(dtype.rawValue); the patch was made for another base"
+    )
   }
 
   // MARK: Undo records
@@ -64,6 +71,14 @@ extension ErrataError {
     return ErrataError(
       .conflict,
       "\(patch): was computed on top of \(names), not applied here: apply that first (--force applies it all the same)")
+  }
+
+  static func mixedCorrection(_ weight: ByteString, by corrected: String, and other: String) -> ErrataError {
+    ErrataError(
+      .conflict,
+      "\(weight): is corrected by \(corrected) and changed by \(other) too, but a correction fits only the sum that it was "
+        + "made for: take one of them, or run 'errata diff' on the finished checkpoint, or make the first again with "
+        + "'errata diff --no-correction'")
   }
 
   static func childrenStand(_ parents: [Ledger.Entry], children: [Ledger.Entry]) -> ErrataError {

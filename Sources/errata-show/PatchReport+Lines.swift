@@ -9,7 +9,7 @@ extension PatchReport {
     var lines = summary
     for (index, batch) in manifest.batches.enumerated() {
       lines.append("")
-      lines += provenance(of: batch, index) + compaction(batches[index])
+      lines += provenance(of: batch, index) + compaction(batches[index]) + missed(batch, batches[index])
       if !batch.facts.isEmpty { lines += [""] + facts(batch, batches[index]) }
       lines += [""] + tensors(batch, batches[index])
     }
@@ -17,7 +17,8 @@ extension PatchReport {
   }
 
   private var summary: [String] {
-    var size = "\(printable(path)), \(formatBytes(byteCount)), \(count(factCount, "fact"))"
+    let content = factCount > 0 ? count(factCount, "fact") : extent
+    var size = "\(printable(path)), \(formatBytes(byteCount)), \(content)"
     if let bytesPerFact { size += " (\(formatBytes(bytesPerFact)) per fact)" }
     var base = [manifest.base.name, manifest.base.architecture].compactMap(\.self).joined(separator: ", ")
     if let configuration = manifest.base.configuration { base += ", config.json \(configuration.abbreviated)" }
@@ -48,14 +49,14 @@ extension PatchReport {
   private func provenance(of batch: Manifest.Batch, _ index: Int) -> [String] {
     let method = batch.method
     let slack = [
-      "lambda \(number(method.lambda))", method.alpha.map { "alpha \(number($0))" },
+      batch.terms == .facts || method.lambda != 0 ? "lambda \(number(method.lambda))" : nil,
+      method.alpha.map { "alpha \(number($0))" },
       method.secondMomentWeight.map { "w \(number($0))" },
       method.layers.isEmpty
         ? nil : "layer\(method.layers.count == 1 ? "" : "s") \(method.layers.map(String.init).joined(separator: ", "))",
     ].compactMap(\.self)
-    var lines = [
-      field("batch \(index)", "\(method.name), \(slack.joined(separator: ", ")), digest \(batch.digest.abbreviated)")
-    ]
+    let description = [method.name] + slack + ["digest \(batch.digest.abbreviated)"]
+    var lines = [field("batch \(index)", description.joined(separator: ", "))]
     if batch.terms == .components { lines.append(field("", "its terms belong to no single fact")) }
     let settings = settings(method.hyperparameters)
     if !settings.isEmpty { lines.append(field("settings", settings.joined(separator: ", "))) }
@@ -83,6 +84,14 @@ extension PatchReport {
         "compacted",
         "\(tensor.name): \(tensor.rank) of \(compaction.terms) terms, by \(compaction.norm), without "
           + lost.joined(separator: ", "))
+    }
+  }
+
+  /// What a difference without corrections leaves undone.
+  private func missed(_ batch: Manifest.Batch, _ figures: BatchFigures) -> [String] {
+    guard batch.method.name == Manifest.Method.lowRankDifference else { return [] }
+    return figures.tensors.compactMap { tensor in
+      tensor.recorded?.deltaError.map { field("not exact", "\(tensor.name): without \(share($0)) of D") }
     }
   }
 

@@ -8,6 +8,8 @@ struct PatchReport {
   let identifier: Digest?
   let path: String
   let byteCount: Int
+  /// What it does: `10 facts in 3 tensors`.
+  let extent: String
   let batches: [BatchFigures]
   /// Not checked: for that it takes keys. Empty if only the header was read.
   let signatures: [PatchSignature]
@@ -17,6 +19,7 @@ struct PatchReport {
     identifier = file.identifier
     path = file.path
     self.byteCount = byteCount
+    extent = file.extent
     signatures = PatchSignature.read(file)
     batches = zip(file.patch.batches, file.manifest.batches).map(BatchFigures.init)
   }
@@ -27,9 +30,10 @@ struct PatchReport {
     identifier = nil
     self.path = path
     byteCount = reader.byteCount
+    extent = reader.extent
     signatures = []
     batches = reader.manifest.batches.enumerated().map {
-      BatchFigures(recorded: $1, types: reader.factorTypes(batch: $0))
+      BatchFigures(recorded: $1, storage: reader.storage(batch: $0))
     }
   }
 
@@ -44,7 +48,7 @@ struct PatchReport {
 struct BatchFigures {
   struct Tensor {
     let name: ByteString
-    /// How the factors are stored, A then B, and the keys if the patch carries them.
+    /// How the factors are stored, A then B, the keys if the patch carries them, and the correction, if there is one.
     let storage: String
     let deltaNorm: Double?
     /// From the factors, or as the manifest records it where they do not tell.
@@ -71,11 +75,11 @@ struct BatchFigures {
     }
   }
 
-  init(recorded described: Manifest.Batch, types: [(weight: ByteString, left: DType, right: DType, rank: Int)]) {
-    tensors = types.map { weight, left, right, rank in
+  init(recorded described: Manifest.Batch, storage: [(weight: ByteString, storage: String, rank: Int)]) {
+    tensors = storage.map { weight, storage, rank in
       let figures = described.tensors[weight]
       return Tensor(
-        name: weight, storage: "\(left.rawValue) \(right.rawValue)", deltaNorm: figures?.deltaNorm,
+        name: weight, storage: storage, deltaNorm: figures?.deltaNorm,
         preservation: figures?.preservation, memorization: nil, worstMemorization: figures?.memorization,
         rank: rank, recorded: figures)
     }

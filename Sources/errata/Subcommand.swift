@@ -18,6 +18,7 @@ struct Subcommand {
       name: "verify", summary: "prove that a patch is whole, or that a checkpoint is its base plus its patches"),
     Subcommand(name: "keygen", summary: "make a key pair to sign patches with"),
     Subcommand(name: "sign", summary: "sign a patch, or take a signature off"),
+    Subcommand(name: "diff", summary: "compare patches or checkpoints, and make a patch of two checkpoints"),
     Subcommand(name: "ask", summary: "let a checkpoint continue a prompt"),
     Subcommand(name: "eval", summary: "score a checkpoint on facts: efficacy, paraphrase, neighbourhood"),
   ]

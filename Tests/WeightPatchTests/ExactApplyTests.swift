@@ -128,7 +128,7 @@ import Testing
     #expect(
       throws: ErrataError(.baseMismatch, "w: is stored as F8_E4M3; a patch can edit BF16, F16 and F32 tensors only")
     ) { try TensorChange([factors], name: "w", dtype: .f8e4m3, shape: [2, 3]) }
-    #expect(throws: ErrataError(.baseMismatch, "w: has shape [6]; a patch can edit matrices only")) {
+    #expect(throws: ErrataError(.baseMismatch, "w: has shape [6]; the terms of a patch are for matrices")) {
       try TensorChange([factors], name: "w", dtype: .bf16, shape: [6])
     }
   }

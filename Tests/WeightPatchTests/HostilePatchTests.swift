@@ -122,7 +122,7 @@ import Testing
       (#""layers":[0]"#, #""layers":[0.5]"#, "batches[0].method.layers is not an array of integers"),
       (#""subject":"Subject 1","#, "", "batches[0].facts[1].subject is missing"),
       (#""dtype":"BF16""#, #""dtype":"I8""#, "base.tensors.w.dtype is not one of F32, F16 and BF16"),
-      (#""shape":[3,4]"#, #""shape":[12]"#, "base.tensors.w.shape is not a pair of sizes"),
+      (#""shape":[3,4]"#, #""shape":[12]"#, "base.tensors.w.shape is [12], but the factors are for [3, 4]"),
       (#""shape":[3,4]"#, #""shape":[4,3]"#, "base.tensors.w.shape is [4, 3], but the factors are for [3, 4]"),
       (
         #""digest":""#, #""digest":"F"#,

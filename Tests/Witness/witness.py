@@ -7,19 +7,12 @@ Opens PATCH with the standard readers, checks its seal, IDs and digests, applies
 directory or a bare .safetensors file), and compares the result with the digests that the patch records and, byte for
 byte, with EDITED. Exit codes: 0 everything agrees, 1 something differs. Needs numpy, safetensors and zstandard.
 """
-import argparse
-import hashlib
-import io
-import json
-import sys
+import argparse, hashlib, io, json, sys
 from pathlib import Path
 
-import numpy as np
-import safetensors
-import safetensors.numpy
-import zstandard
+import numpy as np, safetensors.numpy, zstandard
 
-NUMPY_TYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I8": "i1"}
+NUMPY_TYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I8": "i1", "I16": "<i2", "I32": "<i4", "U8": "u1"}
 
 
 def sha256(*parts):
@@ -28,8 +21,7 @@ def sha256(*parts):
 
 def expect(condition, statement):
     print("ok     " if condition else "DIFFERS", statement)
-    if not condition:
-        sys.exit(1)
+    condition or sys.exit(1)
 
 
 class Patch:
@@ -42,16 +34,15 @@ class Patch:
         header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
         self.id = sha256(content)
         self.manifest = json.loads(header["__metadata__"]["wpatch"])
-        # batch -> "weight/part" -> (dtype, array)
-        self.batches = [{} for _ in self.manifest["batches"]]
+        self.batches = [{} for _ in self.manifest["batches"]]  # of "weight/part" -> (dtype, array)
         for name, array in safetensors.numpy.load(content).items():
             batch, rest = name.split("/", 1)
             self.batches[int(batch)][rest] = header[name]["dtype"], array
         for number, (batch, said) in enumerate(zip(self.batches, self.manifest["batches"])):
             expect(batch_digest(batch) == said["digest"], f"{path}: batch {number} has the recorded digest")
-            for fact in said["facts"]:
-                text = "\0".join([fact["subject"], fact["prompt"], fact["target_new"]])
-                expect(sha256(text)[:16] == fact["id"], f"{path}: fact {fact['id']} has the ID of its text")
+            for fact in said.get("facts", []):
+                found = sha256("\0".join([fact["subject"], fact["prompt"], fact["target_new"]]))[:16]
+                expect(found == fact["id"], f"{path}: fact {fact['id']} has the ID of its text")
 
 
 def batch_digest(batch):
@@ -63,20 +54,17 @@ def batch_digest(batch):
 
 def factor(batch, name, facts_axis):
     """The exact values of a factor, in float64."""
-    values = batch[name][1].astype(np.float64)
-    if name + "_exponents" in batch:
-        scales = np.ldexp(1.0, batch[name + "_exponents"][1].astype(int))
-        values *= scales[:, None] if facts_axis == 0 else scales[None, :]
-    return values
+    values, exponents = batch[name][1].astype(np.float64), batch.get(name + "_exponents", (None, np.zeros(1)))[1]
+    scales = np.ldexp(1.0, exponents.astype(int))
+    return values * (scales[:, None] if facts_axis == 0 else scales[None, :])
 
 
 def load_checkpoint(path):
     """name -> {"dtype", "shape", "data"}, the data as bytes."""
-    path = Path(path)
-    index = path / "model.safetensors.index.json"
-    single = path / "model.safetensors" if path.is_dir() else path
-    named = set() if single.exists() else set(json.loads(index.read_text())["weight_map"].values())
-    shards = [path / name for name in sorted(named)] or [single]
+    single = Path(path) / "model.safetensors" if Path(path).is_dir() else Path(path)
+    index = Path(path) / "model.safetensors.index.json"
+    names = [single.name] if single.exists() else set(json.loads(index.read_text())["weight_map"].values())
+    shards = [single.parent / name for name in sorted(names)]
     return {name: tensor for shard in shards for name, tensor in safetensors.deserialize(shard.read_bytes())}
 
 
@@ -108,27 +96,41 @@ def apply(tensor, name, transposed, batches):
     stored = widen(bytes(tensor["data"]), tensor["dtype"]).reshape(tensor["shape"])
     weight = stored.T if transposed else stored
     change = np.zeros(weight.shape)
+    editing = [batch for batch in batches if f"{name}/left" in batch or f"{name}/correction" in batch]
+    alone = len(editing) < 2 or all(f"{name}/correction" not in batch for batch in editing)
+    expect(alone, f"{name} has no correction beside another batch")
     for batch in (batch for batch in batches if f"{name}/left" in batch):
         left, right = factor(batch, f"{name}/left", 1), factor(batch, f"{name}/right", 0)
         for fact in range(right.shape[0]):
             change += np.outer(left[:, fact], right[fact])
-    result = weight + change
-    result = narrow(np.ascontiguousarray(result.T if transposed else result), tensor["dtype"])
-    expect(np.isfinite(widen(result.tobytes(), tensor["dtype"])).all(), f"{name} does not overflow")
-    return result.tobytes()
+    sums = (weight + change).T if transposed else weight + change
+    rounded = narrow(np.ascontiguousarray(sums), tensor["dtype"]).tobytes()
+    corrected = correct(rounded, name, "<i4" if tensor["dtype"] == "F32" else "<i2", batches)
+    for values in widen(rounded, tensor["dtype"]), widen(corrected, tensor["dtype"]):
+        expect(np.isfinite(values).all(), f"{name} does not overflow")
+    return corrected
+
+
+def correct(data, name, integers, batches):
+    """The bytes of a tensor after the steps of its corrections."""
+    bits, lowest = np.frombuffer(data, integers).astype(np.int64), np.iinfo(integers).min
+    order = np.where(bits < 0, lowest - 1 - bits, bits)
+    for batch in (batch for batch in batches if f"{name}/correction" in batch):
+        gaps = batch[f"{name}/correction_gaps"][1].astype(np.int64)
+        ends = np.flatnonzero(gaps < 255)
+        order[np.cumsum(gaps)[ends] + np.arange(len(ends))] += batch[f"{name}/correction"][1]
+    return np.where(order < 0, lowest - 1 - order, order).astype(integers).tobytes()
 
 
 def main():
     parser = argparse.ArgumentParser(description="Checks a .wpatch file against a checkpoint.")
-    parser.add_argument("patch")
-    parser.add_argument("base")
-    parser.add_argument("edited", nargs="?")
+    for name, count in [("patch", None), ("base", None), ("edited", "?")]:
+        parser.add_argument(name, nargs=count)
     parser.add_argument("--parent", action="append", default=[], help="a patch that PATCH was computed on top of")
     options = parser.parse_args()
-
     patch, parents = Patch(options.patch), [Patch(path) for path in options.parent]
-    needed = sorted(parent["patch"] for parent in patch.manifest.get("parents", []))
-    expect(needed == sorted(parent.id for parent in parents), f"{len(needed)} parents are given")
+    needed = {parent["patch"] for parent in patch.manifest.get("parents", [])}
+    expect(needed == {parent.id for parent in parents}, f"{len(needed)} parents are given")
     batches = {batch_digest(batch): batch for one in [patch] + parents for batch in one.batches}
     tensors = {name: said for one in parents + [patch] for name, said in one.manifest["base"]["tensors"].items()}
 

@@ -35,12 +35,13 @@ public struct PatchStack: Sendable {
 
   /// - Parameter files: at least one.
   /// - Throws: an `ErrataError`: the patches were made for different bases (base mismatch), or say different things of
-  ///   the same batch (conflict).
+  ///   the same batch, or one corrects a weight that another changes (conflict).
   public init(_ files: [PatchFile]) throws {
     var seen: Set<Digest> = []
     let files = files.filter { seen.insert($0.identifier).inserted }
     self.files = files
     base = try Self.commonBase(of: files)
+    try checkCorrections(of: files)
     var members: [Member] = []
     for (file, patch) in files.map(\.patch).enumerated() {
       var before = Set(patch.manifest.parents.flatMap(\.batches))

@@ -3,15 +3,17 @@ import Tensors
 /// The edit batches on a checkpoint: a set, in which a batch that two patches carry counts once.
 struct BatchSet: Sendable {
   /// A batch in the file that it came in.
-  private struct Member: Sendable {
+  struct Member: Sendable {
     let digest: Digest
     let file: PatchFile
     let index: Int
     let weights: Set<ByteString>
+    /// Those for which it has a correction.
+    let correctedWeights: Set<ByteString>
   }
 
   /// In ascending order of digest, the order in which exact apply adds them up.
-  private let members: [Member]
+  let members: [Member]
   let digests: Set<Digest>
 
   init(_ files: [PatchFile]) {
@@ -19,7 +21,8 @@ struct BatchSet: Sendable {
     for file in files {
       for (index, batch) in file.manifest.batches.enumerated() where found[batch.digest] == nil {
         found[batch.digest] = Member(
-          digest: batch.digest, file: file, index: index, weights: Set(file.weights(ofBatch: index)))
+          digest: batch.digest, file: file, index: index, weights: Set(file.weights(ofBatch: index)),
+          correctedWeights: Set(file.correctedWeights(ofBatch: index)))
       }
     }
     digests = Set(found.keys)

@@ -31,7 +31,8 @@ extension CheckpointState {
   ///   - identifiers: IDs of applied patches, to be taken back.
   ///   - replacements: of other applied patches.
   ///   - time: the present, in ISO 8601, UTC, for the ledger's entries of what is new.
-  /// - Throws: an `ErrataError` (conflict) that names the children under which a parent would go.
+  /// - Throws: an `ErrataError` (conflict) that names the children under which a parent would go, or a
+  ///   weight that would have a correction and another change besides.
   public func planRevert(
     _ identifiers: Set<Digest>, replacing replacements: [Replacement] = [], children policy: ChildPolicy = .refuse,
     time: String = ""
@@ -55,12 +56,15 @@ extension CheckpointState {
     // What takes a patch's place may be there already: made from another copy, or by hand.
     var known: Set<Digest> = []
     let kept = remaining().filter { known.insert($0.file.identifier).inserted }
+    let newBatches = BatchSet(kept.map(\.file))
+    try checkCorrections(
+      in: newBatches, concerning: kept.compactMap { replacements[$0.old].map { ($0.new, $0.name) } })
     return StatePlan(
       state: self, applied: [], alreadyApplied: [], reverted: patches.filter { reverted.contains($0.identifier) },
       replaced: kept.compactMap { replacements[$0.old] },
       entries: kept.map { old, file in
         replacements[old].map { Ledger.Entry(patch: file.identifier, name: $0.name, applied: time) } ?? entry(old)
-      }, patches: kept.map(\.file), batches: BatchSet(kept.map(\.file)), baseDigests: try baseDigests(of: []),
+      }, patches: kept.map(\.file), batches: newBatches, baseDigests: try baseDigests(of: []),
       fitsBase: true, expectedResult: nil)
   }
 

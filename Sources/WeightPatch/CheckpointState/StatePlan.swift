@@ -38,7 +38,8 @@ extension CheckpointState {
   /// - Parameters:
   ///   - force: applies a patch to a base that it was not made for, and without its parents.
   ///   - time: the present, in ISO 8601, UTC, for the ledger.
-  /// - Throws: an `ErrataError`: base mismatch, naming every tensor; or conflict, if parents are missing.
+  /// - Throws: an `ErrataError`: base mismatch, naming every tensor; or conflict, if parents are missing, or if
+  ///   a weight would have a correction and another change besides.
   public func planApply(_ files: [PatchFile], force: Bool = false, time: String) throws -> StatePlan {
     var applied: [PatchFile] = []
     var alreadyApplied: [PatchFile] = []
@@ -51,6 +52,7 @@ extension CheckpointState {
     for file in applied { try checkParents(of: file, in: newBatches, force: force) }
 
     for file in applied { try checkTensors(of: file) }
+    try checkCorrections(in: newBatches, concerning: applied.map { ($0, $0.displayName) })
     let bases = try baseDigests(of: newBatches.tensors)
     var fits = true
     for file in applied {
@@ -70,6 +72,16 @@ extension CheckpointState {
       entries: ledger.patches + applied.map { Ledger.Entry(patch: $0.identifier, name: $0.displayName, applied: time) },
       patches: all, batches: newBatches, baseDigests: bases, fitsBase: fits,
       expectedResult: witness.map { ($0.path, $0.manifest.result!) })
+  }
+
+  /// - Parameter new: the patches that come, with what the ledger will call them. What is there already may stay as it is.
+  func checkCorrections(in batches: BatchSet, concerning new: [(file: PatchFile, name: String)]) throws {
+    let names = Dictionary(
+      ledger.patches.map { ($0.patch, $0.name) } + new.map { ($0.file.identifier, $0.name) }
+    ) { first, _ in first }
+    try batches.checkCorrections(concerning: Set(new.map(\.file.identifier))) {
+      "\($0.identifier.abbreviated) (\(names[$0.identifier] ?? $0.name))"
+    }
   }
 
   private func checkParents(of file: PatchFile, in batches: BatchSet, force: Bool) throws {

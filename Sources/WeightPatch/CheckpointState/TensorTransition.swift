@@ -115,9 +115,11 @@ struct TensorTransition {
       var base = [UInt8](UnsafeRawBufferPointer(start: source, count: byteCount))
       if let stream, let undo {
         old.compute(elements, into: delta)
-        guard coding.decode(stream, current: source, delta: delta, count: elements.count, into: &base) else {
-          throw ErrataError.damagedUndoRecord(undo.path, "it does not fit the edited tensor \(tensor.name)")
-        }
+        // `base` holds the edited values: the steps are taken back first.
+        var rounded = base
+        guard old.correct(elements, &rounded, backwards: true) == nil,
+          coding.decode(stream, current: rounded, delta: delta, count: elements.count, into: &base)
+        else { throw ErrataError.damagedUndoRecord(undo.path, "it does not fit the edited tensor \(tensor.name)") }
       }
       guard !new.isEmpty else { return Piece(base: stream == nil ? nil : base, new: base, stream: []) }
       new.compute(elements, into: delta)
@@ -125,6 +127,7 @@ struct TensorTransition {
       try new.round(elements, base: base, delta: delta, into: &result)
       let newStream =
         isRecording ? coding.encode(base: base, current: result, delta: delta, count: elements.count) : []
+      try new.correct(elements, in: &result)
       return Piece(base: stream == nil ? nil : base, new: result, stream: newStream)
     }
   }

@@ -35,7 +35,7 @@ struct Chunks: Equatable, Sendable {
 ///
 /// - Parameter tasks: run once each, at the same time.
 /// - Throws: the error of the first task that failed, else of the lowest index.
-func concurrentMap<Value: Sendable>(
+public func concurrentMap<Value: Sendable>(
   _ indices: Range<Int>, beside tasks: [() throws -> Void] = [], _ body: @Sendable (Int) throws -> Value
 ) throws -> [Value] {
   var failures: [(any Error)?] = Array(repeating: nil, count: tasks.count)

@@ -14,25 +14,31 @@ public struct TensorChange: Sendable {
   let rows: Int
   let columns: Int
   private let factors: [LowRankFactors]
+  /// Steps that follow the rounding.
+  let corrections: [StoredCorrection]
 
   /// - Parameters:
   ///   - factors: one for every batch that edits the tensor, in ascending order of batch digest; none is no change.
   ///   - shape: the stored shape: [d_in, d_out] where the factors say that the checkpoint stores the transpose.
-  /// - Throws: an `ErrataError` (base mismatch) if the tensor is not a matrix of a weight type with the factors' shape.
+  /// - Throws: an `ErrataError` (base mismatch) if the tensor is not of a weight type and of the factors' shape, or if there
+  ///   are terms for it and it is not a matrix.
   public init(_ factors: [LowRankFactors], name: ByteString, dtype: DType, shape: Shape) throws {
     guard let format = StoredFormat(dtype) else { throw ErrataError.notAWeightType(name, dtype) }
-    guard shape.extents.count == 2, shape.elementCount != nil else { throw ErrataError.notAMatrix(name, shape) }
+    let isMatrix = shape.extents.count == 2
+    guard let elementCount = shape.elementCount, isMatrix || factors.allSatisfy({ $0.rank == 0 }) else {
+      throw ErrataError.notAMatrix(name, shape)
+    }
+    for factor in factors where factor.shape != shape {
+      throw ErrataError.shapeMismatch(name, found: shape, wanted: factor.shape)
+    }
     self.name = name
     self.dtype = dtype
     self.shape = shape
     self.format = format
-    self.rows = shape.extents[0]
-    self.columns = shape.extents[1]
-    self.factors = factors
-    for factor in factors {
-      try check(
-        wanted: factor.isTransposed ? [factor.inputSize, factor.outputSize] : [factor.outputSize, factor.inputSize])
-    }
+    self.rows = isMatrix ? shape.extents[0] : 1
+    self.columns = isMatrix ? shape.extents[1] : elementCount
+    self.factors = factors.filter { $0.rank > 0 }
+    corrections = factors.compactMap(\.correction)
   }
 
   /// - Throws: an `ErrataError` (base mismatch) if the tensor has another shape.
@@ -43,7 +49,9 @@ public struct TensorChange: Sendable {
   public var elementCount: Int { rows * columns }
 
   /// Whether there is no batch; the sum of some batches may still be zero.
-  public var isEmpty: Bool { factors.isEmpty }
+  public var isEmpty: Bool { factors.isEmpty && corrections.isEmpty }
+
+  var hasCorrection: Bool { !corrections.isEmpty }
 
   /// Sets `delta` to the change of the stored elements `elements` (row-major indices).
   ///

@@ -30,12 +30,18 @@ extension EditBatch {
           append(exponentsPart, .i8, [exponents.count], exponents.map(UInt8.init(bitPattern:)))
         }
       }
-      append(.left, factors.left)
-      append(.right, factors.right)
+      if factors.rank > 0 {
+        append(.left, factors.left)
+        append(.right, factors.right)
+      }
       append(.keys, factors.keys)
       if let gram = factors.gram {
         let packed = packedLowerTriangle(gram)
         append(.gram, .f64, [packed.count], packed.withUnsafeBytes(Array.init))
+      }
+      if let correction = factors.correction {
+        append(.correction, correction.dtype, [correction.count], correction.steps)
+        append(.correctionGaps, .u8, [correction.gaps.count], correction.gaps)
       }
       return result
     }

@@ -11,11 +11,12 @@ public struct EditBatch: Sendable {
     self.tensors = tensors.sorted { $0.name < $1.name }
   }
 
-  /// The number of terms, the same for every tensor.
-  public var factCount: Int { tensors.first?.rank ?? 0 }
+  /// The number of terms, the same for every tensor if terms are facts; else of the tensor that has most.
+  public var factCount: Int { tensors.map(\.rank).max() ?? 0 }
 }
 
-/// The change of one tensor, `D = A B` (DESIGN: one formula), in logical orientation (d_out x d_in).
+/// The change of one tensor, `D = A B` (DESIGN: one formula), in logical orientation (d_out x d_in), and where that does not
+/// say it all, a correction.
 public struct LowRankFactors: Sendable {
   /// The tensor's name in the checkpoint.
   public let name: ByteString
@@ -29,10 +30,14 @@ public struct LowRankFactors: Sendable {
   public let gram: Matrix<Double>?
   /// K^T, E x d_in, if the patch carries the keys.
   public let keys: StoredFactor?
+  /// Steps that follow the rounding; only where terms are components.
+  public let correction: StoredCorrection?
+  /// As the checkpoint stores the tensor: [d_out, d_in], or [d_in, d_out] if transposed; any shape where there are no terms.
+  public let shape: Shape
 
   public init(
     name: ByteString, isTransposed: Bool, left: StoredFactor, right: StoredFactor, gram: Matrix<Double>? = nil,
-    keys: StoredFactor? = nil
+    keys: StoredFactor? = nil, correction: StoredCorrection? = nil
   ) {
     self.name = name
     self.isTransposed = isTransposed
@@ -40,15 +45,41 @@ public struct LowRankFactors: Sendable {
     self.right = right
     self.gram = gram
     self.keys = keys
+    self.correction = correction
+    shape = isTransposed ? [right.columns, left.rows] : [left.rows, right.columns]
+  }
+
+  /// A change without terms: A has no columns and B no rows. A tensor that is not a matrix counts as one row.
+  public init(name: ByteString, isTransposed: Bool = false, shape: Shape, correction: StoredCorrection) {
+    let isMatrix = shape.extents.count == 2
+    let (rows, columns) = isMatrix ? (shape.extents[0], shape.extents[1]) : (1, correction.elementCount)
+    self.name = name
+    self.isTransposed = isTransposed
+    left = StoredFactor(dtype: .f32, rows: isTransposed ? columns : rows, columns: 0, bytes: [])
+    right = StoredFactor(dtype: .f32, rows: 0, columns: isTransposed ? rows : columns, bytes: [])
+    gram = nil
+    keys = nil
+    self.correction = correction
+    self.shape = shape
   }
 
   public var outputSize: Int { left.rows }
   public var inputSize: Int { right.columns }
   public var rank: Int { right.rows }
-  /// How the factors are stored, A then B, for people: `F32 F16`.
+  /// How all of it is stored, A then B, for people: `F32 F16, keys F16`, or `F16 F16, 12 steps I8`.
   public var storage: String {
-    "\(left.dtype.rawValue) \(right.dtype.rawValue)" + (keys.map { ", keys \($0.dtype.rawValue)" } ?? "")
+    describeStorage(
+      left: rank > 0 ? left.dtype : nil, right: rank > 0 ? right.dtype : nil, keys: keys?.dtype,
+      correction: correction.map { ($0.count, $0.dtype) })
   }
+}
+
+/// - Parameter correction: the number of steps, and their type.
+func describeStorage(left: DType?, right: DType?, keys: DType?, correction: (count: Int, dtype: DType)?) -> String {
+  let terms = [left, right].compactMap { $0?.rawValue }.joined(separator: " ")
+  let steps = correction.map { "\($0.count) step\($0.count == 1 ? "" : "s") \($0.dtype.rawValue)" }
+  return [terms.isEmpty ? nil : terms, keys.map { "keys \($0.rawValue)" }, steps].compactMap(\.self)
+    .joined(separator: ", ")
 }
 
 /// A factor as it stands in the file: numbers of a narrow type, and a power-of-two scale per fact.

@@ -24,7 +24,8 @@ struct FactorValueCheck {
     // int8 from 1 to 2^7, float32 from 2^-149 to below 2^128.
     let isWithin = exponents.allSatisfy { info.dtype == .i8 ? $0 <= 120 : (-125...111).contains($0) }
     switch part {
-    case .leftExponents, .rightExponents, .keysExponents: rule = .anything
+    // Of corrections there is more to check than values: see `CorrectionCheck`.
+    case .leftExponents, .rightExponents, .keysExponents, .correction, .correctionGaps: rule = .anything
     case .gram, .left, .right, .keys:
       if isWithin {
         rule = info.dtype == .i8 ? .anything : .finite

@@ -40,7 +40,12 @@ extension Manifest {
 
   /// How a batch was solved, and everything that is needed to solve it again.
   public struct Method: Sendable, Equatable {
-    /// `rome`, `memit`, `emmet`; other methods may come, and apply does not depend on it.
+    /// The difference of two checkpoints, exact with its corrections.
+    public static let difference = "difference"
+    /// What low rank can say of it, without corrections: not exact.
+    public static let lowRankDifference = "low_rank_difference"
+
+    /// `rome`, `memit`, `emmet`, or one of these; other methods may come, and apply does not depend on it.
     public var name: String
     /// The slack in D = R (G + lambda I)^-1 U^T.
     public var lambda: Double

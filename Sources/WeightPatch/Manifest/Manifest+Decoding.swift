@@ -73,11 +73,13 @@ extension Manifest.BaseTensor {
     guard let dtype = DType(rawValue: try object.text("dtype")), dtype.isWeightType else {
       throw object.wrong("dtype", "one of F32, F16 and BF16")
     }
-    let extents = try object.optionalArray("shape", "an array of sizes", \.integerValue) ?? []
-    guard extents.count == 2, extents.allSatisfy({ $0 > 0 }) else { throw object.wrong("shape", "a pair of sizes") }
+    guard let extents = try object.optionalArray("shape", "an array of sizes", \.integerValue),
+      extents.allSatisfy({ $0 > 0 }), Shape(extents).elementCount != nil
+    else { throw object.wrong("shape", "an array of sizes") }
+    let isTransposed = try object.optionalFlag("transposed") ?? false
+    guard extents.count == 2 || !isTransposed else { throw object.wrong("transposed", "for a matrix") }
     self.init(
-      dtype: dtype, shape: Shape(extents), isTransposed: try object.optionalFlag("transposed") ?? false,
-      digest: try object.digest("sha256"))
+      dtype: dtype, shape: Shape(extents), isTransposed: isTransposed, digest: try object.digest("sha256"))
   }
 }
 

@@ -52,6 +52,11 @@ extension PatchFile {
   /// The weights that batch `index` edits.
   func weights(ofBatch index: Int) -> [ByteString] { reader.layout.batches[index].map(\.weight) }
 
+  /// Those of them for which it has a correction.
+  func correctedWeights(ofBatch index: Int) -> [ByteString] {
+    reader.layout.batches[index].filter { $0[.correction] != nil }.map(\.weight)
+  }
+
   /// The factors that batch `index` has for a weight, read from the file, without what exact apply does not need; nil if
   /// it does not edit it.
   ///
@@ -61,7 +66,12 @@ extension PatchFile {
   }
 
   /// What it does, for people: `10 facts in 3 tensors`.
-  public var extent: String { manifest.extent(termCount: reader.layout.termCounts.reduce(0, +)) }
+  public var extent: String { reader.extent }
+}
+
+extension PatchReader {
+  /// What the patch does, for people: `10 facts in 3 tensors`.
+  public var extent: String { manifest.extent(termCount: layout.termCounts.reduce(0, +)) }
 }
 
 extension Patch {
@@ -71,8 +81,8 @@ extension Patch {
 
 extension Manifest {
   fileprivate func extent(termCount: Int) -> String {
-    let tensors = count(base.tensors.count, "tensor")
-    return (factCount > 0 ? count(factCount, "fact") : count(termCount, "term")) + " in " + tensors
+    let what = factCount > 0 ? count(factCount, "fact") : termCount > 0 ? count(termCount, "term") : "corrections"
+    return what + " in " + count(base.tensors.count, "tensor")
   }
 
   private func count(_ number: Int, _ noun: String) -> String { "\(number) \(noun)\(number == 1 ? "" : "s")" }

@@ -9,11 +9,14 @@ struct PatchLayout {
     fileprivate(set) var tensors: [PatchTensorName.Part: TensorInfo] = [:]
 
     subscript(part: PatchTensorName.Part) -> TensorInfo? { tensors[part] }
+
+    /// The number of terms; 0 where there is only a correction.
+    var rank: Int { tensors[.right]?.shape.extents[0] ?? 0 }
   }
 
   /// Per batch its weights in ascending order of name.
   let batches: [[Parts]]
-  /// Per batch E.
+  /// Per batch E, the largest where every weight has its own.
   private(set) var termCounts: [Int] = []
 
   /// - Throws: an `ErrataError` of category `damagedInput` that names what does not fit.
@@ -23,17 +26,13 @@ struct PatchLayout {
       let weights = batches[index]
       guard !weights.isEmpty else { throw ErrataError.batchWithoutTensors(source, index) }
       let terms = try weights.map { try Self.termCount(of: $0, batch: index, manifest.base, source) }
-      for (parts, count) in zip(weights, terms) where count != terms[0] {
-        throw ErrataError.patchTensor(
-          source, parts[.left]!.name, "has \(count) terms, other tensors of the batch have \(terms[0])")
-      }
-      guard batch.terms == .components || batch.facts.count == terms[0] else {
-        throw ErrataError.factCountDiffers(source, index, facts: batch.facts.count, terms: terms[0])
+      if batch.terms == .facts {
+        try Self.checkFacts(batch, index: index, weights, terms, source)
       }
       guard Set(weights.map(\.weight)).isSuperset(of: batch.tensors.keys) else {
         throw ErrataError.editedTensorsDiffer(source, "batches[\(index)].tensors")
       }
-      termCounts.append(terms[0])
+      termCounts.append(terms.max()!)
     }
     let edited = Set(batches.joined().map(\.weight))
     guard edited == Set(manifest.base.tensors.keys) else {
@@ -55,13 +54,33 @@ struct PatchLayout {
     return collected.map { $0.values.sorted { $0.weight < $1.weight } }
   }
 
-  /// E, once the weight's tensors agree on it.
+  /// Term e is fact e: every weight has as many terms as there are facts, and nothing else changes it.
+  private static func checkFacts(
+    _ batch: Manifest.Batch, index: Int, _ weights: [Parts], _ terms: [Int], _ source: String
+  ) throws {
+    for parts in weights {
+      guard let correction = parts[.correction] else { continue }
+      throw ErrataError.patchTensor(
+        source, correction.name, "corrects a batch whose terms are facts: a correction belongs to no fact")
+    }
+    for (parts, count) in zip(weights, terms) where count != terms[0] {
+      throw ErrataError.patchTensor(
+        source, parts[.left]!.name, "has \(count) terms, other tensors of the batch have \(terms[0])")
+    }
+    guard batch.facts.count == terms[0] else {
+      throw ErrataError.factCountDiffers(source, index, facts: batch.facts.count, terms: terms[0])
+    }
+  }
+
+  /// E, once the weight's tensors agree on it; 0 where there is only a correction.
   private static func termCount(
     of parts: Parts, batch: Int, _ base: Manifest.Base, _ source: String
   ) throws -> Int {
     func name(_ part: PatchTensorName.Part) -> ByteString {
       PatchTensorName.name(part.name(ofWeight: parts.weight), inBatch: batch)
     }
+    try checkCorrection(parts, name, base, source)
+    if parts.tensors.keys.allSatisfy({ [.correction, .correctionGaps].contains($0) }) { return 0 }
     guard let left = parts[.left] else { throw ErrataError.patchTensor(source, name(.left), "is missing") }
     guard let right = parts[.right] else { throw ErrataError.patchTensor(source, name(.right), "is missing") }
     guard left.shape.extents.count == 2, right.shape.extents.count == 2,
@@ -75,13 +94,14 @@ struct PatchLayout {
     let (square, overflow) = terms.multipliedReportingOverflow(by: terms + 1)
     let triangle = overflow ? -1 : square / 2
     for (part, tensor) in parts.tensors {
-      let (dtypes, shape): ([DType], Shape) =
-        switch part {
-        case .left: (StoredFactor.dtypes, [outputs, terms])
-        case .right, .keys: (StoredFactor.dtypes, [terms, inputs])
-        case .gram: ([.f64], [triangle])
-        case .leftExponents, .rightExponents, .keysExponents: ([.i8], [terms])
-        }
+      let (dtypes, shape): ([DType], Shape)
+      switch part {
+      case .left: (dtypes, shape) = (StoredFactor.dtypes, [outputs, terms])
+      case .right, .keys: (dtypes, shape) = (StoredFactor.dtypes, [terms, inputs])
+      case .gram: (dtypes, shape) = ([.f64], [triangle])
+      case .leftExponents, .rightExponents, .keysExponents: (dtypes, shape) = ([.i8], [terms])
+      case .correction, .correctionGaps: continue
+      }
       guard dtypes.contains(tensor.dtype), tensor.shape == shape else {
         let wanted = dtypes.map(\.rawValue).joined(separator: ", ")
         throw ErrataError.patchTensor(
@@ -102,5 +122,31 @@ struct PatchLayout {
       }
     }
     return terms
+  }
+
+  /// That steps and gaps are there together and could belong to the weight. What they hold is seen when they are read.
+  private static func checkCorrection(
+    _ parts: Parts, _ name: (PatchTensorName.Part) -> ByteString, _ base: Manifest.Base, _ source: String
+  ) throws {
+    guard parts[.correction] != nil || parts[.correctionGaps] != nil else { return }
+    guard let steps = parts[.correction] else {
+      throw ErrataError.patchTensor(source, name(.correction), "is missing")
+    }
+    guard let gaps = parts[.correctionGaps] else {
+      throw ErrataError.patchTensor(source, name(.correctionGaps), "is missing")
+    }
+    guard StoredCorrection.dtypes.contains(steps.dtype), steps.shape.extents.count == 1 else {
+      let wanted = StoredCorrection.dtypes.map(\.rawValue).joined(separator: ", ")
+      throw ErrataError.patchTensor(
+        source, steps.name, "is \(steps.dtype.rawValue) \(steps.shape), but a list of steps in \(wanted) belongs there")
+    }
+    guard gaps.dtype == .u8, gaps.shape.extents.count == 1, gaps.elementCount >= steps.elementCount else {
+      throw ErrataError.patchTensor(
+        source, gaps.name,
+        "is \(gaps.dtype.rawValue) \(gaps.shape), but a list of gaps in U8, one or more for each step, belongs there")
+    }
+    if let tensor = base.tensors[parts.weight], let count = tensor.shape.elementCount, steps.elementCount > count {
+      throw ErrataError.patchTensor(source, steps.name, "has \(steps.elementCount) steps for \(count) elements")
+    }
   }
 }

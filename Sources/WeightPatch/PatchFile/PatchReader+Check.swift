@@ -33,6 +33,8 @@ extension PatchReader {
     }
     var hasher = BatchHasher()
     var firstFault: ErrataError?
+    // Steps and gaps are two tensors, between which others may stand.
+    var corrections: [ByteString: CorrectionCheck] = [:]
     for (name, part, info, weight) in parts.sorted(by: { $0.name < $1.name }) {
       hasher.begin(name: name, dtype: info.dtype, shape: info.shape)
       var values = try FactorValueCheck(
@@ -41,6 +43,13 @@ extension PatchReader {
       try forEachPiece(of: info, decompressor) { piece in
         hasher.update(piece)
         holds = values.accepts(piece) && holds
+        switch part {
+        case .correction:
+          corrections[weight.weight, default: CorrectionCheck(dtype: info.dtype)].takeSteps(piece)
+        case .correctionGaps:
+          corrections[weight.weight, default: CorrectionCheck(dtype: weight[.correction]!.dtype)].takeGaps(piece)
+        default: break
+        }
       }
       if !holds, firstFault == nil {
         let number = part == .gram ? "finite" : "a finite float32 number"
@@ -51,5 +60,11 @@ extension PatchReader {
       throw ErrataError.batchDigestDiffers(source, index)
     }
     if let firstFault { throw firstFault }
+    for weight in layout.batches[index] {
+      guard let steps = weight[.correction], let check = corrections[weight.weight],
+        let problem = check.problem(elementCount: manifest.base.tensors[weight.weight]!.shape.elementCount!)
+      else { continue }
+      throw ErrataError.patchTensor(source, steps.name, problem.text)
+    }
   }
 }

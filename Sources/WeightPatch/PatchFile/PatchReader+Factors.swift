@@ -23,9 +23,14 @@ extension PatchReader {
     try layout.batches[index].first { $0.weight == weight }.map { try factors($0, isWhole: false) }
   }
 
-  /// The weights that a batch edits, how their factors are stored, and how many terms they have.
-  public func factorTypes(batch index: Int) -> [(weight: ByteString, left: DType, right: DType, rank: Int)] {
-    layout.batches[index].map { ($0.weight, $0[.left]!.dtype, $0[.right]!.dtype, layout.termCounts[index]) }
+  /// The weights that a batch edits, how each is stored (`LowRankFactors.storage`), and how many terms it has.
+  public func storage(batch index: Int) -> [(weight: ByteString, storage: String, rank: Int)] {
+    layout.batches[index].map { parts in
+      let storage = describeStorage(
+        left: parts[.left]?.dtype, right: parts[.right]?.dtype, keys: parts[.keys]?.dtype,
+        correction: parts[.correction].map { ($0.elementCount, $0.dtype) })
+      return (parts.weight, storage, parts.rank)
+    }
   }
 
   /// The content of a tensor's frames.
@@ -49,11 +54,29 @@ extension PatchReader {
         bytes: try bytes(of: info, decompressor),
         exponents: try part.exponents.flatMap { parts[$0] }.map { try exponents($0, decompressor) })
     }
-    let (left, right) = (try factor(.left)!, try factor(.right)!)
+    let base = manifest.base.tensors[parts.weight]!
+    let correction = try correction(parts, elementCount: base.shape.elementCount!, decompressor)
+    guard let left = try factor(.left), let right = try factor(.right) else {
+      return LowRankFactors(
+        name: parts.weight, isTransposed: base.isTransposed, shape: base.shape, correction: correction!)
+    }
     return LowRankFactors(
-      name: parts.weight, isTransposed: manifest.base.tensors[parts.weight]!.isTransposed, left: left, right: right,
+      name: parts.weight, isTransposed: base.isTransposed, left: left, right: right,
       gram: isWhole ? try gram(parts, size: right.rows, decompressor) : nil,
-      keys: isWhole ? try factor(.keys) : nil)
+      keys: isWhole ? try factor(.keys) : nil, correction: correction)
+  }
+
+  private func correction(
+    _ parts: PatchLayout.Parts, elementCount: Int, _ decompressor: ZstdDecompressor
+  ) throws -> StoredCorrection? {
+    guard let steps = parts[.correction], let gaps = parts[.correctionGaps] else { return nil }
+    do {
+      return try StoredCorrection(
+        dtype: steps.dtype, steps: bytes(of: steps, decompressor), gaps: bytes(of: gaps, decompressor),
+        elementCount: elementCount)
+    } catch let problem as StoredCorrection.Problem {
+      throw ErrataError.patchTensor(source, steps.name, problem.text)
+    }
   }
 
   private func gram(

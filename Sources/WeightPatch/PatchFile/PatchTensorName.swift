@@ -13,6 +13,8 @@ struct PatchTensorName: Hashable {
     case leftExponents = "left_exponents"
     case rightExponents = "right_exponents"
     case keysExponents = "keys_exponents"
+    case correction
+    case correctionGaps = "correction_gaps"
 
     /// The part that holds the scale exponents of this one, if it can have any.
     var exponents: Part? {

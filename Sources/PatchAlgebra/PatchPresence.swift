@@ -1,0 +1,184 @@
+import LinearAlgebra
+import Safetensors
+import Tensors
+import WeightPatch
+
+/// Whether a patch is in a checkpoint: by its ledger, by the digests that the patch records, or by comparing with the base.
+public struct PatchPresence: Sendable {
+  public enum Verdict: String, Sendable {
+    /// All of it.
+    case applied
+    /// Some of its batches, or some of its tensors.
+    case partly
+    case notApplied = "not_applied"
+    /// There is no ledger, and the tensors are neither the patch's base nor its result.
+    case unknown
+  }
+
+  /// What a tensor that the patch edits holds.
+  public enum TensorState: Sendable {
+    /// What the ledger says: its base plus the batches of the ledger.
+    case asRecorded
+    /// Neither that: it was changed after the last apply or revert.
+    case changedSinceApply
+    /// The patch's base, or that of `--base`: the patch is not in it.
+    case base
+    /// What the patch gives on its base, or on that of `--base`, alone.
+    case result
+    /// Something else. With a base, how it lies to the patch's change D, for the difference X to the base.
+    case other(Projection?)
+    case missing
+    /// Not the type or the shape that the patch edits.
+    case retyped
+  }
+
+  /// How much of D is in a difference X.
+  public struct Projection: Sendable {
+    /// <X, D> / <D, D>: 1 if X is D and something that has nothing to do with it.
+    public let share: Double
+    /// norm(X - D) / norm(D).
+    public let distance: Double
+  }
+
+  public let verdict: Verdict
+  /// Whether the checkpoint has a ledger, which then decides.
+  public let hasLedger: Bool
+  /// For every batch of the patch the applied patches that carry it; none without a ledger.
+  public let batches: [(digest: Digest, carriers: [Ledger.Entry])]
+  /// For every fact of the patch the applied patches that carry it, in this batch or another; none without a ledger.
+  public let facts: [(fact: Manifest.Fact, carriers: [Ledger.Entry])]
+  /// Every tensor that the patch edits, in order of name.
+  public let tensors: [(name: ByteString, state: TensorState)]
+
+  /// Whether the ledger can be believed.
+  public var isIntact: Bool {
+    !tensors.contains {
+      if case .changedSinceApply = $0.state { true } else { false }
+    }
+  }
+
+  /// - Parameters:
+  ///   - base: the checkpoint without any patch, for one that has no ledger.
+  ///   - progress: is told after every tensor how many bytes are done, of how many. May throw to stop.
+  /// - Throws: an `ErrataError` if files cannot be read, or if the base does not have the tensors.
+  public init(
+    of file: PatchFile, in state: CheckpointState, base: Checkpoint? = nil,
+    progress: (_ done: Int, _ total: Int) throws -> Void = { _, _ in }
+  ) throws {
+    let (manifest, checkpoint) = (file.patch.manifest, state.checkpoint)
+    hasLedger = state.isEdited
+    let names = manifest.base.tensors.keys.sorted()
+    let total = try names.filter(checkpoint.contains).reduce(0) { try $0 + checkpoint.tensor(named: $1).info.byteCount }
+    var done = 0
+    tensors = try names.map { name in
+      guard checkpoint.contains(name) else { return (name, .missing) }
+      let tensor = try checkpoint.tensor(named: name)
+      let found: TensorState =
+        state.isEdited
+        ? try Self.state(of: tensor, recorded: state.ledger.tensors[name], file)
+        : try Self.state(of: tensor, file, base: base)
+      done += tensor.info.byteCount
+      try progress(done, total)
+      return (name, found)
+    }
+    guard state.isEdited else {
+      (batches, facts) = ([], [])
+      verdict = Self.verdict(tensors.map(\.state))
+      return
+    }
+    let applied = zip(state.ledger.patches, state.patches.map(\.patch.manifest))
+    batches = manifest.batches.map { batch in
+      (batch.digest, applied.filter { $1.batches.contains { $0.digest == batch.digest } }.map(\.0))
+    }
+    facts = manifest.batches.flatMap(\.facts).map { fact in
+      let identifier = fact.identifier
+      let carriers = applied.filter { _, manifest in
+        manifest.batches.contains { $0.facts.contains { $0.identifier == identifier } }
+      }
+      return (fact, carriers.map(\.0))
+    }
+    let present = batches.count { !$0.carriers.isEmpty }
+    verdict = present == batches.count ? .applied : present > 0 ? .partly : .notApplied
+  }
+
+  private static func verdict(_ states: [TensorState]) -> Verdict {
+    var (bases, results, others) = (0, 0, 0)
+    for state in states {
+      switch state {
+      case .base: bases += 1
+      case .result: results += 1
+      default: others += 1
+      }
+    }
+    if results == states.count { return .applied }
+    if bases == states.count { return .notApplied }
+    return results > 0 ? .partly : .unknown
+  }
+
+  private static func state(
+    of tensor: StoredTensor, recorded: Ledger.TensorState?, _ file: PatchFile
+  ) throws -> TensorState {
+    let found = tensor.digest()
+    if let recorded { return found == recorded.current ? .asRecorded : .changedSinceApply }
+    return found == file.patch.manifest.base.tensors[tensor.name]!.digest ? .base : .other(nil)
+  }
+
+  private static func state(of tensor: StoredTensor, _ file: PatchFile, base: Checkpoint?) throws -> TensorState {
+    let manifest = file.patch.manifest
+    let described = manifest.base.tensors[tensor.name]!
+    guard tensor.dtype == described.dtype, tensor.shape == described.shape else { return .retyped }
+    let found = tensor.digest()
+    if found == manifest.result?[tensor.name] { return .result }
+    if found == described.digest { return .base }
+    guard let base else { return .other(nil) }
+    let pristine = try base.tensor(named: tensor.name)
+    guard pristine.dtype == tensor.dtype, pristine.shape == tensor.shape else {
+      throw ErrataError.retypedTensor(base.path, file.path, pristine.info, tensor.info)
+    }
+    if found == pristine.digest() { return .base }
+    let factors = file.patch.orderedFactors(of: tensor.name)
+    if found == (try? pristine.digest(with: factors)) { return .result }
+    return .other(Projection(of: tensor, from: pristine, on: factors))
+  }
+}
+
+extension Patch {
+  /// The factors of every batch that edits a tensor, in the order of exact apply.
+  fileprivate func orderedFactors(of tensor: ByteString) -> [LowRankFactors] {
+    let distinct = Dictionary(zip(manifest.batches.map(\.digest), batches)) { first, _ in first }
+    return distinct.sorted { $0.key < $1.key }.flatMap { $0.value.tensors.filter { $0.name == tensor } }
+  }
+}
+
+extension StoredTensor {
+  /// The tensor digest of what exact apply makes of this tensor.
+  fileprivate func digest(with factors: [LowRankFactors]) throws -> Digest {
+    var result = [UInt8](repeating: 0, count: bytes.count)
+    try result.withUnsafeMutableBytes {
+      try applyExactly(factors, name: name, to: bytes, dtype: dtype, shape: shape, into: $0)
+    }
+    var hasher = DigestHasher(tensorOf: dtype, shape: shape)
+    hasher.update(result)
+    return hasher.finalize()
+  }
+}
+
+extension PatchPresence.Projection {
+  /// nil if the patch has no terms for the tensor, or if a value is not finite.
+  fileprivate init?(of tensor: StoredTensor, from base: StoredTensor, on factors: [LowRankFactors]) {
+    let factors = factors.filter { $0.rank > 0 }
+    guard let first = factors.first else { return nil }
+    let left = Matrix(stacking: factors.map { $0.leftValues()!.widened().transposed() }, columns: first.outputSize)
+    let right = Matrix(stacking: factors.map { $0.rightValues()!.widened() }, columns: first.inputSize)
+    let (rows, columns) = first.isTransposed ? (right, left) : (left, right)
+    let difference = DifferenceMatrix(from: base, to: tensor)
+    // <X, D> = tr(B X^T A), and norm(X - D)^2 = norm(X)^2 - 2 <X, D> + norm(D)^2.
+    let seen = difference.multiplied(by: columns.transposed())
+    let product = zip(seen.elements, rows.transposed().elements).reduce(0) { $0 + $1.0 * $1.1 }
+    let norm = FactoredChange(left: rows.transposed(), right: columns).norm
+    let whole = DifferenceFigures(difference).norm
+    guard norm > 0, product.isFinite, whole.isFinite else { return nil }
+    share = product / (norm * norm)
+    distance = max(whole * whole - 2 * product + norm * norm, 0).squareRoot() / norm
+  }
+}

@@ -1,0 +1,113 @@
+import PatchAlgebra
+import Tensors
+import ToolSupport
+import WeightPatch
+
+/// What is said of a patch and a checkpoint.
+struct PresenceReport {
+  let file: PatchFile
+  let checkpoint: String
+  let base: String?
+  let presence: PatchPresence
+
+  var lines: [String] {
+    var lines = [printable("\(file.path) (patch \(file.identifier.abbreviated), \(file.patch.extent)): \(verdict)")]
+    if presence.hasLedger {
+      for (index, batch) in presence.batches.enumerated() {
+        lines.append(printable("batch \(index)  \(batch.digest.abbreviated)  \(carriers(batch.carriers))"))
+      }
+      lines += factTable
+    }
+    return lines + tensorTable
+  }
+
+  private var verdict: String {
+    switch (presence.verdict, presence.hasLedger) {
+    case (.applied, true): "is in \(checkpoint), by its ledger"
+    case (.partly, true): "is partly in \(checkpoint), by its ledger"
+    case (.notApplied, true): "is not in \(checkpoint), by its ledger"
+    case (.applied, false): "is in \(checkpoint), exactly and alone; there is no ledger"
+    case (.partly, false): "is in some tensors of \(checkpoint); there is no ledger"
+    case (.notApplied, false): "is not in \(checkpoint), which holds the base"
+    case (.unknown, _):
+      "\(checkpoint) has no ledger, and holds neither the base nor the base plus this patch"
+        + (base == nil ? " (--base compares it with its base)" : "")
+    }
+  }
+
+  private func carriers(_ entries: [Ledger.Entry]) -> String {
+    entries.isEmpty ? "not applied" : "in " + entries.map(\.description).joined(separator: ", ")
+  }
+
+  /// Facts are worth listing where they do not follow from the batches.
+  private var factTable: [String] {
+    guard presence.verdict != .applied, presence.facts.contains(where: { !$0.carriers.isEmpty }) else { return [] }
+    var table = TextTable([("fact", .left), ("subject", .left), ("target", .left), ("", .left)])
+    for (fact, entries) in presence.facts {
+      table.append([
+        fact.identifier, elide(printable(fact.subject), to: 32), elide(printable(fact.targetNew), to: 32),
+        printable(carriers(entries)),
+      ])
+    }
+    return [""] + table.lines
+  }
+
+  private var tensorTable: [String] {
+    var table = TextTable([("tensor", .left), ("", .left)])
+    for (name, state) in presence.tensors { table.append([printable(name.description), text(state)]) }
+    return [""] + table.lines
+  }
+
+  private func text(_ state: PatchPresence.TensorState) -> String {
+    switch state {
+    case .asRecorded: return "as the ledger says"
+    case .changedSinceApply: return "is not what the ledger says"
+    case .base: return "the base"
+    case .result: return "the base plus the patch, bit for bit"
+    case .missing: return "is missing"
+    case .retyped: return "has another type or shape"
+    case .other(let projection):
+      guard let projection else { return "something else" }
+      return "something else: has \(number(projection.share)) of the patch's change D, and is "
+        + "\(number(projection.distance)) |D| away from it"
+    }
+  }
+
+  var json: JSON {
+    [
+      "checkpoint": JSON(checkpoint), "patch": file.json, "base": base.map { JSON($0) } ?? .null,
+      "verdict": JSON(presence.verdict.rawValue), "has_ledger": .bool(presence.hasLedger),
+      "intact": .bool(presence.isIntact),
+      "batches": .array(
+        presence.batches.map { ["digest": JSON($0.digest.description), "carried_by": identifiers($0.carriers)] }),
+      "facts": .array(presence.facts.map { ["id": JSON($0.fact.identifier), "carried_by": identifiers($0.carriers)] }),
+      "tensors": .array(
+        presence.tensors.map { name, state in
+          var object = JSONObject()
+          object["name"] = .string(name)
+          object["state"] = JSON(self.name(state))
+          if case .other(let projection?) = state {
+            object["share"] = jsonNumber(projection.share)
+            object["distance"] = jsonNumber(projection.distance)
+          }
+          return .object(object)
+        }),
+    ]
+  }
+
+  private func identifiers(_ entries: [Ledger.Entry]) -> JSON {
+    .array(entries.map { JSON($0.patch.description) })
+  }
+
+  private func name(_ state: PatchPresence.TensorState) -> String {
+    switch state {
+    case .asRecorded: "as_recorded"
+    case .changedSinceApply: "changed_since_apply"
+    case .base: "base"
+    case .result: "result"
+    case .missing: "missing"
+    case .retyped: "retyped"
+    case .other: "other"
+    }
+  }
+}

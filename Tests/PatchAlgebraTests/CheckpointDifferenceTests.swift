@@ -1,0 +1,317 @@
+import Foundation
+import LinearAlgebra
+import Safetensors
+import Tensors
+import TestSupport
+import Testing
+import WeightPatch
+
+@testable import PatchAlgebra
+
+typealias StoredTensors = [ByteString: (dtype: DType, shape: Shape, bytes: [UInt8])]
+
+@Suite struct CheckpointDifferenceTests {
+  let directory: TemporaryDirectory
+
+  init() throws { directory = try TemporaryDirectory() }
+
+  private func checkpoint(_ name: String, _ tensors: StoredTensors) throws -> Checkpoint {
+    let path = directory(name + ".safetensors")
+    try SafetensorsWriter.write(tensors, to: path)
+    return try Checkpoint(path: path)
+  }
+
+  private func stored(_ values: [Float], _ dtype: DType, _ shape: Shape) -> StoredTensors.Value {
+    (dtype, shape, values.withUnsafeBufferPointer { narrow($0, to: dtype) })
+  }
+
+  /// W of standard deviation 0.02 and W + D with D of the given rank, in float32.
+  private func edit(_ rows: Int, _ columns: Int, rank: Int, scale: Double = 0.05, seed: UInt64) -> ([Float], [Float]) {
+    var random = SeededGenerator(seed: seed)
+    let base = random.gaussians(rows * columns).map { Float($0 * 0.02) }
+    let left = Matrix(rows: rows, columns: rank, elements: random.gaussians(rows * rank))
+    let right = Matrix(rows: rank, columns: columns, elements: random.gaussians(rank * columns))
+    let change = left.multiplied(by: right).scaled(by: scale / Double(rank).squareRoot())
+    return (base, zip(base, change.elements).map { Float(Double($0) + $1) })
+  }
+
+  // MARK: What differs
+
+  @Test func namesWhatDiffers() throws {
+    let same: StoredTensors = ["same": stored([1, 2], .bf16, [2]), "flags": (.u8, [3], [1, 2, 3])]
+    let before = same.merging([
+      "gone": stored([1], .f32, [1]), "wider": stored([1, 2], .bf16, [2]),
+      "moved": stored([3, 4, 0, 12], .f32, [2, 2]),
+      "shape": stored([1, 2], .f16, [2]), "count": (.i64, [1], [1, 0, 0, 0, 0, 0, 0, 0]), "nan": stored([1], .f16, [1]),
+    ]) { $1 }
+    let after = same.merging([
+      "new": stored([1], .f32, [1]), "wider": stored([1, 2], .f32, [2]),
+      "moved": stored([3, 4, -0.0, 9], .f32, [2, 2]),
+      "shape": stored([1, 2], .f16, [1, 2]), "count": (.i64, [1], [2, 1, 0, 0, 0, 0, 0, 0]),
+      "nan": stored([.nan], .f16, [1]),
+    ]) { $1 }
+    var calls: [Int] = []
+    let difference = try CheckpointDifference(
+      from: checkpoint("before", before), to: checkpoint("after", after),
+      progress: { done, total in
+        calls.append(done)
+        #expect(done <= total)
+      })
+    #expect(difference.identicalCount == 2 && calls.count == 7)
+    let found = Dictionary(uniqueKeysWithValues: difference.differences.map { ($0.name.description, $0.change) })
+    #expect(difference.differences.map(\.name).sorted() == difference.differences.map(\.name))
+    #expect(found.keys.sorted() == ["count", "gone", "moved", "nan", "new", "shape", "wider"])
+    guard case .added? = found["new"], case .removed? = found["gone"], case .bytes(changed: 2)? = found["count"],
+      case .retyped(let from, let to)? = found["wider"], case .retyped? = found["shape"],
+      case .weights(let nan, rank: nil)? = found["nan"], case .weights(let moved, rank: let rank?)? = found["moved"]
+    else {
+      Issue.record("\(found)")
+      return
+    }
+    #expect(from.dtype == .bf16 && to.dtype == .f32 && !nan.norm.isFinite)
+    // By hand: 0 became -0, and 12 became 9; norm(W) is 13.
+    #expect(moved.changedCount == 2 && moved.elementCount == 4 && moved.norm == 3 && moved.weightNorm == 13)
+    #expect(moved.relativeNorm == 3.0 / 13 && moved.maximum == 3 && rank.value == 1 && !rank.isLowerBound)
+  }
+
+  /// Both ways of finding singular values, for each type: rounding is told apart from what was built in.
+  @Test(arguments: [DType.bf16, .f16, .f32], [(60, 90), (560, 600)])
+  func findsTheRankUnderTheRounding(dtype: DType, extents: (Int, Int)) throws {
+    let (rows, columns) = extents
+    let (base, edited) = edit(rows, columns, rank: 5, seed: 51)
+    let difference = try CheckpointDifference(
+      from: checkpoint("a", ["w": stored(base, dtype, [rows, columns])]),
+      to: checkpoint("b", ["w": stored(edited, dtype, [rows, columns])]))
+    guard case .weights(let figures, rank: let rank?) = difference.differences[0].change else {
+      Issue.record("\(difference.differences)")
+      return
+    }
+    #expect(rank == NumericalRank([9, 9, 9, 9, 9], isComplete: true, of: figures, rule: .rounding))
+    #expect(rank.value == 5 && !rank.isLowerBound)
+    #expect(figures.roundingFloor < 0.05 * figures.norm)
+  }
+
+  @Test func theRankAtATolerance() throws {
+    // Singular values 3 and 4e-3, on the diagonal.
+    var edited = [Float](repeating: 0, count: 9)
+    (edited[0], edited[4]) = (3, 4e-3)
+    let (a, b) = (
+      try checkpoint("a", ["w": stored([Float](repeating: 0, count: 9), .f32, [3, 3])]),
+      try checkpoint("b", ["w": stored(edited, .f32, [3, 3])])
+    )
+    for (tolerance, expected) in [(1e-3, 2), (2e-3, 1), (0.5, 1)] {
+      let difference = try CheckpointDifference(from: a, to: b, rule: .tolerance(tolerance))
+      guard case .weights(_, rank: let rank?) = difference.differences[0].change else { return }
+      #expect(rank.value == expected && !rank.isLowerBound, "\(tolerance)")
+    }
+  }
+
+  /// Where the search ends before the rank does, it says so.
+  @Test func aRankBeyondTheLimit() throws {
+    let (base, edited) = edit(530, 540, rank: 40, seed: 52)
+    let difference = try CheckpointDifference(
+      from: checkpoint("a", ["w": stored(base, .f32, [530, 540])]),
+      to: checkpoint("b", ["w": stored(edited, .f32, [530, 540])]), rankLimit: 16)
+    guard case .weights(_, rank: let rank?) = difference.differences[0].change else { return }
+    #expect(rank.value == 16 && rank.isLowerBound)
+  }
+
+  @Test func theRangeFinderFindsTheValues() throws {
+    let (base, edited) = edit(540, 700, rank: 12, seed: 53)
+    let (a, b) = (
+      try checkpoint("a", ["w": stored(base, .f32, [540, 700])]).tensor(named: "w"),
+      try checkpoint("b", ["w": stored(edited, .f32, [540, 700])]).tensor(named: "w")
+    )
+    let difference = DifferenceMatrix(from: a, to: b)
+    let found = try LeadingSingularVectors(of: difference, limit: 12) { _ in true }
+    let exact = try SingularValueDecomposition(difference[0..<540])
+    #expect(!found.isComplete && relativeError(found.values, Array(exact.values.prefix(12))) < 1e-10)
+    let overlap = found.left.multiplied(.transposed, by: exact.left.firstColumns(12))
+    #expect(abs(overlap.frobeniusNorm - 12.0.squareRoot()) < 1e-8)
+  }
+
+  // MARK: As a patch
+
+  private func roundTrip(_ before: StoredTensors, _ after: StoredTensors, _ difference: DifferencePatch) throws {
+    let tool = Manifest.Tool(name: "tests", version: "1")
+    try difference.write(to: directory("d.wpatch"), created: "2026-02-01T12:00:00Z", tool: tool)
+    let file = try PatchFile(path: directory("d.wpatch"))
+    let place = { directory($0 + ".safetensors") }
+    try CheckpointState(path: place("a")).planApply([file], time: "2026-02-01T12:00:00Z").write(to: place("applied"))
+    #expect(try directory.read("applied.safetensors") == directory.read("b.safetensors"))
+    try CheckpointState(path: place("applied")).planRevert([file.identifier]).write(to: place("reverted"))
+    #expect(try directory.read("reverted.safetensors") == directory.read("a.safetensors"))
+    for name in ["applied", "reverted", "d.wpatch"] {
+      for suffix in ["", ".safetensors", ".safetensors.errata"] {
+        try? FileManager.default.removeItem(atPath: directory(name + suffix))
+      }
+    }
+  }
+
+  @Test(arguments: [DType.bf16, .f16, .f32]) func appliesBitForBit(dtype: DType) throws {
+    let (base, edited) = edit(90, 120, rank: 3, seed: 54)
+    let (sparse, touched) = (edit(33, 40, rank: 1, seed: 55).0, [Float](repeating: 0.5, count: 70))
+    var moved = sparse
+    (moved[7], moved[900]) = (-moved[7], 0)
+    var zeros = [Float](repeating: -0.0, count: 12)
+    zeros[3] = 0
+    let before: StoredTensors = [
+      "low": stored(base, dtype, [90, 120]), "few": stored(sparse, dtype, [33, 40]),
+      "norm": stored(touched, dtype, [70]),
+      "zeros": stored(zeros, dtype, [3, 4]), "kept": (.u8, [1], [7]),
+    ]
+    zeros[5] = 0
+    let after: StoredTensors = [
+      "low": stored(edited, dtype, [90, 120]), "few": stored(moved, dtype, [33, 40]),
+      "norm": stored(touched.map { $0 * 1.125 }, dtype, [70]), "zeros": stored(zeros, dtype, [3, 4]),
+      "kept": (.u8, [1], [7]),
+    ]
+    let (a, b) = (try checkpoint("a", before), try checkpoint("b", after))
+    for (choice, limit) in [(DifferencePatch.RankChoice.smallest, 256), (.tolerance(0.01), 256), (.smallest, 0)] {
+      let difference = try DifferencePatch(from: a, to: b, choice: choice, rankLimit: limit)
+      #expect(difference.tensors.map(\.name) == ["few", "low", "norm", "zeros"])
+      #expect(difference.tensors[2].rank == 0 && difference.tensors[2].correctedCount == 70)
+      if limit == 0 { #expect(difference.tensors.allSatisfy { $0.rank == 0 && $0.factorType == nil }) }
+      if choice == .smallest, limit > 0 {
+        #expect(difference.tensors[1].rank == 3)
+        // What the factors miss is the rounding: that of the base, and what it left of the singular vectors.
+        #expect(dtype != .bf16 || difference.tensors[1].correctedCount < 90 * 120 / 3)
+      }
+      try roundTrip(before, after, difference)
+    }
+  }
+
+  /// Without corrections a patch holds what is of low rank, and says how much of D that leaves.
+  @Test(arguments: [DType.bf16, .f32]) func withoutCorrections(dtype: DType) throws {
+    let (base, edited) = edit(90, 120, rank: 3, seed: 57)
+    let (kept, other) = (edit(30, 40, rank: 1, seed: 58).0, edit(90, 120, rank: 2, seed: 59).1)
+    let (a, b) = (
+      try checkpoint("a", ["low": stored(base, dtype, [90, 120]), "norm": stored(kept, dtype, [1200])]),
+      try checkpoint(
+        "b", ["low": stored(edited, dtype, [90, 120]), "norm": stored(kept.map { $0 * 1.5 }, dtype, [1200])])
+    )
+    let tool = Manifest.Tool(name: "tests", version: "1")
+    func write(_ difference: DifferencePatch, _ name: String) throws -> PatchFile {
+      try difference.write(to: directory(name), created: "2026-02-01T12:00:00Z", tool: tool)
+      return try PatchFile(path: directory(name))
+    }
+    let difference = try DifferencePatch(from: a, to: b, isCorrected: false)
+    #expect(difference.tensors.map(\.name) == ["low", "norm"] && difference.tensors.map(\.rank) == [3, 0])
+    #expect(difference.tensors.allSatisfy { $0.correctedCount == 0 } && difference.tensors[1].missed == 1)
+    let missed = try #require(difference.tensors[0].missed)
+    #expect(missed > 0 && missed < (dtype == .bf16 ? 0.02 : 1e-5))
+    let file = try write(difference, "low.wpatch")
+    #expect(file.manifest.result == nil && file.manifest.batches[0].method.name == "low_rank_difference")
+    #expect(Array(file.manifest.base.tensors.keys) == ["low"])
+    #expect(file.manifest.batches[0].tensors["low"]?.deltaError == missed)
+
+    // The share that is reported is the share that is left, up to the rounding of the result.
+    let place = { directory($0 + ".safetensors") }
+    try CheckpointState(path: place("a")).planApply([file], time: "2026-02-01T12:00:00Z").write(to: place("applied"))
+    let applied = try Checkpoint(path: place("applied"))
+    let rest = DifferenceFigures(try DifferenceMatrix(from: applied.tensor(named: "low"), to: b.tensor(named: "low")))
+    #expect(rest.norm / difference.tensors[0].figures.norm < (dtype == .bf16 ? 0.03 : 2e-5))
+    #expect(try applied.digest(of: "norm") == a.digest(of: "norm"))
+
+    // A tolerance says how much may be left.
+    let coarse = try DifferencePatch(from: a, to: b, choice: .tolerance(0.7), isCorrected: false)
+    let left = try #require(coarse.tensors[0].missed)
+    #expect(coarse.tensors[0].rank < 3 && left <= 0.7 && left > 0.1)
+
+    // It goes with another difference of the same tensor; one with corrections does not.
+    let c = try checkpoint("c", ["low": stored(other, dtype, [90, 120]), "norm": stored(kept, dtype, [1200])])
+    let free = try write(DifferencePatch(from: a, to: c, isCorrected: false), "free.wpatch")
+    let exact = try write(DifferencePatch(from: a, to: c), "exact.wpatch")
+    let state = try CheckpointState(path: place("applied"))
+    #expect(try state.planApply([free], time: "2026-02-01T12:00:00Z").applied.count == 1)
+    #expect(try PatchStack([file, free]).tensorNames == ["low"])
+    let refusal =
+      "low: is corrected by \(exact.path) and changed by \(file.path) too, but a correction fits only the sum that it was "
+      + "made for: take one of them, or run 'errata diff' on the finished checkpoint, or make the first again with "
+      + "'errata diff --no-correction'"
+    #expect(throws: ErrataError(.conflict, refusal)) { _ = try PatchStack([file, exact]) }
+    #expect(throws: (any Error).self) { try state.planApply([exact], time: "2026-02-01T12:00:00Z") }
+
+    // Factors with corrections stay as they are.
+    let fixed = ErrataError(
+      .general,
+      "\(exact.path): batch 0 has corrections, which fit its factors as they are: make the difference again with 'errata "
+        + "diff' (--rank, --tolerance or --no-correction), or give --compression-level alone")
+    #expect(throws: fixed) { _ = try exact.compacted(to: .rank(1), in: .weights) }
+    #expect(throws: fixed) { _ = try exact.stored(as: .fixed(left: .i8, right: .i8)) }
+    #expect(try file.compacted(to: .rank(1), in: .weights).batches[0].tensors[0].rank == 1)
+  }
+
+  @Test func withoutCorrectionsSomethingMustBeLeft() throws {
+    let a = try checkpoint("a", ["w": stored([1, 2], .bf16, [2])])
+    let (b, c) = (
+      try checkpoint("b", ["w": stored([1, 3], .bf16, [2])]), try checkpoint("c", ["w": stored([1, .nan], .bf16, [2])])
+    )
+    let (pathA, pathB, pathC) = (
+      directory("a.safetensors"), directory("b.safetensors"), directory("c.safetensors")
+    )
+    #expect(
+      throws: ErrataError(
+        .general,
+        "\(pathA), \(pathB): no matrix has a difference beyond rounding: nothing is left without a correction; leave out "
+          + "--no-correction")
+    ) { _ = try DifferencePatch(from: a, to: b, isCorrected: false) }
+    #expect(
+      throws: ErrataError(
+        .general, "\(pathA), \(pathC): w has a value that is not finite: its difference cannot be a patch")
+    ) { _ = try DifferencePatch(from: a, to: c, isCorrected: false) }
+  }
+
+  /// -0 that becomes +0 takes neither terms nor steps, but it is a difference.
+  @Test func onlyTheSignOfZero() throws {
+    let (before, after): (StoredTensors, StoredTensors) = (
+      ["w": stored([-0.0, 1], .bf16, [2])], ["w": stored([0, 1], .bf16, [2])]
+    )
+    let difference = try DifferencePatch(from: checkpoint("a", before), to: checkpoint("b", after))
+    #expect(difference.tensors[0].correctedCount == 0)
+    try roundTrip(before, after, difference)
+  }
+
+  /// An edit of low rank is told from noise in a matrix that is decomposed at random, and its patch is small.
+  @Test func aLargeEditIsSmall() throws {
+    let (base, edited) = edit(600, 800, rank: 4, seed: 56)
+    let (before, after): (StoredTensors, StoredTensors) = (
+      ["w": stored(base, .bf16, [600, 800])], ["w": stored(edited, .bf16, [600, 800])]
+    )
+    let difference = try DifferencePatch(from: checkpoint("a", before), to: checkpoint("b", after))
+    #expect(difference.tensors[0].rank == 4 && difference.tensors[0].factorType == .f16)
+    let tool = Manifest.Tool(name: "tests", version: "1")
+    try difference.write(to: directory("x.wpatch"), created: "2026-02-01T12:00:00Z", tool: tool)
+    let size = try directory.read("x.wpatch").count
+    #expect(size < before["w"]!.bytes.count / 8)
+    try roundTrip(before, after, difference)
+  }
+
+  @Test func saysWhatAPatchCannotHold() throws {
+    let a = try checkpoint("a", ["w": stored([1, 2], .bf16, [2]), "n": (.i64, [1], [1, 0, 0, 0, 0, 0, 0, 0])])
+    let (pathA, pathB) = (directory("a.safetensors"), directory("b.safetensors"))
+    func expect(_ tensors: StoredTensors, _ category: ErrataError.Category, _ message: String) throws {
+      let b = try checkpoint("b", tensors)
+      #expect(throws: ErrataError(category, message)) { _ = try DifferencePatch(from: a, to: b) }
+    }
+    let n: StoredTensors.Value = (.i64, [1], [1, 0, 0, 0, 0, 0, 0, 0])
+    try expect(
+      ["w": stored([1, 2], .bf16, [2]), "n": n], .general,
+      "\(pathA), \(pathB): have the same tensors: there is nothing for a patch to do")
+    try expect(
+      ["w": stored([1, 2], .bf16, [2])], .general,
+      "\(pathB): does not have n, which \(pathA) has: a patch can neither add nor remove tensors")
+    try expect(
+      ["w": stored([1, 2], .bf16, [2]), "n": n, "x": n], .general,
+      "\(pathA): does not have x, which \(pathB) has: a patch can neither add nor remove tensors")
+    try expect(
+      ["w": stored([1, 2], .f16, [1, 2]), "n": n], .general,
+      "w: is BF16 [2] in \(pathA) and F16 [1, 2] in \(pathB): a patch keeps type and shape; convert one of them first")
+    try expect(
+      ["w": stored([1, 2], .bf16, [2]), "n": (.i64, [1], [2, 0, 0, 0, 0, 0, 0, 0])], .general,
+      "\(pathB): n differs and is I64: a patch can edit BF16, F16 and F32 tensors only")
+    try expect(
+      ["w": stored([1, .infinity], .bf16, [2]), "n": n], .general,
+      "w[0, 1]: is not a finite number; a tensor with NaN or infinity cannot be edited")
+  }
+}
