@@ -65,9 +65,9 @@ ERRATA_INLINE int64_t search_reaching(int64_t target, double delta, stored_forma
 }
 
 // One block; what is not unique is gathered first, so that the second step is a plain loop too.
-ERRATA_INLINE void candidate_intervals_of_block(
+ERRATA_INLINE size_t candidate_intervals_of_block(
     stored_format format, const uint8_t *current, const double *restrict delta, int32_t *restrict low,
-    int32_t *restrict high, size_t count) {
+    int32_t *restrict high, uint32_t *restrict open, uint32_t first, size_t count) {
   int64_t largest = stored_infinity(format) - 1;
   int64_t unique[BLOCK];
   for (size_t i = 0; i < count; i++) {
@@ -104,40 +104,81 @@ ERRATA_INLINE void candidate_intervals_of_block(
     low[indices[k]] = (int32_t)lows[k];
     high[indices[k]] = (int32_t)(highs[k] - 1);
   }
+  // One element at most is written beyond what is counted, and never beyond the block.
+  size_t found = 0;
+  for (size_t k = 0; k < gathered; k++) {
+    open[found] = first + (uint32_t)indices[k];
+    found += lows[k] != highs[k] - 1;
+  }
+  return found;
 }
 
-ERRATA_INLINE void candidate_intervals_body(
-    stored_format format, const uint8_t *current, const double *delta, int32_t *low, int32_t *high, size_t count) {
+ERRATA_INLINE size_t candidate_intervals_body(
+    stored_format format, const uint8_t *current, const double *delta, int32_t *low, int32_t *high, uint32_t *open,
+    size_t count) {
+  size_t found = 0;
   for (size_t start = 0; start < count; start += BLOCK) {
     size_t block = count - start < BLOCK ? count - start : BLOCK;
     const uint8_t *block_current = current + start * (size_t)stored_bytes(format);
-    candidate_intervals_of_block(format, block_current, delta + start, low + start, high + start, block);
+    found += candidate_intervals_of_block(
+        format, block_current, delta + start, low + start, high + start, open + found, (uint32_t)start, block);
   }
+  return found;
 }
 
-ERRATA_INLINE void candidate_intervals_typed(
-    errata_stored_type type, const uint8_t *current, const double *delta, int32_t *low, int32_t *high, size_t count) {
-  switch (type) {
-    case errata_stored_bf16: candidate_intervals_body(stored_bf16, current, delta, low, high, count); break;
-    case errata_stored_f16: candidate_intervals_body(stored_f16, current, delta, low, high, count); break;
-    case errata_stored_f32: candidate_intervals_body(stored_f32, current, delta, low, high, count); break;
+ERRATA_INLINE int are_candidates_body(
+    stored_format format, const uint8_t *base, const int32_t *low, const int32_t *high, size_t count) {
+  int fault = 0;
+  for (size_t i = 0; i < count; i++) {
+    int32_t value = (int32_t)load_ordered(base, i, format);
+    fault |= (value < low[i]) | (value > high[i]);
   }
+  return !fault;
 }
 
+ERRATA_INLINE void store_candidates_body(stored_format format, const int32_t *values, uint8_t *base, size_t count) {
+  for (size_t i = 0; i < count; i++) store_ordered(values[i], base, i, format);
+}
+
+// Calls a body with the format as a constant.
+#define ERRATA_BY_FORMAT(type, body, ...)                         \
+  switch (type) {                                                 \
+    case errata_stored_bf16: return body(stored_bf16, __VA_ARGS__); \
+    case errata_stored_f16: return body(stored_f16, __VA_ARGS__);   \
+    case errata_stored_f32: return body(stored_f32, __VA_ARGS__);   \
+  }
+
+#define ERRATA_INTERVALS                                                                                       \
+  errata_stored_type type, const uint8_t *current, const double *delta, int32_t *low, int32_t *high, uint32_t *open, \
+      size_t count
+
+ERRATA_INLINE size_t candidate_intervals_typed(ERRATA_INTERVALS) {
+  ERRATA_BY_FORMAT(type, candidate_intervals_body, current, delta, low, high, open, count)
+  return 0;
+}
+
+static size_t candidate_intervals_baseline(ERRATA_INTERVALS) {
+  return candidate_intervals_typed(type, current, delta, low, high, open, count);
+}
 #if defined(__x86_64__)
-ERRATA_AVX2 static void candidate_intervals_avx2(
-    errata_stored_type type, const uint8_t *current, const double *delta, int32_t *low, int32_t *high, size_t count) {
-  candidate_intervals_typed(type, current, delta, low, high, count);
+ERRATA_AVX2 static size_t candidate_intervals_avx2(ERRATA_INTERVALS) {
+  return candidate_intervals_typed(type, current, delta, low, high, open, count);
+}
+ERRATA_AVX512 static size_t candidate_intervals_avx512(ERRATA_INTERVALS) {
+  return candidate_intervals_typed(type, current, delta, low, high, open, count);
 }
 #endif
 
-void errata_candidate_intervals(
-    errata_stored_type type, const uint8_t *current, const double *delta, int32_t *low, int32_t *high, size_t count) {
-#if defined(__x86_64__)
-  if (errata_has_avx2()) {
-    candidate_intervals_avx2(type, current, delta, low, high, count);
-    return;
-  }
-#endif
-  candidate_intervals_typed(type, current, delta, low, high, count);
+size_t errata_candidate_intervals(ERRATA_INTERVALS) {
+  return ERRATA_WIDEST(candidate_intervals)(type, current, delta, low, high, open, count);
+}
+
+int errata_are_candidates(
+    errata_stored_type type, const uint8_t *base, const int32_t *low, const int32_t *high, size_t count) {
+  ERRATA_BY_FORMAT(type, are_candidates_body, base, low, high, count)
+  return 0;
+}
+
+void errata_store_candidates(errata_stored_type type, const int32_t *values, uint8_t *base, size_t count) {
+  ERRATA_BY_FORMAT(type, store_candidates_body, values, base, count)
 }

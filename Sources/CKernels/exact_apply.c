@@ -3,11 +3,14 @@
 #include "stored_float.h"
 
 // Register and cache blocks: a tile of sums stays in registers over a block of facts, whose factor values stay in L1/L2.
-enum { TILE_ROWS = 4, TILE_COLUMNS = 12, FACT_BLOCK = 64, COLUMN_BLOCK = 240 };
+enum { TILE_ROWS = 4, NARROW_COLUMNS = 12, WIDE_COLUMNS = 48, FACT_BLOCK = 64, COLUMN_BLOCK = 240 };
+
+// What the processor gives: with half-precision conversions, a loop over float16 values is one of vectors.
+typedef enum { processor_baseline, processor_avx2, processor_avx512 } processor;
 
 ERRATA_INLINE size_t smaller(size_t left, size_t right) { return left < right ? left : right; }
 
-ERRATA_INLINE double factor_value(const uint8_t *stored, size_t index, errata_factor_type type) {
+ERRATA_INLINE double factor_value(const uint8_t *stored, size_t index, errata_factor_type type, processor processor) {
   switch (type) {
     case errata_factor_f32: {
       float value;
@@ -15,6 +18,12 @@ ERRATA_INLINE double factor_value(const uint8_t *stored, size_t index, errata_fa
       return (double)value;
     }
     case errata_factor_f16: {
+      if (processor != processor_baseline) {
+        // Exact, subnormal numbers too, in every mode of the processor.
+        _Float16 value;
+        memcpy(&value, stored + 2 * index, 2);
+        return (double)(float)value;
+      }
       int64_t ordered = load_ordered(stored, index, stored_f16);
       int64_t magnitude = ordered ^ (ordered >> 63);
       // What is not finite must not pass for a number.
@@ -26,91 +35,125 @@ ERRATA_INLINE double factor_value(const uint8_t *stored, size_t index, errata_fa
 }
 
 ERRATA_INLINE void pack_typed(
-    const errata_factor *factor, errata_factor_type type, size_t first_element, size_t element_count,
-    size_t first_fact, size_t fact_count, size_t width, double *restrict panels) {
+    const errata_factor *factor, errata_factor_type type, processor processor, size_t first_element,
+    size_t element_count, size_t first_fact, size_t fact_count, size_t width, double *restrict panels) {
   const uint8_t *stored = factor->stored;
-  size_t stride = factor->element_stride;
-  for (size_t start = 0; start < element_count; start += width) {
+  double scales[FACT_BLOCK];
+  for (size_t e = 0; e < fact_count; e++) {
+    int exponent = factor->exponents ? factor->exponents[first_fact + e] : 0;
+    scales[e] = binary64_of_bits((uint64_t)(1023 + exponent) << 52);
+  }
+  for (size_t start = 0; start < element_count; start += width, panels += fact_count * width) {
     size_t present = smaller(width, element_count - start);
-    for (size_t e = first_fact; e < first_fact + fact_count; e++, panels += width) {
-      double scale = factor->exponents ? binary64_of_bits((uint64_t)(1023 + factor->exponents[e]) << 52) : 1.0;
-      size_t first = e * factor->fact_stride + (first_element + start) * stride;
-      for (size_t i = 0; i < present; i++) panels[i] = factor_value(stored, first + i * stride, type) * scale;
-      for (size_t i = present; i < width; i++) panels[i] = 0.0;
+    size_t first = first_fact * factor->fact_stride + (first_element + start) * factor->element_stride;
+    if (present < width) memset(panels, 0, fact_count * width * sizeof *panels);
+    if (factor->fact_stride == 1) {
+      // The values of an element lie side by side.
+      for (size_t i = 0; i < present; i++) {
+        double values[FACT_BLOCK];
+        size_t index = first + i * factor->element_stride;
+        for (size_t e = 0; e < fact_count; e++) values[e] = factor_value(stored, index + e, type, processor) * scales[e];
+        for (size_t e = 0; e < fact_count; e++) panels[e * width + i] = values[e];
+      }
+    } else if (factor->element_stride == 1 && present == width) {
+      for (size_t e = 0; e < fact_count; e++) {
+        size_t index = first + e * factor->fact_stride;
+        for (size_t i = 0; i < width; i++) {
+          panels[e * width + i] = factor_value(stored, index + i, type, processor) * scales[e];
+        }
+      }
+    } else {
+      for (size_t e = 0; e < fact_count; e++) {
+        size_t index = first + e * factor->fact_stride;
+        for (size_t i = 0; i < present; i++) {
+          panels[e * width + i] =
+              factor_value(stored, index + i * factor->element_stride, type, processor) * scales[e];
+        }
+      }
     }
   }
 }
 
 // Panels of `width` elements, each facts x width; elements beyond the last are zero.
 ERRATA_INLINE void pack(
-    const errata_factor *factor, size_t first_element, size_t element_count, size_t first_fact, size_t fact_count,
-    size_t width, double *panels) {
+    const errata_factor *factor, processor processor, size_t first_element, size_t element_count, size_t first_fact,
+    size_t fact_count, size_t width, double *panels) {
+#define PACK(type) \
+  pack_typed(factor, type, processor, first_element, element_count, first_fact, fact_count, width, panels)
   switch (factor->type) {
-    case errata_factor_f32:
-      pack_typed(factor, errata_factor_f32, first_element, element_count, first_fact, fact_count, width, panels);
-      break;
-    case errata_factor_f16:
-      pack_typed(factor, errata_factor_f16, first_element, element_count, first_fact, fact_count, width, panels);
-      break;
-    case errata_factor_i8:
-      pack_typed(factor, errata_factor_i8, first_element, element_count, first_fact, fact_count, width, panels);
-      break;
+    case errata_factor_f32: PACK(errata_factor_f32); break;
+    case errata_factor_f16: PACK(errata_factor_f16); break;
+    case errata_factor_i8: PACK(errata_factor_i8); break;
   }
+#undef PACK
 }
 
-// Vectors by name: the compiler keeps an array of scalars in memory.
-typedef double vector __attribute__((vector_size(32), aligned(8), may_alias));
-enum { LANES = 4, TILE_VECTORS = TILE_COLUMNS / LANES };
+// Vectors by name: the compiler keeps an array of scalars in memory. `columns` is the width of the tile.
+#define ERRATA_TILE(name, lanes, columns_of_tile)                                                                   \
+  typedef double name##_vector __attribute__((vector_size(8 * lanes), aligned(8), may_alias));                     \
+  ERRATA_INLINE void name(                                                                                         \
+      const double *restrict rows, const double *restrict columns, size_t fact_count, double *restrict tile,       \
+      size_t stride) {                                                                                             \
+    /* A product of two float32 values is exact in binary64: fused or not, the sum is the same. */                 \
+    _Pragma("clang fp contract(fast)") enum { VECTORS = columns_of_tile / lanes };                                 \
+    name##_vector sums[TILE_ROWS][VECTORS];                                                                        \
+    for (int r = 0; r < TILE_ROWS; r++) {                                                                          \
+      for (int v = 0; v < VECTORS; v++) sums[r][v] = *(const name##_vector *)(tile + (size_t)r * stride + v * lanes); \
+    }                                                                                                              \
+    for (size_t e = 0; e < fact_count; e++, rows += TILE_ROWS, columns += columns_of_tile) {                       \
+      for (int r = 0; r < TILE_ROWS; r++) {                                                                        \
+        for (int v = 0; v < VECTORS; v++) sums[r][v] += rows[r] * *(const name##_vector *)(columns + v * lanes);   \
+      }                                                                                                            \
+    }                                                                                                              \
+    for (int r = 0; r < TILE_ROWS; r++) {                                                                          \
+      for (int v = 0; v < VECTORS; v++) *(name##_vector *)(tile + (size_t)r * stride + v * lanes) = sums[r][v];    \
+    }                                                                                                              \
+  }
+
+ERRATA_TILE(narrow_tile, 4, NARROW_COLUMNS)
+ERRATA_TILE(wide_tile, 8, WIDE_COLUMNS)
 
 ERRATA_INLINE void accumulate_tile(
-    const double *restrict rows, const double *restrict columns, size_t fact_count, double *restrict tile,
-    size_t stride) {
-// A product of two float32 values is exact in binary64: fused or not, the sum is the same.
-#pragma clang fp contract(fast)
-  vector sums[TILE_ROWS][TILE_VECTORS];
-  for (int r = 0; r < TILE_ROWS; r++) {
-    for (int v = 0; v < TILE_VECTORS; v++) sums[r][v] = *(const vector *)(tile + (size_t)r * stride + v * LANES);
-  }
-  for (size_t e = 0; e < fact_count; e++, rows += TILE_ROWS, columns += TILE_COLUMNS) {
-    for (int r = 0; r < TILE_ROWS; r++) {
-      for (int v = 0; v < TILE_VECTORS; v++) sums[r][v] += rows[r] * *(const vector *)(columns + v * LANES);
-    }
-  }
-  for (int r = 0; r < TILE_ROWS; r++) {
-    for (int v = 0; v < TILE_VECTORS; v++) *(vector *)(tile + (size_t)r * stride + v * LANES) = sums[r][v];
+    processor processor, const double *rows, const double *columns, size_t fact_count, double *tile, size_t stride) {
+  if (processor == processor_avx512) {
+    wide_tile(rows, columns, fact_count, tile, stride);
+  } else {
+    narrow_tile(rows, columns, fact_count, tile, stride);
   }
 }
 
 // A tile that hangs over the edge is computed in a copy.
 ERRATA_INLINE void accumulate_edge_tile(
-    const double *rows, const double *columns, size_t fact_count, size_t row_count, size_t column_count, double *delta,
-    size_t stride) {
-  double tile[TILE_ROWS * TILE_COLUMNS] = {0};
-  for (size_t r = 0; r < row_count; r++) memcpy(tile + r * TILE_COLUMNS, delta + r * stride, column_count * 8);
-  accumulate_tile(rows, columns, fact_count, tile, TILE_COLUMNS);
-  for (size_t r = 0; r < row_count; r++) memcpy(delta + r * stride, tile + r * TILE_COLUMNS, column_count * 8);
+    processor processor, const double *rows, const double *columns, size_t fact_count, size_t row_count,
+    size_t column_count, double *delta, size_t stride) {
+  double tile[TILE_ROWS * WIDE_COLUMNS] = {0};
+  for (size_t r = 0; r < row_count; r++) memcpy(tile + r * WIDE_COLUMNS, delta + r * stride, column_count * 8);
+  accumulate_tile(processor, rows, columns, fact_count, tile, WIDE_COLUMNS);
+  for (size_t r = 0; r < row_count; r++) memcpy(delta + r * stride, tile + r * WIDE_COLUMNS, column_count * 8);
 }
 
 ERRATA_INLINE void accumulate_terms_body(
-    const errata_factor *rows, size_t first_row, size_t row_count, const errata_factor *columns, size_t first_column,
-    size_t column_count, size_t fact_count, double *delta, size_t stride) {
+    processor processor, const errata_factor *rows, size_t first_row, size_t row_count, const errata_factor *columns,
+    size_t first_column, size_t column_count, size_t fact_count, double *delta, size_t stride) {
+  size_t width = processor == processor_avx512 ? WIDE_COLUMNS : NARROW_COLUMNS;
   double row_panel[FACT_BLOCK * TILE_ROWS];
   double column_panels[FACT_BLOCK * COLUMN_BLOCK];
   for (size_t column = 0; column < column_count; column += COLUMN_BLOCK) {
     size_t block_columns = smaller(COLUMN_BLOCK, column_count - column);
     for (size_t fact = 0; fact < fact_count; fact += FACT_BLOCK) {
       size_t facts = smaller(FACT_BLOCK, fact_count - fact);
-      pack(columns, first_column + column, block_columns, fact, facts, TILE_COLUMNS, column_panels);
+      pack(columns, processor, first_column + column, block_columns, fact, facts, width, column_panels);
       for (size_t row = 0; row < row_count; row += TILE_ROWS) {
         size_t tile_rows = smaller(TILE_ROWS, row_count - row);
-        pack(rows, first_row + row, tile_rows, fact, facts, TILE_ROWS, row_panel);
-        for (size_t c = 0; c < block_columns; c += TILE_COLUMNS) {
-          size_t tile_columns = smaller(TILE_COLUMNS, block_columns - c);
+        pack(rows, processor, first_row + row, tile_rows, fact, facts, TILE_ROWS, row_panel);
+        for (size_t c = 0; c < block_columns; c += width) {
+          size_t tile_columns = smaller(width, block_columns - c);
           double *tile = delta + row * stride + column + c;
-          if (tile_rows == TILE_ROWS && tile_columns == TILE_COLUMNS) {
-            accumulate_tile(row_panel, column_panels + c * facts, facts, tile, stride);
+          const double *panel = column_panels + c * facts;
+          if (tile_rows == TILE_ROWS && tile_columns == width) {
+            accumulate_tile(processor, row_panel, panel, facts, tile, stride);
           } else {
-            accumulate_edge_tile(row_panel, column_panels + c * facts, facts, tile_rows, tile_columns, tile, stride);
+            accumulate_edge_tile(processor, row_panel, panel, facts, tile_rows, tile_columns, tile, stride);
           }
         }
       }
@@ -156,42 +199,39 @@ ERRATA_INLINE size_t round_sums_typed(
   return 0;
 }
 
+#define ERRATA_TERMS                                                                                                \
+  const errata_factor *rows, size_t first_row, size_t row_count, const errata_factor *columns, size_t first_column, \
+      size_t column_count, size_t fact_count, double *delta, size_t stride
+#define ERRATA_TERM_ARGUMENTS \
+  rows, first_row, row_count, columns, first_column, column_count, fact_count, delta, stride
+#define ERRATA_SUMS errata_stored_type type, const uint8_t *base, const double *delta, uint8_t *result, size_t count
+
+static void accumulate_terms_baseline(ERRATA_TERMS) {
+  accumulate_terms_body(processor_baseline, ERRATA_TERM_ARGUMENTS);
+}
+static size_t round_sums_baseline(ERRATA_SUMS) { return round_sums_typed(type, base, delta, result, count); }
+
 #if defined(__x86_64__)
-ERRATA_AVX2 static void accumulate_terms_avx2(
-    const errata_factor *rows, size_t first_row, size_t row_count, const errata_factor *columns, size_t first_column,
-    size_t column_count, size_t fact_count, double *delta, size_t stride) {
-  accumulate_terms_body(rows, first_row, row_count, columns, first_column, column_count, fact_count, delta, stride);
+ERRATA_AVX2 static void accumulate_terms_avx2(ERRATA_TERMS) {
+  accumulate_terms_body(processor_avx2, ERRATA_TERM_ARGUMENTS);
 }
-
-ERRATA_AVX2 static size_t round_sums_avx2(
-    errata_stored_type type, const uint8_t *base, const double *delta, uint8_t *result, size_t count) {
+ERRATA_AVX2 static size_t round_sums_avx2(ERRATA_SUMS) { return round_sums_typed(type, base, delta, result, count); }
+ERRATA_AVX512 static void accumulate_terms_avx512(ERRATA_TERMS) {
+  accumulate_terms_body(processor_avx512, ERRATA_TERM_ARGUMENTS);
+}
+ERRATA_AVX512 static size_t round_sums_avx512(ERRATA_SUMS) {
   return round_sums_typed(type, base, delta, result, count);
 }
-
-#define ERRATA_CHOOSE(avx2, portable) (errata_has_avx2() ? avx2 : portable)
-#else
-#define ERRATA_CHOOSE(avx2, portable) portable
 #endif
-
-static void accumulate_terms_portable(
-    const errata_factor *rows, size_t first_row, size_t row_count, const errata_factor *columns, size_t first_column,
-    size_t column_count, size_t fact_count, double *delta, size_t stride) {
-  accumulate_terms_body(rows, first_row, row_count, columns, first_column, column_count, fact_count, delta, stride);
-}
-
-static size_t round_sums_portable(
-    errata_stored_type type, const uint8_t *base, const double *delta, uint8_t *result, size_t count) {
-  return round_sums_typed(type, base, delta, result, count);
-}
 
 void errata_accumulate_terms(
     const errata_factor *rows, size_t first_row, size_t row_count, const errata_factor *columns, size_t first_column,
     size_t column_count, size_t fact_count, double *delta, size_t delta_stride) {
-  ERRATA_CHOOSE(accumulate_terms_avx2, accumulate_terms_portable)
+  ERRATA_WIDEST(accumulate_terms)
   (rows, first_row, row_count, columns, first_column, column_count, fact_count, delta, delta_stride);
 }
 
 size_t errata_round_sums(
     errata_stored_type type, const uint8_t *base, const double *delta, uint8_t *result, size_t count) {
-  return ERRATA_CHOOSE(round_sums_avx2, round_sums_portable)(type, base, delta, result, count);
+  return ERRATA_WIDEST(round_sums)(type, base, delta, result, count);
 }

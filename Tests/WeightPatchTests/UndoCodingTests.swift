@@ -76,7 +76,9 @@ import Testing
       if target & UInt32(format.infinity) == UInt32(format.infinity) { continue }
       var (low, high): (Int32, Int32) = (0, 0)
       let bytes = StoredElements(dtype, patterns: [target]).bytes
-      errata_candidate_intervals(format.type, bytes, [change], &low, &high, 1)
+      var open: UInt32 = 1
+      let openCount = errata_candidate_intervals(format.type, bytes, [change], &low, &high, &open, 1)
+      #expect(openCount == (low == high ? 0 : 1) && (openCount == 0 || open == 0))
       let limit = Int32(format.infinity)
       let found = (-limit..<limit).filter { ordered in
         let magnitude = UInt32(ordered < 0 ? -1 - ordered : ordered)
@@ -107,6 +109,20 @@ import Testing
     let delta = (0..<count).map { _ in random.gaussian() * 0.02 * ratio }
     let stream = Self.roundTrip(base, delta)
     #expect(Double(stream.count) < share * Double(2 * count))
+    // No larger than a uniform code of the same indices, whatever the edit.
+    #expect(stream.count <= Self.uniformBits(base, delta) / 8)
+  }
+
+  /// What the candidates' indices take if all of an element's are equally likely.
+  private static func uniformBits(_ base: StoredElements, _ delta: [Double]) -> Int {
+    let format = StoredFormat(base.dtype)!
+    let count = delta.count
+    var current = base.bytes
+    errata_round_sums(format.type, base.bytes, delta, &current, count)
+    var (low, high) = (Array(repeating: Int32(0), count: count), Array(repeating: Int32(0), count: count))
+    var open = Array(repeating: UInt32(0), count: count)
+    errata_candidate_intervals(format.type, current, delta, &low, &high, &open, count)
+    return Int(zip(low, high).reduce(0) { $0 + log2(Double($1.1 - $1.0) + 1) })
   }
 
   /// Whatever the bytes, decoding ends, and says nothing but candidates.

@@ -38,9 +38,9 @@ struct CandidateSet {
     let positiveTotal = measure.total(of: positive)
     let magnitude = value < 0 ? -1 - value : value
     let run = value < 0 ? negative : positive
-    let start = measure[magnitude] - measure[run.first] + (value < 0 ? positiveTotal : 0)
+    let start = measure.place(of: magnitude) - measure.place(of: run.first) + (value < 0 ? positiveTotal : 0)
     encoder.encode(
-      start: start, size: measure[magnitude + 1] - measure[magnitude],
+      start: start, size: measure.place(of: magnitude + 1) - measure.place(of: magnitude),
       total: positiveTotal + measure.total(of: negative))
   }
 
@@ -58,9 +58,10 @@ struct CandidateSet {
     let isNegative = position >= positiveTotal
     let run = isNegative ? negative : positive
     let runStart = isNegative ? positiveTotal : 0
-    let magnitude = measure.magnitude(at: position - runStart + measure[run.first])
+    let magnitude = measure.magnitude(at: position - runStart + measure.place(of: run.first))
     decoder.advance(
-      start: runStart + measure[magnitude] - measure[run.first], size: measure[magnitude + 1] - measure[magnitude])
+      start: runStart + measure.place(of: magnitude) - measure.place(of: run.first),
+      size: measure.place(of: magnitude + 1) - measure.place(of: magnitude))
     return Int32(isNegative ? -1 - magnitude : magnitude)
   }
 }
@@ -92,7 +93,7 @@ private struct MagnitudeMeasure {
 
   /// Increasing in the magnitude pattern; equal to it up to the end of the binade `unitField`.
   @inline(__always)
-  subscript(magnitude: Int) -> UInt64 {
+  func place(of magnitude: Int) -> UInt64 {
     let steps = magnitude >> fractionBits - unitField
     guard steps > 0 else { return UInt64(magnitude) }
     let significand = magnitude & (1 << fractionBits - 1) | 1 << fractionBits
@@ -110,6 +111,6 @@ private struct MagnitudeMeasure {
 
   @inline(__always)
   func total(of run: MagnitudeRun) -> UInt64 {
-    run.count == 0 ? 0 : self[run.last + 1] - self[run.first]
+    run.count == 0 ? 0 : place(of: run.last + 1) - place(of: run.first)
   }
 }

@@ -15,11 +15,16 @@ struct UndoCoding {
   ) -> [UInt8] {
     var encoder = RangeEncoder()
     var models = ZeroModels()
-    forEachInterval(current, delta, count) { index, low, high in
-      let value = format.ordered(base, index)
-      precondition(low <= value && value <= high, "the edited value does not come from this base")
-      if low < high {
-        CandidateSet(low: low, high: high, fractionBits: format.fractionBits).encode(value, into: &encoder, &models)
+    forEachBlock(current, delta, count) { start, length, intervals in
+      let block = base + start * format.width
+      precondition(
+        errata_are_candidates(
+          format.type, block.assumingMemoryBound(to: UInt8.self), intervals.low, intervals.high, length) != 0,
+        "the edited value does not come from this base")
+      for position in 0..<intervals.openCount {
+        let index = Int(intervals.open[position])
+        CandidateSet(low: intervals.low[index], high: intervals.high[index], fractionBits: format.fractionBits)
+          .encode(format.ordered(block, index), into: &encoder, &models)
       }
       return true
     }
@@ -34,37 +39,50 @@ struct UndoCoding {
   ) -> Bool {
     var decoder = RangeDecoder(stream)
     var models = ZeroModels()
-    return forEachInterval(current, delta, count) { index, low, high in
-      guard low < high else {
-        format.store(low, base, index)
-        return low == high
+    return forEachBlock(current, delta, count) { start, length, intervals in
+      for position in 0..<intervals.openCount {
+        let index = Int(intervals.open[position])
+        let (low, high) = (intervals.low[index], intervals.high[index])
+        guard low < high else { return false }
+        let set = CandidateSet(low: low, high: high, fractionBits: format.fractionBits)
+        guard let value = set.decode(from: &decoder, &models) else { return false }
+        // Where there is one candidate, it stands here already.
+        intervals.low[index] = value
       }
-      let set = CandidateSet(low: low, high: high, fractionBits: format.fractionBits)
-      guard let value = set.decode(from: &decoder, &models) else { return false }
-      format.store(value, base, index)
+      let block = base + start * format.width
+      errata_store_candidates(format.type, intervals.low, block.assumingMemoryBound(to: UInt8.self), length)
       return true
     }
   }
 
-  /// Calls `body` with every element's index and interval of candidates, until it returns false.
+  /// The intervals of a block of elements, and the elements that do not have exactly one candidate.
+  private struct Intervals {
+    let low: UnsafeMutablePointer<Int32>
+    let high: UnsafeMutablePointer<Int32>
+    let open: UnsafeMutablePointer<UInt32>
+    var openCount = 0
+  }
+
+  /// Calls `body` with the intervals of block after block of elements, until it returns false.
   @inline(__always)
   @discardableResult
-  private func forEachInterval(
+  private func forEachBlock(
     _ current: UnsafeRawPointer, _ delta: UnsafePointer<Double>, _ count: Int,
-    _ body: (_ index: Int, _ low: Int32, _ high: Int32) -> Bool
+    _ body: (_ start: Int, _ length: Int, _ intervals: Intervals) -> Bool
   ) -> Bool {
-    withUnsafeTemporaryAllocation(of: Int32.self, capacity: 2 * Self.blockLength) { buffer in
-      let low = buffer.baseAddress!
-      let high = low + Self.blockLength
-      for start in stride(from: 0, to: count, by: Self.blockLength) {
-        let length = min(Self.blockLength, count - start)
-        let block = (current + start * format.width).assumingMemoryBound(to: UInt8.self)
-        errata_candidate_intervals(format.type, block, delta + start, low, high, length)
-        for index in 0..<length {
-          guard body(start + index, low[index], high[index]) else { return false }
+    withUnsafeTemporaryAllocation(of: Int32.self, capacity: 2 * Self.blockLength) { bounds in
+      withUnsafeTemporaryAllocation(of: UInt32.self, capacity: Self.blockLength) { open in
+        var intervals = Intervals(
+          low: bounds.baseAddress!, high: bounds.baseAddress! + Self.blockLength, open: open.baseAddress!)
+        for start in stride(from: 0, to: count, by: Self.blockLength) {
+          let length = min(Self.blockLength, count - start)
+          let block = (current + start * format.width).assumingMemoryBound(to: UInt8.self)
+          intervals.openCount = errata_candidate_intervals(
+            format.type, block, delta + start, intervals.low, intervals.high, intervals.open, length)
+          guard body(start, length, intervals) else { return false }
         }
+        return true
       }
-      return true
     }
   }
 }
