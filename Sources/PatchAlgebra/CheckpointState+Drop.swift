@@ -18,15 +18,15 @@ extension CheckpointState {
     facts: [String], folder: String, children policy: ChildPolicy = .refuse, author: String? = nil, time: String,
     tool: Manifest.Tool
   ) throws -> StatePlan {
-    let applied = patches.flatMap { $0.patch.manifest.batches.flatMap(\.facts) }
+    let applied = patches.flatMap { $0.manifest.batches.flatMap(\.facts) }
     let dropped = Set(try facts.map { try factIdentifier($0, among: applied, source: checkpoint.path) })
     var reverted: Set<Digest> = []
     var replacements: [Replacement] = []
     for (file, entry) in zip(patches, ledger.patches) {
-      let own = Set(file.patch.manifest.batches.flatMap(\.facts).map(\.identifier))
+      let own = Set(file.manifest.batches.flatMap(\.facts).map(\.identifier))
       let going = own.intersection(dropped).sorted()
       if going.isEmpty { continue }
-      if going.count == own.count && file.patch.manifest.batches.allSatisfy({ $0.terms == .facts }) {
+      if going.count == own.count && file.manifest.batches.allSatisfy({ $0.terms == .facts }) {
         reverted.insert(file.identifier)
         continue
       }

@@ -18,7 +18,7 @@ public struct DerivedPatch: Sendable {
   init(from file: PatchFile, batches: [(batch: EditBatch, description: Manifest.Batch)], change: String) {
     source = file.path
     self.batches = batches.map(\.batch)
-    manifest = file.patch.manifest
+    manifest = file.manifest
     manifest.batches = batches.map(\.description)
     for batch in manifest.batches.indices {
       for fact in manifest.batches[batch].facts.indices {

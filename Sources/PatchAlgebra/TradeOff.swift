@@ -57,9 +57,9 @@ public struct TradeOff: Sendable {
     let lambdas =
       lambdas
       ?? Self.usualLambdas(
-        systems.flatMap { $1.map(\.gram) }, recorded: systems.map { file.patch.manifest.batches[$0.0].method.lambda })
+        systems.flatMap { $1.map(\.gram) }, recorded: systems.map { file.manifest.batches[$0.0].method.lambda })
     curves = systems.flatMap { index, systems in
-      let description = file.patch.manifest.batches[index]
+      let description = file.manifest.batches[index]
       return zip(file.patch.batches[index].tensors, systems).map { factors, system in
         Curve(
           batch: index, tensor: factors.name,

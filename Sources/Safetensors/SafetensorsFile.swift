@@ -28,6 +28,18 @@ public struct SafetensorsFile: Sendable {
   public func bytes(of info: TensorInfo) -> UnsafeRawBufferPointer {
     UnsafeRawBufferPointer(rebasing: file.bytes[info.fileRange])
   }
+
+  /// Lets go of the memory that holds a part of the file; see `MappedFile`.
+  public func release(_ range: Range<Int>) { file.release(range) }
+
+  /// Calls `body` with the bytes of a tensor, in order, a few MiB at a time, and lets go of the memory that holds them.
+  public func forEachWindow(
+    of info: TensorInfo, _ body: (_ bytes: UnsafeRawBufferPointer, _ offset: Int) throws -> Void
+  ) rethrows {
+    try file.forEachWindow(of: info.fileRange) { window in
+      try body(UnsafeRawBufferPointer(rebasing: file.bytes[window]), window.lowerBound - info.fileRange.lowerBound)
+    }
+  }
 }
 
 /// A tensor as it is stored: its entry in the header, and the mapped file that holds its bytes.

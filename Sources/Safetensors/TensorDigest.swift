@@ -13,7 +13,7 @@ extension StoredTensor {
   /// SHA-256 over dtype, shape and bytes (Spec: tensor digest). Reads the whole tensor.
   public func digest() -> Digest {
     var hasher = DigestHasher(tensorOf: dtype, shape: shape)
-    hasher.update(bytes)
+    file.forEachWindow(of: info) { bytes, _ in hasher.update(bytes) }
     return hasher.finalize()
   }
 }

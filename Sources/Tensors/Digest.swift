@@ -48,7 +48,7 @@ public struct Digest: Hashable, Comparable, Sendable, CustomStringConvertible {
   /// - Throws: an `ErrataError` that names the path, if the file cannot be read.
   public init(contentsOf path: String) throws {
     let file = try MappedFile(path: path)
-    self = withExtendedLifetime(file) { Digest(of: file.bytes) }
+    self = file.digest(of: file.bytes.indices)
   }
 
   /// 64 lower-case hexadecimal digits.
@@ -85,5 +85,14 @@ public struct DigestHasher {
 
   public func finalize() -> Digest {
     Digest(bytes: Array(hasher.finalize()))
+  }
+}
+
+extension MappedFile {
+  /// SHA-256 of a part of the file, which need not fit into memory.
+  public func digest(of range: Range<Int>) -> Digest {
+    var hasher = DigestHasher()
+    forEachWindow(of: range) { hasher.update(UnsafeRawBufferPointer(rebasing: bytes[$0])) }
+    return hasher.finalize()
   }
 }

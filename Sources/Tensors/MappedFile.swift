@@ -34,6 +34,28 @@ public final class MappedFile: @unchecked Sendable {
     bytes = UnsafeRawBufferPointer(start: address, count: count)
   }
 
+  /// Lets go of the memory that holds a part of the file: who reads a long file from its beginning to its end need not
+  /// have all of it in memory. The bytes stay valid, and are read again where they are touched again.
+  ///
+  /// - Parameter range: bytes of the file; whole pages of memory are let go, also those that it covers in part.
+  public func release(_ range: Range<Int>) {
+    let page = Int(sysconf(Int32(_SC_PAGESIZE)))
+    guard let address = bytes.baseAddress, !range.isEmpty else { return }
+    let start = range.lowerBound / page * page
+    madvise(UnsafeMutableRawPointer(mutating: address + start), range.upperBound - start, MADV_DONTNEED)
+  }
+
+  /// Calls `body` with parts of `range`, in order, and releases each of them afterwards.
+  public func forEachWindow(of range: Range<Int>, _ body: (Range<Int>) throws -> Void) rethrows {
+    for start in stride(from: range.lowerBound, to: range.upperBound, by: Self.windowByteCount) {
+      let window = start..<min(start + Self.windowByteCount, range.upperBound)
+      try body(window)
+      release(window)
+    }
+  }
+
+  private static let windowByteCount = 4 << 20
+
   deinit {
     if let address = bytes.baseAddress {
       munmap(UnsafeMutableRawPointer(mutating: address), bytes.count)

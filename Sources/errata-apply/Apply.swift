@@ -70,7 +70,7 @@ struct Apply: ParsableCommand {
   private func lines(_ plan: StatePlan, _ report: StateReport?) -> [String] {
     let verb = destination.dryRun ? "would apply" : "applied"
     var lines = plan.alreadyApplied.map { "already applied: \($0.name) (\($0.identifier.abbreviated))" }
-    lines += plan.applied.map { "\(verb) \($0.patch.extent): \($0.name) (\($0.identifier.abbreviated))" }
+    lines += plan.applied.map { "\(verb) \($0.extent): \($0.name) (\($0.identifier.abbreviated))" }
     let written = destination.output ?? checkpoint
     lines.append(report.map { "\(written): \($0.summary(size: formatBytes))" } ?? "nothing written")
     return lines

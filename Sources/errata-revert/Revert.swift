@@ -117,11 +117,11 @@ struct Revert: ParsableCommand {
     var lines = notApplied.map { "not applied: \($0)" }
     if entries.isEmpty { lines.append("\(checkpoint): no patch is applied") }
     lines += plan.reverted.map { file in
-      "\(verb) \(file.patch.extent): \(entries.first { $0.patch == file.identifier }!)"
+      "\(verb) \(file.extent): \(entries.first { $0.patch == file.identifier }!)"
     }
     lines += plan.replaced.map { replacement in
       let entry = entries.first { $0.patch == replacement.old.identifier }!
-      return "\(verb) \(entry) in part: \(replacement.new.patch.extent) left, now patch "
+      return "\(verb) \(entry) in part: \(replacement.new.extent) left, now patch "
         + replacement.new.identifier.abbreviated
     }
     let written = destination.output ?? checkpoint

@@ -8,13 +8,13 @@ struct PatchAnswer {
   let signatures: SignatureReport
 
   var lines: [String] {
-    ["\(printable(file.path)): patch \(file.identifier), \(file.patch.extent): seal, structure and digests hold"]
+    ["\(printable(file.path)): patch \(file.identifier), \(file.extent): seal, structure and digests hold"]
       + signatures.signatures.map { printable("signature \($0.frame): \($0)") }
   }
 
   var json: JSON {
     [
-      "file": JSON(file.path), "patch": JSON(file.identifier.description), "extent": JSON(file.patch.extent),
+      "file": JSON(file.path), "patch": JSON(file.identifier.description), "extent": JSON(file.extent),
       "verified": .bool(signatures.holds), "signatures": signatures.json,
     ]
   }

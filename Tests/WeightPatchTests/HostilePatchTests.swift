@@ -101,7 +101,7 @@ import Testing
 
   /// The header's bytes of a valid patch.
   private func headerBytes(of bytes: [UInt8]) throws -> [UInt8] {
-    try bytes.withUnsafeBytes { try PatchReader(bytes: $0, owner: nil, source: "x").header.bytes }
+    try bytes.withUnsafeBytes { try PatchReader(bytes: $0, source: "x").header.bytes }
   }
 
   @Test func namesTheFieldThatIsWrong() throws {

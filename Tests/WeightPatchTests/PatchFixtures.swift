@@ -60,7 +60,7 @@ struct PatchFixture {
 
 /// Reads a patch that is in memory.
 func readPatch(_ bytes: [UInt8], limits: PatchLimits = PatchLimits()) throws -> Patch {
-  try bytes.withUnsafeBytes { try PatchReader(bytes: $0, owner: nil, source: "x.wpatch", limits: limits).read() }
+  try bytes.withUnsafeBytes { try PatchReader(bytes: $0, source: "x.wpatch", limits: limits).read() }
 }
 
 /// A patch whose last frame is replaced by the seal that fits, as a forger would.

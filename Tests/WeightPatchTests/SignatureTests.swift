@@ -178,7 +178,7 @@ import Testing
     let envelope = try SignatureEnvelope(parsing: file.signatures[0])
     let policy = try trust(alice)
     func expectRefused(_ changed: SignatureEnvelope) {
-      let changed = PatchFile(path: path, patch: file.patch, signatures: [changed.serialized()])
+      let changed = file.signed([changed.serialized()])
       let error = #expect(throws: ErrataError.self) { try policy.check(changed) }
       #expect(error?.category == .verification)
     }
@@ -213,7 +213,7 @@ import Testing
         var changed = frame
         changed[position] ^= 1 << bit
         let holds = SignatureReport(
-          of: PatchFile(path: path, patch: file.patch, signatures: [changed]), policy: policy
+          of: file.signed([changed]), policy: policy
         ).holds
         if holds { #expect((free..<freeEnd).contains(position), "byte \(position)") }
       }

@@ -1,7 +1,7 @@
 #ifndef ERRATA_CKERNELS_H
 #define ERRATA_CKERNELS_H
 
-// C where SIMD or bit-exactness need it, and nowhere else. Every kernel is one `always_inline` body compiled twice, for
+// C where SIMD, bit-exactness or a system call need it, and nowhere else. Every kernel is one `always_inline` body compiled twice, for
 // the baseline and for AVX2 + FMA + F16C, chosen at run time. Conversions and exact apply give the same bits either way;
 // the float32 operators of the transformer may differ in the last bits.
 
@@ -12,5 +12,6 @@
 #include "normalization.h"
 #include "probability.h"
 #include "rotary.h"
+#include "writeback.h"
 
 #endif

@@ -2,34 +2,47 @@ import Tensors
 
 /// The edit batches on a checkpoint: a set, in which a batch that two patches carry counts once.
 struct BatchSet: Sendable {
+  /// A batch in the file that it came in.
+  private struct Member: Sendable {
+    let digest: Digest
+    let file: PatchFile
+    let index: Int
+    let weights: Set<ByteString>
+  }
+
   /// In ascending order of digest, the order in which exact apply adds them up.
-  private let batches: [(digest: Digest, batch: EditBatch)]
+  private let members: [Member]
   let digests: Set<Digest>
 
-  init(_ patches: [Patch]) {
-    var found: [Digest: EditBatch] = [:]
-    for patch in patches {
-      for (description, batch) in zip(patch.manifest.batches, patch.batches) { found[description.digest] = batch }
+  init(_ files: [PatchFile]) {
+    var found: [Digest: Member] = [:]
+    for file in files {
+      for (index, batch) in file.manifest.batches.enumerated() where found[batch.digest] == nil {
+        found[batch.digest] = Member(
+          digest: batch.digest, file: file, index: index, weights: Set(file.weights(ofBatch: index)))
+      }
     }
     digests = Set(found.keys)
-    batches = found.sorted { $0.key < $1.key }.map { (digest: $0.key, batch: $0.value) }
+    members = found.values.sorted { $0.digest < $1.digest }
   }
 
-  /// The factors of every batch that edits the tensor, in the order of exact apply.
-  func factors(of tensor: ByteString) -> [LowRankFactors] {
-    batches.flatMap { $0.batch.tensors.filter { $0.name == tensor } }
+  /// The factors of every batch that edits the tensor, in the order of exact apply, read from the patches.
+  ///
+  /// - Parameter known: factors that are in memory already, by batch.
+  /// - Throws: an `ErrataError` if a patch was damaged since it was opened.
+  func factors(of tensor: ByteString, known: [Digest: LowRankFactors] = [:]) throws -> [(Digest, LowRankFactors)] {
+    try members.filter { $0.weights.contains(tensor) }.map { member in
+      (member.digest, try known[member.digest] ?? member.file.factors(of: tensor, inBatch: member.index)!)
+    }
   }
 
-  var tensors: Set<ByteString> { Set(batches.flatMap { $0.batch.tensors.map(\.name) }) }
+  var tensors: Set<ByteString> { members.reduce(into: []) { $0.formUnion($1.weights) } }
 
   /// The tensors whose factors are not the same in both sets.
   func tensorsThatDiffer(from other: BatchSet) -> Set<ByteString> {
     let differing = digests.symmetricDifference(other.digests)
-    return Set(
-      (batches + other.batches).filter { differing.contains($0.digest) }.flatMap { $0.batch.tensors.map(\.name) })
+    return (members + other.members).filter { differing.contains($0.digest) }.reduce(into: []) {
+      $0.formUnion($1.weights)
+    }
   }
-}
-
-extension Patch {
-  var batchDigests: Set<Digest> { Set(manifest.batches.map(\.digest)) }
 }

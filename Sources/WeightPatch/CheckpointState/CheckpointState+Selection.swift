@@ -38,15 +38,3 @@ extension Ledger.Entry: CustomStringConvertible {
   /// For people: `1a2b3c4d5e6f (name.wpatch)`.
   public var description: String { "\(patch.abbreviated) (\(name))" }
 }
-
-extension Patch {
-  /// What it does, for people: `10 facts in 3 tensors`.
-  public var extent: String {
-    let facts = manifest.factCount
-    let terms = batches.reduce(0) { $0 + $1.factCount }
-    let tensors = manifest.base.tensors.count
-    return (facts > 0 ? count(facts, "fact") : count(terms, "term")) + " in " + count(tensors, "tensor")
-  }
-
-  private func count(_ number: Int, _ noun: String) -> String { "\(number) \(noun)\(number == 1 ? "" : "s")" }
-}

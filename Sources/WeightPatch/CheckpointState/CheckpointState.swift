@@ -2,29 +2,6 @@ import Foundation
 import Safetensors
 import Tensors
 
-/// A patch as a file that was read.
-public struct PatchFile: Sendable {
-  public let path: String
-  public let patch: Patch
-  /// The payloads of its signature frames.
-  public let signatures: [[UInt8]]
-
-  /// - Throws: an `ErrataError` if the file cannot be read or is damaged.
-  public init(path: String) throws {
-    let reader = try PatchReader(path: path)
-    self.init(path: path, patch: try reader.read(), signatures: reader.signatures)
-  }
-
-  init(path: String, patch: Patch, signatures: [[UInt8]]) {
-    self.path = path
-    self.patch = patch
-    self.signatures = signatures
-  }
-
-  public var identifier: Digest { patch.identifier }
-  public var name: String { String(path.split(separator: "/").last ?? "") }
-}
-
 /// A checkpoint and what its ledger says of it: a pristine base and a set of edit batches (Spec: checkpoint state).
 public struct CheckpointState: Sendable {
   public let checkpoint: Checkpoint
@@ -68,7 +45,7 @@ public struct CheckpointState: Sendable {
       guard file.identifier == entry.patch else { throw ErrataError.wrongPatchInLedger(file.path, file.identifier) }
       return file
     }
-    batches = BatchSet(patches.map(\.patch))
+    batches = BatchSet(patches)
     guard batches.tensors == Set(ledger.tensors.keys) else {
       throw ErrataError.damagedLedger(location.manifest, "its tensors are not those that its patches edit")
     }

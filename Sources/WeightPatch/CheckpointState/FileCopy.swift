@@ -41,6 +41,7 @@ func copyFile(
       guard count >= 0 else { throw ErrataError.file("write", destination, errno) }
       guard count > 0 else { throw ErrataError.changedWhileCopied(source) }
       left -= count
+      startWriteback(output)
       try advance(count)
     }
   }
@@ -56,6 +57,8 @@ private let ficlone: UInt = 0x4004_9409
 final class FileRegionWriter {
   private let path: String
   private let descriptor: Int32
+  /// Bytes since the kernel was last asked to begin with them.
+  private var written = 0
 
   init(path: String) throws {
     self.path = path
@@ -87,6 +90,11 @@ final class FileRegionWriter {
         throw ErrataError.file("write", path, errno)
       }
       done += count
+    }
+    written += bytes.count
+    if written >= 4 << 20 {
+      startWriteback(descriptor)
+      written = 0
     }
   }
 

@@ -64,10 +64,12 @@ extension InPlaceJournal {
 
 extension InPlaceJournal {
   /// Does what a committed journal says, or does it again, and puts the next ledger in place.
-  static func finish(_ checkpoint: Checkpoint, _ location: LedgerLocation) throws {
+  ///
+  /// - Parameter isOwn: whether this process has just written the journal, so that its bytes need not be digested again.
+  static func finish(_ checkpoint: Checkpoint, _ location: LedgerLocation, isOwn: Bool = false) throws {
     let next = location.next
     let journal = try InPlaceJournal(path: manifest(in: next.journal))
-    try journal.perform(on: checkpoint, from: next.journal)
+    try journal.perform(on: checkpoint, from: next.journal, isOwn: isOwn)
     let parent = parentDirectory(of: location.directory)
     try removeItem(location.previous)
     if exists(location.directory) { try renameItem(location.directory, to: location.previous) }
@@ -91,7 +93,7 @@ extension InPlaceJournal {
     }
   }
 
-  private func perform(on checkpoint: Checkpoint, from directory: String) throws {
+  private func perform(on checkpoint: Checkpoint, from directory: String, isOwn: Bool) throws {
     let path = Self.manifest(in: directory)
     var writers: [String: FileRegionWriter] = [:]
     // All is checked before anything is written.
@@ -101,16 +103,18 @@ extension InPlaceJournal {
         write.range.upperBound <= shard.byteCount, write.range.lowerBound >= shard.header.bytes.count
       else { throw ErrataError.damagedJournal(path) }
       let bytes = try MappedFile(path: Self.bytes(of: index, in: directory))
-      let isWhole = withExtendedLifetime(bytes) {
-        bytes.bytes.count == write.range.count && Digest(of: bytes.bytes) == write.digest
-      }
-      guard isWhole else { throw ErrataError.damagedJournal(path) }
+      guard bytes.bytes.count == write.range.count,
+        isOwn || bytes.digest(of: bytes.bytes.indices) == write.digest
+      else { throw ErrataError.damagedJournal(path) }
       try checkOwnFile(shard.path)
       if writers[write.file] == nil { writers[write.file] = try FileRegionWriter(path: shard.path) }
     }
     for (index, write) in writes.enumerated() {
       let file = try MappedFile(path: Self.bytes(of: index, in: directory))
-      try withExtendedLifetime(file) { try writers[write.file]!.write(file.bytes, at: write.range.lowerBound) }
+      try file.forEachWindow(of: file.bytes.indices) { window in
+        try writers[write.file]!.write(
+          UnsafeRawBufferPointer(rebasing: file.bytes[window]), at: write.range.lowerBound + window.lowerBound)
+      }
     }
     for writer in writers.values { try writer.synchronize() }
   }

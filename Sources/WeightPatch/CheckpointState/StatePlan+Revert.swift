@@ -60,15 +60,15 @@ extension CheckpointState {
       replaced: kept.compactMap { replacements[$0.old] },
       entries: kept.map { old, file in
         replacements[old].map { Ledger.Entry(patch: file.identifier, name: $0.name, applied: time) } ?? entry(old)
-      }, patches: kept.map(\.file), batches: BatchSet(kept.map(\.file.patch)), baseDigests: try baseDigests(of: []),
+      }, patches: kept.map(\.file), batches: BatchSet(kept.map(\.file)), baseDigests: try baseDigests(of: []),
       fitsBase: true, expectedResult: nil)
   }
 
   /// Those of the patches whose parents' batches are on the checkpoint now, and not among these patches.
   private func orphans(among remaining: [(old: Digest, file: PatchFile)]) -> [Digest] {
-    let kept = BatchSet(remaining.map(\.file.patch)).digests
+    let kept = BatchSet(remaining.map(\.file)).digests
     return remaining.filter { _, file in
-      file.patch.manifest.parents.contains { parent in
+      file.manifest.parents.contains { parent in
         batches.digests.isSuperset(of: parent.batches) && !kept.isSuperset(of: parent.batches)
       }
     }.map(\.old)

@@ -10,9 +10,10 @@ extension StatePlan {
   ) throws -> StateReport.TensorReport {
     let name = tensor.name
     let base = baseDigests[name]!
+    let old = try state.batches.factors(of: name)
+    let new = try batches.factors(of: name, known: Dictionary(uniqueKeysWithValues: old))
     let transition = try TensorTransition(
-      tensor, from: state.batches.factors(of: name), to: batches.factors(of: name), base: base,
-      location: state.location)
+      tensor, from: old.map(\.1), to: new.map(\.1), base: base, location: state.location)
     let after = try transition.run(recordPath: ledger.undoRecord(of: name), write: write)
     if let expectedResult, let expected = expectedResult.digests[name], expected != after {
       throw ErrataError.resultDiffers(

@@ -12,7 +12,7 @@ extension StatePlan {
   @discardableResult
   public func writeInPlace(progress: (_ done: Int, _ total: Int) throws -> Void = { _, _ in }) throws -> StateReport {
     let report = try commitJournal(progress: progress)
-    try InPlaceJournal.finish(state.checkpoint, state.location)
+    try InPlaceJournal.finish(state.checkpoint, state.location, isOwn: true)
     return report
   }
 

@@ -47,14 +47,14 @@ extension CheckpointState {
       if isKnown { alreadyApplied.append(file) } else { applied.append(file) }
     }
     let all = patches + applied
-    let newBatches = BatchSet(all.map(\.patch))
+    let newBatches = BatchSet(all)
     for file in applied { try checkParents(of: file, in: newBatches, force: force) }
 
     for file in applied { try checkTensors(of: file) }
     let bases = try baseDigests(of: newBatches.tensors)
     var fits = true
     for file in applied {
-      let mismatches = file.patch.manifest.base.tensors.sorted { $0.key < $1.key }.compactMap { name, tensor in
+      let mismatches = file.manifest.base.tensors.sorted { $0.key < $1.key }.compactMap { name, tensor in
         tensor.digest == bases[name] ? nil : DigestMismatch(tensor: name, expected: tensor.digest, found: bases[name]!)
       }
       guard mismatches.isEmpty || force else { throw ErrataError.baseMismatch(file.path, checkpoint.path, mismatches) }
@@ -62,29 +62,31 @@ extension CheckpointState {
     }
     // A patch knows the result of its own batches and its parents' on its base, of no other set.
     let witness = applied.first { file in
-      let parents = file.patch.manifest.parents.flatMap(\.batches)
-      return fits && file.patch.manifest.result != nil && newBatches.digests == file.patch.batchDigests.union(parents)
+      let parents = file.manifest.parents.flatMap(\.batches)
+      return fits && file.manifest.result != nil && newBatches.digests == file.batchDigests.union(parents)
     }
     return StatePlan(
       state: self, applied: applied, alreadyApplied: alreadyApplied, reverted: [], replaced: [],
       entries: ledger.patches + applied.map { Ledger.Entry(patch: $0.identifier, name: $0.displayName, applied: time) },
       patches: all, batches: newBatches, baseDigests: bases, fitsBase: fits,
-      expectedResult: witness.map { ($0.path, $0.patch.manifest.result!) })
+      expectedResult: witness.map { ($0.path, $0.manifest.result!) })
   }
 
   private func checkParents(of file: PatchFile, in batches: BatchSet, force: Bool) throws {
-    let missing = file.patch.manifest.parents.filter { !batches.digests.isSuperset(of: $0.batches) }
+    let missing = file.manifest.parents.filter { !batches.digests.isSuperset(of: $0.batches) }
     guard missing.isEmpty || force else { throw ErrataError.parentsMissing(file.path, missing.map(\.patch)) }
   }
 
   /// That every edited tensor is there and has the right shape: no force makes up for that.
   private func checkTensors(of file: PatchFile) throws {
-    for factors in file.patch.batches.flatMap(\.tensors) {
-      guard checkpoint.contains(factors.name) else {
-        throw ErrataError.editedTensorMissing(file.path, checkpoint.path, factors.name)
+    for (name, described) in file.manifest.base.tensors.sorted(by: { $0.key < $1.key }) {
+      guard checkpoint.contains(name) else {
+        throw ErrataError.editedTensorMissing(file.path, checkpoint.path, name)
       }
-      let tensor = try checkpoint.tensor(named: factors.name)
-      _ = try TensorChange([factors], name: factors.name, dtype: tensor.dtype, shape: tensor.shape)
+      // The factors have the shape that the patch says.
+      let tensor = try checkpoint.tensor(named: name)
+      let change = try TensorChange([], name: name, dtype: tensor.dtype, shape: tensor.shape)
+      try change.check(wanted: described.shape)
     }
   }
 }

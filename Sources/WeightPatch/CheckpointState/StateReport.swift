@@ -61,6 +61,6 @@ public struct WriteOptions {
 extension PatchFile {
   /// How a tool's `--json` names a patch.
   public var json: JSON {
-    ["id": JSON(identifier.description), "path": JSON(path), "extent": JSON(patch.extent)]
+    ["id": JSON(identifier.description), "path": JSON(path), "extent": JSON(extent)]
   }
 }

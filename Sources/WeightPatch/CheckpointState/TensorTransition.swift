@@ -47,16 +47,34 @@ struct TensorTransition {
     var newHasher = baseHasher
     // Enough chunks at once for every processor, and no more than 4 Mi elements, so that memory is bounded.
     let group = max(1, min(2 * ProcessInfo.processInfo.activeProcessorCount, (4 << 20) / chunks.chunkLength))
-    for start in stride(from: 0, to: chunks.count, by: group) {
-      let pieces = try concurrentMap(start..<min(start + group, chunks.count)) { index in
-        try self.piece(chunks[index], stream: undo?.stream(index), isRecording: isRecording)
+    var ready: [(chunk: Int, piece: Piece)] = []
+    // While one group is computed, the one before it is digested and written, each by one thread: in their order.
+    for start in stride(from: 0, through: (chunks.count + group - 1) / group * group, by: group) {
+      let pieces = try withoutActuallyEscaping(write) { write in
+        nonisolated(unsafe) let write = write
+        let previous = ready
+        return try concurrentMap(
+          min(start, chunks.count)..<min(start + group, chunks.count),
+          beside: [
+            {
+              for (_, piece) in previous {
+                if let bytes = piece.base { baseHasher.update(bytes) }
+                newHasher.update(piece.new)
+              }
+            },
+            {
+              for (chunk, piece) in previous {
+                try record?.append(piece.stream)
+                try write(piece.new, chunks[chunk].lowerBound * old.format.width)
+              }
+            },
+          ]
+        ) { index in
+          (index, try self.piece(chunks[index], stream: undo?.stream(index), isRecording: isRecording))
+        }
       }
-      for (index, piece) in zip(start..., pieces) {
-        if let bytes = piece.base { baseHasher.update(bytes) }
-        newHasher.update(piece.new)
-        try record?.append(piece.stream)
-        try write(piece.new, chunks[index].lowerBound * old.format.width)
-      }
+      release(ready.map { chunks[$0.chunk] })
+      ready = pieces
     }
     if let undo {
       let found = baseHasher.finalize()
@@ -68,6 +86,14 @@ struct TensorTransition {
     let current = newHasher.finalize()
     try record?.commit(base: base, current: current)
     return current
+  }
+
+  /// Lets go of the memory that holds bytes of the checkpoint which are done.
+  private func release(_ chunks: [Range<Int>]) {
+    guard let first = chunks.first, let last = chunks.last else { return }
+    let start = tensor.info.fileRange.lowerBound
+    tensor.file.release(
+      start + first.lowerBound * old.format.width..<start + last.upperBound * old.format.width)
   }
 
   private struct Piece: Sendable {

@@ -33,14 +33,27 @@ struct Chunks: Equatable, Sendable {
 
 /// Runs `body` for every index on all processors and returns the results in order.
 ///
-/// - Throws: the error of the lowest index that failed.
-func concurrentMap<Value: Sendable>(_ indices: Range<Int>, _ body: @Sendable (Int) throws -> Value) throws -> [Value] {
+/// - Parameter tasks: run once each, at the same time.
+/// - Throws: the error of the first task that failed, else of the lowest index.
+func concurrentMap<Value: Sendable>(
+  _ indices: Range<Int>, beside tasks: [() throws -> Void] = [], _ body: @Sendable (Int) throws -> Value
+) throws -> [Value] {
+  var failures: [(any Error)?] = Array(repeating: nil, count: tasks.count)
   var results: [Result<Value, any Error>?] = Array(repeating: nil, count: indices.count)
-  results.withUnsafeMutableBufferPointer { slots in
-    nonisolated(unsafe) let slots = slots
-    DispatchQueue.concurrentPerform(iterations: indices.count) { position in
-      slots[position] = Result { try body(indices.lowerBound + position) }
+  failures.withUnsafeMutableBufferPointer { failures in
+    results.withUnsafeMutableBufferPointer { slots in
+      // Every task is run, and every place written, by one thread.
+      nonisolated(unsafe) let (failures, slots, tasks) = (failures, slots, tasks)
+      DispatchQueue.concurrentPerform(iterations: tasks.count + indices.count) { position in
+        if position < tasks.count {
+          do { try tasks[position]() } catch { failures[position] = error }
+        } else {
+          let index = position - tasks.count
+          slots[index] = Result { try body(indices.lowerBound + index) }
+        }
+      }
     }
   }
+  for case let failure? in failures { throw failure }
   return try results.map { try $0!.get() }
 }

@@ -22,11 +22,6 @@ public struct TensorChange: Sendable {
   public init(_ factors: [LowRankFactors], name: ByteString, dtype: DType, shape: Shape) throws {
     guard let format = StoredFormat(dtype) else { throw ErrataError.notAWeightType(name, dtype) }
     guard shape.extents.count == 2, shape.elementCount != nil else { throw ErrataError.notAMatrix(name, shape) }
-    for factor in factors {
-      let wanted: Shape =
-        factor.isTransposed ? [factor.inputSize, factor.outputSize] : [factor.outputSize, factor.inputSize]
-      guard shape == wanted else { throw ErrataError.shapeMismatch(name, found: shape, wanted: wanted) }
-    }
     self.name = name
     self.dtype = dtype
     self.shape = shape
@@ -34,6 +29,15 @@ public struct TensorChange: Sendable {
     self.rows = shape.extents[0]
     self.columns = shape.extents[1]
     self.factors = factors
+    for factor in factors {
+      try check(
+        wanted: factor.isTransposed ? [factor.inputSize, factor.outputSize] : [factor.outputSize, factor.inputSize])
+    }
+  }
+
+  /// - Throws: an `ErrataError` (base mismatch) if the tensor has another shape.
+  func check(wanted: Shape) throws {
+    guard shape == wanted else { throw ErrataError.shapeMismatch(name, found: shape, wanted: wanted) }
   }
 
   public var elementCount: Int { rows * columns }

@@ -44,11 +44,24 @@ extension EditBatch {
 
 /// SHA-256 over tensors in bytewise order of name: for each the line `name dtype shape` and a newline, then the bytes.
 func digestOfBatch(_ tensors: [BatchTensor]) -> Digest {
-  var hasher = DigestHasher()
+  var hasher = BatchHasher()
   for tensor in tensors.sorted(by: { $0.name < $1.name }) {
-    hasher.update(tensor.name.bytes)
-    hasher.update(" \(tensor.dtype.rawValue) \(tensor.shape)\n")
-    hasher.update(tensor.bytes)
+    hasher.begin(name: tensor.name, dtype: tensor.dtype, shape: tensor.shape)
+    tensor.bytes.withUnsafeBytes { hasher.update($0) }
   }
   return hasher.finalize()
+}
+
+/// The batch digest of tensors that come in pieces, in bytewise order of name.
+struct BatchHasher {
+  private var hasher = DigestHasher()
+
+  mutating func begin(name: ByteString, dtype: DType, shape: Shape) {
+    hasher.update(name.bytes)
+    hasher.update(" \(dtype.rawValue) \(shape)\n")
+  }
+
+  mutating func update(_ bytes: UnsafeRawBufferPointer) { hasher.update(bytes) }
+
+  func finalize() -> Digest { hasher.finalize() }
 }

@@ -13,6 +13,8 @@ struct PatchLayout {
 
   /// Per batch its weights in ascending order of name.
   let batches: [[Parts]]
+  /// Per batch E.
+  private(set) var termCounts: [Int] = []
 
   /// - Throws: an `ErrataError` of category `damagedInput` that names what does not fit.
   init(header: SafetensorsHeader, manifest: Manifest, source: String) throws {
@@ -31,6 +33,7 @@ struct PatchLayout {
       guard Set(weights.map(\.weight)).isSuperset(of: batch.tensors.keys) else {
         throw ErrataError.editedTensorsDiffer(source, "batches[\(index)].tensors")
       }
+      termCounts.append(terms[0])
     }
     let edited = Set(batches.joined().map(\.weight))
     guard edited == Set(manifest.base.tensors.keys) else {

@@ -1,7 +1,8 @@
 import Safetensors
 import Tensors
 
-/// Reads a `.wpatch` file. Opening it verifies the seal and reads the manifest; `read` decompresses and checks the rest.
+/// Reads a `.wpatch` file. Opening it verifies the seal and reads the manifest; `check` decompresses and checks the rest,
+/// a piece at a time; `factors` and `read` give what the patch holds.
 ///
 /// The file is hostile input: every size is checked before anything is allocated for it, and whatever does not follow
 /// Spec/wpatch.md is an error of category `damagedInput`.
@@ -17,28 +18,38 @@ public final class PatchReader: @unchecked Sendable {
   public let signatures: [[UInt8]]
   public let header: SafetensorsHeader
 
+  let layout: PatchLayout
   /// The whole file.
   let bytes: UnsafeRawBufferPointer
-  private let owner: AnyObject?
-  private let layout: PatchLayout
+  /// Keeps `bytes` alive; nil if the caller does.
+  private let file: MappedFile?
   /// Per tensor its frames.
   private let frames: [ByteString: [ZstdFrame]]
 
+  /// - Parameter checksSeal: whether all bytes are compared with the seal. Without that, only for a program that lists
+  ///   what the manifest says, and says that it did no more; `check` and what follows it need the seal.
   /// - Throws: an `ErrataError` if the file cannot be read, or is damaged in a way that can be seen without
   ///   decompressing its tensors.
-  public convenience init(path: String, limits: PatchLimits = PatchLimits()) throws {
+  public convenience init(path: String, limits: PatchLimits = PatchLimits(), checksSeal: Bool = true) throws {
     let file = try MappedFile(path: path)
-    try self.init(bytes: file.bytes, owner: file, source: path, limits: limits)
+    try self.init(bytes: file.bytes, file: file, source: path, limits: limits, checksSeal: checksSeal)
   }
 
-  /// - Parameter owner: keeps `bytes` alive; the caller does if it is nil.
-  init(bytes: UnsafeRawBufferPointer, owner: AnyObject?, source: String, limits: PatchLimits = PatchLimits()) throws {
+  /// - Parameter file: keeps `bytes`, all of its bytes, alive; the caller does if it is nil.
+  init(
+    bytes: UnsafeRawBufferPointer, file: MappedFile? = nil, source: String, limits: PatchLimits = PatchLimits(),
+    checksSeal: Bool = true
+  ) throws {
     self.bytes = bytes
-    self.owner = owner
+    self.file = file
     self.source = source
     byteCount = bytes.count
     try Self.checkMagic(bytes, source)
-    let end = try Self.checkSeal(bytes, source)
+    let (end, seal) = try Self.findSeal(bytes, source)
+    if checksSeal {
+      let digest = file.map { $0.digest(of: 0..<end) } ?? Digest(of: UnsafeRawBufferPointer(rebasing: bytes[..<end]))
+      guard digest == seal else { throw ErrataError.brokenSeal(source) }
+    }
     let body = UnsafeRawBufferPointer(rebasing: bytes[..<end])
 
     var frames = FrameSequence(bytes: body, offset: PatchContainer.magicFrame.count, source: source)
@@ -55,82 +66,31 @@ public final class PatchReader: @unchecked Sendable {
     }
     self.frames = framesOfTensors
     signatures = try frames.signatures(limits)
+    // Finding the frames touched them all.
+    file?.release(bytes.indices)
   }
 
-  /// Decompresses everything and checks what opening could not: checksums, digests of the batches, finite values.
+  /// Decompresses a tensor piece by piece.
   ///
-  /// - Throws: an `ErrataError` of category `damagedInput`.
-  public func read() throws -> Patch {
-    let decompressor = ZstdDecompressor()
-    var hasher = DigestHasher()
-    hasher.update(header.bytes)
-    var contents: [ByteString: BatchTensor] = [:]
-    for tensor in header.tensors {
-      let content = try bytes(of: tensor, decompressor)
-      hasher.update(content)
-      let name = ByteString(tensor.name.bytes.drop { $0 != UInt8(ascii: "/") }.dropFirst())
-      contents[tensor.name] = BatchTensor(name: name, dtype: tensor.dtype, shape: tensor.shape, bytes: content)
-    }
-    let batches = try layout.batches.indices.map { try batch($0, contents) }
-    return Patch(identifier: hasher.finalize(), manifest: manifest, batches: batches)
-  }
-
-  /// The content of a tensor's frames.
-  func bytes(of tensor: TensorInfo, _ decompressor: ZstdDecompressor) throws -> [UInt8] {
-    var content = [UInt8](repeating: 0, count: tensor.byteCount)
-    try content.withUnsafeMutableBytes { content in
-      for (frame, piece) in zip(frames[tensor.name]!, PatchContainer.pieces(byteCount: tensor.byteCount)) {
-        do {
-          try decompressor.decompress(frame, of: bytes, into: UnsafeMutableRawBufferPointer(rebasing: content[piece]))
-        } catch let error as ZstdError {
-          throw ErrataError.damagedFrame(source, offset: frame.range.lowerBound, reason: error.reason)
-        }
+  /// - Parameter body: takes the pieces in order; each stands in memory only until `body` returns.
+  /// - Throws: an `ErrataError` of category `damagedInput` at a frame that is damaged; what `body` throws.
+  func forEachPiece(
+    of tensor: TensorInfo, _ decompressor: ZstdDecompressor, _ body: (UnsafeRawBufferPointer) throws -> Void
+  ) throws {
+    let pieces = zip(frames[tensor.name]!, PatchContainer.pieces(byteCount: tensor.byteCount))
+    let buffer = UnsafeMutableRawBufferPointer.allocate(
+      byteCount: min(tensor.byteCount, PatchContainer.pieceByteCount), alignment: 64)
+    defer { buffer.deallocate() }
+    for (frame, piece) in pieces {
+      let content = UnsafeMutableRawBufferPointer(rebasing: buffer[..<piece.count])
+      do {
+        try decompressor.decompress(frame, of: bytes, into: content)
+      } catch {
+        throw ErrataError.damagedFrame(source, offset: frame.range.lowerBound, reason: error.reason)
       }
+      file?.release(frame.range)
+      try body(UnsafeRawBufferPointer(content))
     }
-    return content
-  }
-
-  private func batch(_ index: Int, _ contents: [ByteString: BatchTensor]) throws -> EditBatch {
-    let weights = layout.batches[index]
-    let tensors = weights.flatMap { $0.tensors.values }.map { contents[$0.name]! }
-    guard digestOfBatch(tensors) == manifest.batches[index].digest else {
-      throw ErrataError.batchDigestDiffers(source, index)
-    }
-    return EditBatch(
-      tensors: try weights.map { parts in
-        let left = try factor(.left, .columns, parts, contents)!
-        let right = try factor(.right, .rows, parts, contents)!
-        return LowRankFactors(
-          name: parts.weight, isTransposed: manifest.base.tensors[parts.weight]!.isTransposed, left: left, right: right,
-          gram: try gram(parts, size: right.rows, contents), keys: try factor(.keys, .rows, parts, contents))
-      })
-  }
-
-  private func factor(
-    _ part: PatchTensorName.Part, _ facts: FactAxis, _ parts: PatchLayout.Parts, _ contents: [ByteString: BatchTensor]
-  ) throws -> StoredFactor? {
-    guard let info = parts[part], let tensor = contents[info.name] else { return nil }
-    let exponents = part.exponents.flatMap { parts[$0] }.flatMap { contents[$0.name] }
-    let factor = StoredFactor(
-      dtype: tensor.dtype, rows: tensor.shape.extents[0], columns: tensor.shape.extents[1], bytes: tensor.bytes,
-      exponents: exponents?.bytes.map(Int8.init(bitPattern:)))
-    guard factor.values(facts: facts) != nil else {
-      throw ErrataError.patchTensor(source, info.name, "has a value that is not a finite float32 number")
-    }
-    return factor
-  }
-
-  private func gram(
-    _ parts: PatchLayout.Parts, size: Int, _ contents: [ByteString: BatchTensor]
-  ) throws -> Matrix<Double>? {
-    guard let info = parts[.gram], let tensor = contents[info.name] else { return nil }
-    let packed = tensor.bytes.withUnsafeBytes { bytes in
-      (0..<info.elementCount).map { bytes.loadUnaligned(fromByteOffset: $0 * 8, as: Double.self) }
-    }
-    guard packed.allSatisfy(\.isFinite) else {
-      throw ErrataError.patchTensor(source, info.name, "has a value that is not finite")
-    }
-    return symmetricMatrix(packed: packed, size: size)
   }
 }
 
@@ -148,18 +108,15 @@ extension PatchReader {
     throw ErrataError.notAPatch(source)
   }
 
-  /// Where the seal begins, and everything that it covers ends.
-  private static func checkSeal(_ bytes: UnsafeRawBufferPointer, _ source: String) throws -> Int {
+  /// Where the seal begins, and everything that it covers ends; and what it says.
+  private static func findSeal(_ bytes: UnsafeRawBufferPointer, _ source: String) throws -> (start: Int, digest: Digest)
+  {
     let start = bytes.count - PatchContainer.sealByteCount
     guard start >= PatchContainer.magicFrame.count,
       let frame = ZstdFrame.skippable(in: bytes, at: start, magicNumber: PatchContainer.sealMagicNumber),
       frame.range.upperBound == bytes.count
     else { throw ErrataError.noSeal(source) }
-    let digest = Digest(of: UnsafeRawBufferPointer(rebasing: bytes[..<start]))
-    guard digest.bytes.elementsEqual(bytes[(start + 8)...]) else {
-      throw ErrataError.brokenSeal(source)
-    }
-    return start
+    return (start, Digest(bytes: Array(bytes[(start + 8)...])))
   }
 
   private static func readHeader(_ frames: inout FrameSequence, _ limits: PatchLimits) throws -> SafetensorsHeader {

@@ -10,7 +10,8 @@ public struct PatchSigning {
   /// - Throws: an `ErrataError` if the file cannot be read or is damaged anywhere.
   public init(path: String) throws {
     reader = try PatchReader(path: path)
-    file = PatchFile(path: path, patch: try reader.read(), signatures: reader.signatures)
+    file = PatchFile(
+      path: path, reader: reader, identifier: try reader.check(), signatures: reader.signatures)
     frames = reader.signatures
   }
 

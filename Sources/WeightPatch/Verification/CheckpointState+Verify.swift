@@ -32,7 +32,7 @@ extension CheckpointState {
       try progress(done, total)
     }
     let foreign = patches.filter { file in
-      file.patch.manifest.base.tensors.contains { ledger.tensors[$0.key]?.base != $0.value.digest }
+      file.manifest.base.tensors.contains { ledger.tensors[$0.key]?.base != $0.value.digest }
     }
     return VerificationReport(
       checkpoint: checkpoint.path, patches: ledger.patches,
@@ -55,7 +55,7 @@ extension CheckpointState {
       return found == recorded.base ? .unpatched : .changed(expected: recorded.current, found: found)
     }
     do {
-      let factors = batches.factors(of: name)
+      let factors = try batches.factors(of: name).map(\.1)
       let roundTrip = try TensorTransition(
         tensor, from: factors, to: factors, base: recorded.base, location: location)
       if let undo = roundTrip.undo, undo.currentDigest != found {
@@ -84,9 +84,13 @@ extension CheckpointState {
 extension StoredTensor {
   fileprivate func isIdentical(to other: StoredTensor) -> Bool {
     guard dtype == other.dtype, shape == other.shape, bytes.count == other.bytes.count else { return false }
-    // The mappings that the pointers lead into.
-    return withExtendedLifetime((self, other)) {
-      bytes.count == 0 || memcmp(bytes.baseAddress!, other.bytes.baseAddress!, bytes.count) == 0
+    let theirs = other.bytes
+    var isEqual = true
+    file.forEachWindow(of: info) { window, offset in
+      isEqual = isEqual && memcmp(window.baseAddress!, theirs.baseAddress! + offset, window.count) == 0
+      let start = other.info.fileRange.lowerBound + offset
+      other.file.release(start..<start + window.count)
     }
+    return isEqual
   }
 }
