@@ -6,22 +6,24 @@ import WeightPatch
 struct CheckpointReport {
   let path: String
   let ledger: Ledger
-  private let patches: [Patch]
+  private let patches: [PatchFile]
   /// Per patch; not checked: for that it takes keys.
   private let signatures: [[PatchSignature]]
 
   init(_ state: CheckpointState) {
     path = state.checkpoint.path
     ledger = state.ledger
-    patches = state.patches.map(\.patch)
-    signatures = state.patches.map { PatchSignature.read($0.signatures, of: $0.patch) }
+    patches = state.patches
+    signatures = state.patches.map { PatchSignature.read($0.signatures, of: $0) }
   }
 
   /// The patches with what the ledger says of them, in the order in which they were applied.
-  var applied: [(entry: Ledger.Entry, patch: Patch)] { Array(zip(ledger.patches, patches)) }
+  var applied: [(entry: Ledger.Entry, patch: PatchFile)] { Array(zip(ledger.patches, patches)) }
 
   /// The facts of all patches; what two patches carry comes twice.
-  var facts: [ListedFact] { applied.flatMap { ListedFact.all(in: $0.patch, name: $0.entry.name) } }
+  var facts: [ListedFact] {
+    applied.flatMap { ListedFact.all(in: $0.patch.manifest, patch: $0.entry.patch, name: $0.entry.name) }
+  }
 
   /// The patches that edit a tensor.
   private func patches(editing tensor: ByteString) -> [Digest] {

@@ -6,15 +6,14 @@ import WeightPatch
 /// A fact, and the patch that it comes from.
 struct ListedFact {
   let fact: Manifest.Fact
-  let patch: Digest
+  /// Nil if the patch's ID was not computed.
+  let patch: Digest?
   /// The name of the file that the patch came in.
   let patchName: String
 
   /// The facts of a patch, in its order.
-  static func all(in patch: Patch, name: String) -> [ListedFact] {
-    patch.manifest.batches.flatMap(\.facts).map {
-      ListedFact(fact: $0, patch: patch.identifier, patchName: name)
-    }
+  static func all(in manifest: Manifest, patch: Digest?, name: String) -> [ListedFact] {
+    manifest.batches.flatMap(\.facts).map { ListedFact(fact: $0, patch: patch, patchName: name) }
   }
 
   /// Whether `text` stands in the subject, in upper or lower case, or begins the ID (four digits at least: fewer would
@@ -26,7 +25,7 @@ struct ListedFact {
 
   var json: JSON {
     var object = fact.json.objectValue!
-    object["patch"] = JSON(patch.description)
+    object["patch"] = patch.map { JSON($0.description) } ?? .null
     object["patch_name"] = JSON(patchName)
     return .object(object)
   }
@@ -40,7 +39,7 @@ extension ListedFact {
   /// - Parameter isElided: shortens long texts.
   static func table(_ facts: [ListedFact], isElided: Bool) -> [String] {
     var table = TextTable(Manifest.Fact.columns + [("patch", .left)])
-    for listed in facts { table.append(listed.fact.cells(isElided: isElided) + [listed.patch.abbreviated]) }
+    for listed in facts { table.append(listed.fact.cells(isElided: isElided) + [listed.patch?.abbreviated ?? "-"]) }
     return table.lines
   }
 }

@@ -7,7 +7,7 @@ extension PatchReport {
   /// The report for people, one element a line.
   var lines: [String] {
     var lines = summary
-    for (index, batch) in patch.manifest.batches.enumerated() {
+    for (index, batch) in manifest.batches.enumerated() {
       lines.append("")
       lines += provenance(of: batch, index)
       if !batch.facts.isEmpty { lines += [""] + facts(batch, batches[index]) }
@@ -17,14 +17,13 @@ extension PatchReport {
   }
 
   private var summary: [String] {
-    let manifest = patch.manifest
     var size = "\(printable(path)), \(formatBytes(byteCount)), \(count(factCount, "fact"))"
     if let bytesPerFact { size += " (\(formatBytes(bytesPerFact)) per fact)" }
     var base = [manifest.base.name, manifest.base.architecture].compactMap(\.self).joined(separator: ", ")
     if let configuration = manifest.base.configuration { base += ", config.json \(configuration.abbreviated)" }
     if let tokenizer = manifest.base.tokenizer { base += ", tokenizer.json \(tokenizer.abbreviated)" }
     var lines = [
-      field("patch", patch.identifier.description),
+      field("patch", identifier?.description ?? "not checked: the header alone was read (--full reads everything)"),
       field("file", size),
       field("base", base.isEmpty ? "not named" : base),
       field("created", "\(manifest.created) by \(manifest.tool.name) \(manifest.tool.version)"),
@@ -94,7 +93,7 @@ extension PatchReport {
       table.append([
         printable(tensor.name.description), number(tensor.deltaNorm),
         number(ratio(tensor.deltaNorm, recorded?.weightNorm)), number(tensor.preservation),
-        share(ratio(tensor.preservation, recorded?.outputPower)), share(tensor.memorization?.max()),
+        share(ratio(tensor.preservation, recorded?.outputPower)), share(tensor.worstMemorization),
         tensor.storage, number(recorded?.storageError),
       ])
     }

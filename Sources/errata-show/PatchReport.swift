@@ -3,7 +3,9 @@ import WeightPatch
 
 /// What `errata show` knows about a patch: what the manifest says, and what its factors give.
 struct PatchReport {
-  let patch: Patch
+  let manifest: Manifest
+  /// Nil if only the header was read.
+  let identifier: Digest?
   let path: String
   let byteCount: Int
   let batches: [BatchFigures]
@@ -11,21 +13,35 @@ struct PatchReport {
   let signatures: [PatchSignature]
 
   init(_ patch: Patch, path: String, byteCount: Int, signatures: [PatchSignature] = []) {
-    self.patch = patch
+    manifest = patch.manifest
+    identifier = patch.identifier
     self.path = path
     self.byteCount = byteCount
     self.signatures = signatures
     batches = zip(patch.batches, patch.manifest.batches).map(BatchFigures.init)
   }
 
-  var factCount: Int { patch.manifest.batches.reduce(0) { $0 + $1.facts.count } }
+  /// From the header alone: the figures are those that the manifest records.
+  init(header reader: PatchReader, path: String) {
+    manifest = reader.manifest
+    identifier = nil
+    // Whether they are of this patch cannot be said without its ID.
+    signatures = []
+    self.path = path
+    byteCount = reader.byteCount
+    batches = reader.manifest.batches.enumerated().map {
+      BatchFigures(recorded: $1, types: reader.factorTypes(batch: $0))
+    }
+  }
+
+  var factCount: Int { manifest.batches.reduce(0) { $0 + $1.facts.count } }
   var listedFacts: [ListedFact] {
-    ListedFact.all(in: patch, name: String(path.split(separator: "/").last ?? ""))
+    ListedFact.all(in: manifest, patch: identifier, name: String(path.split(separator: "/").last ?? ""))
   }
   var bytesPerFact: Int? { factCount > 0 ? byteCount / factCount : nil }
 }
 
-/// What the factors of a batch give.
+/// What the factors of a batch give, or what the manifest says that they do.
 struct BatchFigures {
   struct Tensor {
     let name: ByteString
@@ -33,8 +49,10 @@ struct BatchFigures {
     let storage: String
     let deltaNorm: Double?
     let preservation: Double?
-    /// Per fact; nil where the batch does not answer per fact.
+    /// Per fact; nil where the batch does not answer per fact, or where it was not computed.
     let memorization: [Double]?
+    /// The largest.
+    let worstMemorization: Double?
     /// What the manifest records.
     let recorded: Manifest.TensorFigures?
   }
@@ -43,13 +61,25 @@ struct BatchFigures {
 
   init(_ batch: EditBatch, _ described: Manifest.Batch) {
     tensors = batch.tensors.map { factors in
-      Tensor(
-        name: factors.name, storage: "\(factors.left.dtype.rawValue) \(factors.right.dtype.rawValue)",
-        deltaNorm: factors.deltaNorm(), preservation: factors.preservation(),
-        memorization: described.terms == .facts ? factors.memorization(lambda: described.method.lambda) : nil,
-        recorded: described.tensors[factors.name])
+      let memorization = described.terms == .facts ? factors.memorization(lambda: described.method.lambda) : nil
+      return Tensor(
+        name: factors.name, storage: Self.storage(factors.left.dtype, factors.right.dtype),
+        deltaNorm: factors.deltaNorm(), preservation: factors.preservation(), memorization: memorization,
+        worstMemorization: memorization?.max(), recorded: described.tensors[factors.name])
     }
   }
+
+  init(recorded described: Manifest.Batch, types: [(weight: ByteString, left: DType, right: DType)]) {
+    tensors = types.map { weight, left, right in
+      let figures = described.tensors[weight]
+      return Tensor(
+        name: weight, storage: Self.storage(left, right), deltaNorm: figures?.deltaNorm,
+        preservation: figures?.preservation, memorization: nil, worstMemorization: figures?.memorization,
+        recorded: figures)
+    }
+  }
+
+  private static func storage(_ left: DType, _ right: DType) -> String { "\(left.rawValue) \(right.rawValue)" }
 
   /// What fact `index` falls short of, in the tensor where that is worst.
   func shortfall(ofFact index: Int) -> Double? { tensors.compactMap { $0.memorization?[index] }.max() }
@@ -59,9 +89,10 @@ extension PatchReport {
   /// The answer of `--json`: the manifest as it stands, and beside it what it does not hold.
   var json: JSON {
     [
-      "file": JSON(path), "patch": JSON(patch.identifier.description), "bytes": .integer(byteCount),
-      "bytes_per_fact": bytesPerFact.map { .integer($0) } ?? .null, "manifest": patch.manifest.json,
-      "figures": .array(batches.map(\.json)), "signatures": .array(signatures.map(\.json)),
+      "file": JSON(path), "patch": identifier.map { JSON($0.description) } ?? .null, "bytes": .integer(byteCount),
+      "bytes_per_fact": bytesPerFact.map { .integer($0) } ?? .null, "manifest": manifest.json,
+      "header_only": .bool(identifier == nil), "figures": .array(batches.map(\.json)),
+      "signatures": .array(signatures.map(\.json)),
     ]
   }
 }
@@ -78,6 +109,7 @@ extension BatchFigures {
         "storage": JSON(tensor.storage), "delta_norm": number(tensor.deltaNorm),
         "preservation": number(tensor.preservation),
         "memorization": tensor.memorization.map { .array($0.map { number($0) }) } ?? .null,
+        "worst_memorization": number(tensor.worstMemorization),
       ]
     }
     return .object(object)

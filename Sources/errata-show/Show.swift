@@ -14,7 +14,8 @@ struct Show: ParsableCommand {
         short          how far a fact falls short of its residual, |D k - r| / |r|, in the layer where it is worst
       --tradeoff computes both for other slacks, as 'errata resolve --tradeoff' does.
       The whole file is checked first: seal, checksums, digests, sizes. Its signatures are listed; 'errata verify' checks
-      them, given keys.
+      them, given keys. Of a file above \(formatBytes(Self.wholeFileLimit)) only the header is read, unless --full is given:
+      then the figures are those that the manifest records, signatures are not listed, and nothing is proven.
 
       Of a checkpoint, the ledger: the applied patches, their facts, and the edited tensors with their digests as
       recorded. 'errata verify' checks whether that is so.
@@ -30,8 +31,14 @@ struct Show: ParsableCommand {
   @Flag(help: "Of a patch: what other slacks would cost and bring.")
   var tradeoff = false
 
+  @Flag(help: "Read and check the whole patch however large it is, and compute its ID and its figures.")
+  var full = false
+
   @Flag(help: "Print the result as JSON.")
   var json = false
+
+  /// What is read and computed in a moment.
+  private static let wholeFileLimit = 16_000_000
 
   func validate() throws {
     if tradeoff && fact != nil { throw ValidationError("--tradeoff and --fact exclude each other") }
@@ -44,11 +51,16 @@ struct Show: ParsableCommand {
   }
 
   private func showPatch() throws {
-    let reader = try PatchReader(path: path)
-    let patch = try reader.read()
-    let report = PatchReport(
-      patch, path: path, byteCount: reader.byteCount,
-      signatures: PatchSignature.read(reader.signatures, of: patch))
+    let report: PatchReport
+    if try full || MappedFile(path: path).bytes.count <= Self.wholeFileLimit {
+      let reader = try PatchReader(path: path)
+      let patch = try reader.read()
+      report = PatchReport(
+        patch, path: path, byteCount: reader.byteCount,
+        signatures: PatchSignature.read(reader.signatures, of: patch))
+    } else {
+      report = PatchReport(header: try PatchReader(path: path, checksSeal: false), path: path)
+    }
     try answer(report.listedFacts, report.lines, report.json)
   }
 

@@ -7,10 +7,14 @@ import WeightPatch
 
 /// What `errata show` says about the worked example of the Spec, word for word.
 @Suite struct PatchReportTests {
+  private static let example =
+    URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    .deletingLastPathComponent().path + "/Spec/examples/example.wpatch"
+
+  private func patch() throws -> Patch { try PatchReader(path: Self.example).read() }
+
   private func report() throws -> PatchReport {
-    let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-      .deletingLastPathComponent().path
-    let reader = try PatchReader(path: root + "/Spec/examples/example.wpatch")
+    let reader = try PatchReader(path: Self.example)
     return PatchReport(try reader.read(), path: "example.wpatch", byteCount: reader.byteCount)
   }
 
@@ -37,27 +41,44 @@ import WeightPatch
   }
 
   @Test func escapesWhatStrangersWrote() throws {
-    let example = try report()
-    var manifest = example.patch.manifest
+    let example = try patch()
+    var manifest = example.manifest
     manifest.note = "\u{1B}[2J\u{202E}gone"
     manifest.batches[0].facts[0].subject = "two\nlines"
     let directory = NSTemporaryDirectory() + "errata-test-" + UUID().uuidString
     try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(atPath: directory) }
-    let patch = try PatchWriter.write(manifest, batches: example.patch.batches, to: directory + "/x.wpatch")
+    let patch = try PatchWriter.write(manifest, batches: example.batches, to: directory + "/x.wpatch")
     let text = PatchReport(patch, path: "x.wpatch", byteCount: 1).lines.joined(separator: "\n")
     #expect(text.contains(#"note        \u{1b}[2J\u{202e}gone"#))
     #expect(text.contains(#"two\u{a}lines"#))
   }
 
   @Test func answersInJSON() throws {
-    let example = try report()
-    let json = example.json
-    #expect(json["patch"]?.stringValue == example.patch.identifier.description)
+    let example = try patch()
+    let json = try report().json
+    #expect(json["patch"]?.stringValue == example.identifier.description)
     #expect(json["bytes_per_fact"]?.integerValue == 526)
-    #expect(json["manifest"] == example.patch.manifest.json)
+    #expect(json["manifest"] == example.manifest.json)
     let figures = json["figures"]?.arrayValue?[0]["mlp.down_proj.weight"]
     #expect(figures?["preservation"]?.doubleValue == 36.1875)
     #expect(figures?["memorization"]?.arrayValue?.count == 2)
+  }
+
+  /// What is said of a large patch: nothing that was not read.
+  @Test func describesTheHeaderAlone() throws {
+    let reader = try PatchReader(path: Self.example, checksSeal: false)
+    let report = PatchReport(header: reader, path: "example.wpatch")
+    let lines = report.lines
+    #expect(lines[0] == "patch       not checked: the header alone was read (--full reads everything)")
+    // The facts without what the factors say of each; the figures of the tensor as the manifest records them.
+    #expect(lines.contains { $0.hasPrefix("3b827a65514852a3") && $0.hasSuffix("93.8%      -") })
+    let recorded = try #require(reader.manifest.batches[0].tensors["mlp.down_proj.weight"])
+    #expect(report.batches[0].tensors[0].deltaNorm == recorded.deltaNorm)
+    #expect(report.batches[0].tensors[0].worstMemorization == recorded.memorization)
+    #expect(lines.last?.contains("F32 F16") == true)
+    #expect(report.json["patch"] == .null)
+    #expect(report.json["header_only"] == true)
+    #expect(report.listedFacts.allSatisfy { $0.patch == nil })
   }
 }

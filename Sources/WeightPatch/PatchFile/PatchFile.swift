@@ -89,3 +89,12 @@ extension Manifest {
 
   private func count(_ number: Int, _ noun: String) -> String { "\(number) \(noun)\(number == 1 ? "" : "s")" }
 }
+
+/// What a signature is about: a patch, whether or not its factors are in memory.
+public protocol IdentifiedPatch {
+  var identifier: Digest { get }
+  var manifest: Manifest { get }
+}
+
+extension Patch: IdentifiedPatch {}
+extension PatchFile: IdentifiedPatch {}

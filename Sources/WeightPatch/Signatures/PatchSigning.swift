@@ -16,7 +16,7 @@ public struct PatchSigning {
   }
 
   /// How many signatures there are, in all frames.
-  public var signatureCount: Int { PatchSignature.read(frames, of: file.patch).count }
+  public var signatureCount: Int { PatchSignature.read(frames, of: file).count }
 
   /// Adds a signature.
   ///
@@ -24,7 +24,7 @@ public struct PatchSigning {
   /// - Throws: an `ErrataError` if there is a signature that does not hold, or no room.
   public mutating func sign(with key: PrivateKey, _ statement: SignatureStatement) throws -> Bool {
     let signer = TrustedKey(name: nil, key: key.publicKey)
-    for signature in PatchSignature.read(frames, of: file.patch, keys: [signer]) {
+    for signature in PatchSignature.read(frames, of: file, keys: [signer]) {
       switch signature.status {
       case .holds: return false
       case .fails(let reason): throw ErrataError.signatureFails(file.path, frame: signature.frame, reason)

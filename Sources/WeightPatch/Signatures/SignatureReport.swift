@@ -12,7 +12,7 @@ public struct SignatureReport: Sendable {
   public init(of file: PatchFile, policy: TrustPolicy?) {
     path = file.path
     patch = file.identifier
-    signatures = PatchSignature.read(file.signatures, of: file.patch, keys: policy?.keys ?? [])
+    signatures = PatchSignature.read(file.signatures, of: file, keys: policy?.keys ?? [])
     self.policy = policy
   }
 

@@ -17,7 +17,7 @@ public struct SignatureStatement: Sendable, Equatable {
   public init(of file: PatchFile, name: String, created: String, tool: Manifest.Tool, note: String? = nil) {
     self.name = name
     self.created = created
-    factCount = file.patch.manifest.factCount
+    factCount = file.manifest.factCount
     self.tool = tool
     self.note = note
   }
@@ -51,7 +51,7 @@ extension SignatureStatement {
   ///
   /// - Returns: nil for a statement that says something else than that the patch is signed.
   /// - Throws: `SignatureError` if it is not well formed, or not about this patch.
-  init?(parsing payload: [UInt8], about patch: Patch) throws(SignatureError) {
+  init?(parsing payload: [UInt8], about patch: any IdentifiedPatch) throws(SignatureError) {
     let json: JSON
     do {
       json = try JSON.parse(payload)
