@@ -1,12 +1,18 @@
 # make demo   installs what is missing, builds, and edits the sample model
 # make test   installs what is missing, builds, and runs the whole test suite
+# make benchmark-patches   how fast patches get into checkpoints of 6 and 13.5 GB, beside a Python script and cp
 
 BIN := .build/release
 # numpy, zstandard and safetensors: the independent witness of the tests. No tool needs Python.
 WITNESS := .venv/ready
 SMOLLM2 := .cache/smollm2-135m
 
-.PHONY: all build demo test demo-smollm2 sample-patches format lint clean install-packages
+
+# An interpreter with torch and safetensors, for the benchmarks alone; and where they may use 30 GB.
+BENCHMARK_PYTHON ?= python3
+BENCHMARK_SCRATCH ?= .cache/benchmark
+
+.PHONY: all build demo test benchmark-patches demo-smollm2 sample-patches format lint clean install-packages
 
 all: build
 
@@ -21,6 +27,10 @@ demo: build
 
 test: install-packages $(WITNESS)
 	swift test -c release
+
+benchmark-patches: build
+	@mkdir -p $(BENCHMARK_SCRATCH)
+	@python3 Tests/Benchmarks/patches.py $(BIN) $(BENCHMARK_PYTHON) $(BENCHMARK_SCRATCH)
 
 demo-smollm2: build $(SMOLLM2)/model.safetensors
 	@SamplePatches/smollm2/demo.sh $(BIN) $(SMOLLM2)

@@ -49,6 +49,11 @@ let package = Package(
     .executableTarget(name: "errata-ask", dependencies: ["KnowledgeEditing", "ToolSupport"]),
     .executableTarget(name: "errata-eval", dependencies: ["EditEvaluation", "ToolSupport"]),
 
+    // What the benchmarks work on; no tool.
+    .executableTarget(
+      name: "synthetic-checkpoint", dependencies: ["WeightPatch", "ToolSupport", "TestSupport"],
+      path: "Tests/Benchmarks/SyntheticCheckpoint"),
+
     .target(name: "TestSupport", path: "Tests/TestSupport"),
     .testTarget(name: "TensorsTests", dependencies: ["Tensors", "CKernels", "TestSupport"]),
     .testTarget(name: "LinearAlgebraTests", dependencies: ["LinearAlgebra", "TestSupport"]),
