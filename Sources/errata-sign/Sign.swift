@@ -70,7 +70,7 @@ struct Sign: ParsableCommand {
     } else if isNew {
       let file = signing.file
       print(
-        "\(printable(destination)): patch \(file.identifier.abbreviated), \(file.patch.extent), signed with key "
+        "\(printable(destination)): patch \(file.identifier.abbreviated), \(file.extent), signed with key "
           + identifier.abbreviated)
     } else {
       print("\(printable(patch)): already signed with key \(identifier.abbreviated), nothing written")

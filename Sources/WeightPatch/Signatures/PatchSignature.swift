@@ -28,11 +28,15 @@ extension PatchSignature {
   /// - Parameters:
   ///   - frames: the payloads of the signature frames.
   ///   - keys: those that are tried. A signature that names one of them must be by it.
-  public static func read(_ frames: [[UInt8]], of patch: any IdentifiedPatch, keys: [TrustedKey] = []) -> [PatchSignature] {
+  public static func read(_ frames: [[UInt8]], of patch: any IdentifiedPatch, keys: [TrustedKey] = [])
+    -> [PatchSignature]
+  {
     frames.enumerated().flatMap { read($1, number: $0 + 1, patch, keys) }
   }
 
-  private static func read(_ frame: [UInt8], number: Int, _ patch: any IdentifiedPatch, _ keys: [TrustedKey]) -> [PatchSignature] {
+  private static func read(_ frame: [UInt8], number: Int, _ patch: any IdentifiedPatch, _ keys: [TrustedKey])
+    -> [PatchSignature]
+  {
     let envelope: SignatureEnvelope
     do {
       envelope = try SignatureEnvelope(parsing: frame)
