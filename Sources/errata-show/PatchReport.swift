@@ -12,13 +12,13 @@ struct PatchReport {
   /// Not checked: for that it takes keys. Empty if only the header was read.
   let signatures: [PatchSignature]
 
-  init(_ file: PatchFile, byteCount: Int) {
-    manifest = file.manifest
-    identifier = file.identifier
-    path = file.path
+  init(_ patch: Patch, path: String, byteCount: Int, signatures: [PatchSignature] = []) {
+    manifest = patch.manifest
+    identifier = patch.identifier
+    self.path = path
     self.byteCount = byteCount
-    signatures = PatchSignature.read(file)
-    batches = zip(file.patch.batches, file.manifest.batches).map(BatchFigures.init)
+    self.signatures = signatures
+    batches = zip(patch.batches, patch.manifest.batches).map(BatchFigures.init)
   }
 
   /// From the header alone: the figures are those that the manifest records.

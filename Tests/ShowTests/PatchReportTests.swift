@@ -42,16 +42,16 @@ import WeightPatch
 
   /// A batch that was cut to a smaller rank: its factors carry no G, so the manifest's figures are shown.
   @Test func describesACompactedBatch() throws {
-    let example = try report()
-    var patch = example.patch.manifest
+    let example = try patch()
+    var manifest = example.manifest
     let name: ByteString = "mlp.down_proj.weight"
-    patch.batches[0].terms = .components
-    patch.batches[0].tensors[name] = Manifest.TensorFigures(
+    manifest.batches[0].terms = .components
+    manifest.batches[0].tensors[name] = Manifest.TensorFigures(
       weightNorm: 2, preservation: 3, memorization: 0.5, deltaError: 0.25,
       compaction: Manifest.Compaction(
         norm: "facts", tolerance: 0.3, terms: 4, weightsError: 0.2, textError: 0.22, factsError: 0.28,
         worstFactError: 0.4))
-    let factors = example.patch.batches[0].tensors[0]
+    let factors = example.batches[0].tensors[0]
     let batch = EditBatch(
       tensors: [
         LowRankFactors(name: name, isTransposed: false, left: factors.left, right: factors.right)
@@ -60,7 +60,7 @@ import WeightPatch
     try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(atPath: directory) }
     let compacted = PatchReport(
-      try PatchWriter.write(patch, batches: [batch], to: directory + "/x.wpatch"), path: "x.wpatch", byteCount: 900)
+      try PatchWriter.write(manifest, batches: [batch], to: directory + "/x.wpatch"), path: "x.wpatch", byteCount: 900)
     let lines = compacted.lines
     #expect(lines[1] == "file        x.wpatch, 900 B, 2 facts (450 B per fact)")
     #expect(lines.contains("            its terms belong to no single fact"))
