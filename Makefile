@@ -1,12 +1,13 @@
 # make demo   installs what is missing, builds, and edits the sample model
 # make test   installs what is missing, builds, and runs the whole test suite
+# make fuzz   feeds the readers of hostile files with random damage, for a minute
 
 BIN := .build/release
 # numpy, zstandard and safetensors: the independent witness of the tests. No tool needs Python.
 WITNESS := .venv/ready
 SMOLLM2 := .cache/smollm2-135m
 
-.PHONY: all build demo test demo-smollm2 sample-patches format lint clean install-packages
+.PHONY: all build demo test fuzz demo-smollm2 sample-patches format lint clean install-packages
 
 all: build
 
@@ -21,6 +22,9 @@ demo: build
 
 test: install-packages $(WITNESS)
 	swift test -c release
+
+fuzz: install-packages
+	@.ci/fuzz 60
 
 demo-smollm2: build $(SMOLLM2)/model.safetensors
 	@SamplePatches/smollm2/demo.sh $(BIN) $(SMOLLM2)
