@@ -46,6 +46,7 @@ let package = Package(
     .executableTarget(name: "errata-eval", dependencies: ["EditEvaluation", "ToolSupport"]),
 
     .target(name: "TestSupport", path: "Tests/TestSupport"),
+    .executableTarget(name: "fault-injector", path: "Tests/FaultInjector"),
     .testTarget(name: "TensorsTests", dependencies: ["Tensors", "CKernels", "TestSupport"]),
     .testTarget(name: "LinearAlgebraTests", dependencies: ["LinearAlgebra", "TestSupport"]),
     .testTarget(name: "SafetensorsTests", dependencies: ["Safetensors", "TestSupport"]),
@@ -61,8 +62,9 @@ let package = Package(
     .testTarget(
       name: "ToolTests",
       dependencies: [
-        "Safetensors", "Tensors", "TestSupport", "errata", "errata-edit", "errata-stats", "errata-ask", "errata-eval",
-        "errata-apply", "errata-revert", "errata-show", "errata-verify", "errata-resolve", "errata-drop",
+        "Safetensors", "Tensors", "WeightPatch", "TestSupport", "errata", "errata-edit", "errata-stats", "errata-ask",
+        "errata-eval", "errata-apply", "errata-revert", "errata-show", "errata-verify", "errata-resolve", "errata-drop",
+        "fault-injector",
       ]),
   ],
   swiftLanguageModes: [.v6],
