@@ -25,7 +25,9 @@ let package = Package(
     .target(name: "Tensors", dependencies: ["CKernels", .product(name: "Crypto", package: "swift-crypto")]),
     .target(name: "LinearAlgebra", dependencies: ["Tensors", "COpenBLAS"]),
     .target(name: "Safetensors", dependencies: ["Tensors"]),
-    .target(name: "WeightPatch", dependencies: ["Safetensors", "CZstd", "CKernels"]),
+    .target(
+      name: "WeightPatch",
+      dependencies: ["Safetensors", "CZstd", "CKernels", .product(name: "Crypto", package: "swift-crypto")]),
     .target(name: "PatchAlgebra", dependencies: ["WeightPatch", "LinearAlgebra"]),
     .target(name: "Tokenizers", dependencies: ["Tensors"]),
     .target(name: "Transformer", dependencies: ["Safetensors", "LinearAlgebra", "CKernels"]),
@@ -35,11 +37,13 @@ let package = Package(
 
     .executableTarget(name: "errata", dependencies: ["ToolSupport"]),
     .executableTarget(name: "errata-apply", dependencies: ["WeightPatch", "ToolSupport"]),
-    .executableTarget(name: "errata-revert", dependencies: ["WeightPatch", "ToolSupport"]),
+    .executableTarget(name: "errata-revert", dependencies: ["PatchAlgebra", "ToolSupport"]),
     .executableTarget(name: "errata-show", dependencies: ["WeightPatch", "ToolSupport"]),
     .executableTarget(name: "errata-resolve", dependencies: ["PatchAlgebra", "ToolSupport"]),
     .executableTarget(name: "errata-drop", dependencies: ["PatchAlgebra", "ToolSupport"]),
     .executableTarget(name: "errata-verify", dependencies: ["WeightPatch", "ToolSupport"]),
+    .executableTarget(name: "errata-keygen", dependencies: ["WeightPatch", "ToolSupport"]),
+    .executableTarget(name: "errata-sign", dependencies: ["WeightPatch", "ToolSupport"]),
     .executableTarget(name: "errata-stats", dependencies: ["KnowledgeEditing", "ToolSupport"]),
     .executableTarget(name: "errata-edit", dependencies: ["EditEvaluation", "ToolSupport"]),
     .executableTarget(name: "errata-ask", dependencies: ["KnowledgeEditing", "ToolSupport"]),
@@ -62,9 +66,9 @@ let package = Package(
     .testTarget(
       name: "ToolTests",
       dependencies: [
-        "Safetensors", "Tensors", "WeightPatch", "TestSupport", "errata", "errata-edit", "errata-stats", "errata-ask",
+        "Safetensors", "Tensors", "TestSupport", "WeightPatch", "errata", "errata-edit", "errata-stats", "errata-ask",
         "errata-eval", "errata-apply", "errata-revert", "errata-show", "errata-verify", "errata-resolve", "errata-drop",
-        "fault-injector",
+        "errata-keygen", "errata-sign", "fault-injector",
       ]),
   ],
   swiftLanguageModes: [.v6],

@@ -21,15 +21,21 @@ extension PatchFile {
     return DerivedPatch(from: self, batches: batches, change: "without \(dropped.sorted().joined(separator: ", "))")
   }
 
-  /// The ID of the one fact that a person means.
   private func factIdentifier(_ text: String) throws -> String {
-    let facts = patch.manifest.batches.flatMap(\.facts)
-    let digits = text.lowercased()
-    let byNumber = digits.utf8.count >= 4 ? facts.filter { $0.identifier.hasPrefix(digits) } : []
-    // One correction can stand in several batches.
-    let found = Set((byNumber + facts.filter { $0.subject == text }).map(\.identifier))
-    guard let identifier = found.first else { throw ErrataError.factNotFound(path, text) }
-    guard found.count == 1 else { throw ErrataError.factAmbiguous(path, text, found.sorted()) }
-    return identifier
+    try PatchAlgebra.factIdentifier(text, among: patch.manifest.batches.flatMap(\.facts), source: path)
   }
+}
+
+/// The ID of the one fact that a person means: by its ID, the first digits of it (four at least), or the exact subject.
+///
+/// - Parameter source: where the facts are from, for messages.
+/// - Throws: an `ErrataError` if no fact is meant, or if several could be.
+public func factIdentifier(_ text: String, among facts: [Manifest.Fact], source: String) throws -> String {
+  let digits = text.lowercased()
+  let byNumber = digits.utf8.count >= 4 ? facts.filter { $0.identifier.hasPrefix(digits) } : []
+  // One correction can stand in several batches.
+  let found = Set((byNumber + facts.filter { $0.subject == text }).map(\.identifier))
+  guard let identifier = found.first else { throw ErrataError.factNotFound(source, text) }
+  guard found.count == 1 else { throw ErrataError.factAmbiguous(source, text, found.sorted()) }
+  return identifier
 }

@@ -11,6 +11,9 @@ struct Apply: ParsableCommand {
       The result is the same, byte for byte, on every machine and in whatever order patches come. What was applied, and
       what 'errata revert' needs to take it back, is kept in the ledger: .errata in the checkpoint's directory, or
       FILE.errata beside a single file.
+
+      With a policy, a patch that is not signed as it asks ends the tool with exit code 5 before anything is written, also
+      with --force.
       """,
     version: errataVersion)
 
@@ -22,6 +25,9 @@ struct Apply: ParsableCommand {
 
   @OptionGroup
   var destination: Destination
+
+  @OptionGroup
+  var policy: PolicyOption
 
   @Flag(help: "Apply to a base that a patch was not made for, or without the patches it was computed on top of.")
   var force = false
@@ -38,7 +44,9 @@ struct Apply: ParsableCommand {
   }
 
   func run() throws {
+    let trust = try policy.path.map(TrustPolicy.init)
     let files = try patches.map(PatchFile.init)
+    if let trust { try files.forEach(trust.check) }
     let state = try CheckpointState(path: checkpoint, forWriting: destination.inPlace && !destination.dryRun)
     if state.wasRepaired { printNotice(repairNotice(checkpoint)) }
     let plan = try state.planApply(files, force: force, time: timestamp())

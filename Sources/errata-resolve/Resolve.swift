@@ -39,7 +39,7 @@ struct Resolve: ParsableCommand {
   @Option(help: "EMMET's slack as a share of w.")
   var alpha: Double?
 
-  @Option(name: [.long, .customShort("w")], help: "w, the weight of ordinary text.")
+  @Option(name: [.customShort("w"), .customLong("weight"), .long], help: "w, the weight of ordinary text.")
   var secondMomentWeight: Double?
 
   @Option(help: "Only this batch (from 0; default: all).")

@@ -1,4 +1,6 @@
 import ArgumentParser
+import Foundation
+import PatchAlgebra
 import Tensors
 import ToolSupport
 import WeightPatch
@@ -6,10 +8,13 @@ import WeightPatch
 struct Revert: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "errata revert",
-    abstract: "Takes patches back, bit for bit.",
+    abstract: "Takes patches back, or single facts, bit for bit.",
     discussion: """
       The result is exactly the checkpoint that never had the patch; where no patch remains, every file has the bytes
       that it had before the first. Without a patch named, the one that is applied is taken back.
+
+      --fact takes single facts back. The patches that carry them are solved again without them, without the model, as
+      'errata drop' does: the checkpoint becomes exactly what it would be with the patch that 'errata drop' writes.
       """,
     version: errataVersion)
 
@@ -24,6 +29,11 @@ struct Revert: ParsableCommand {
 
   @Flag(help: "Revert every patch.")
   var all = false
+
+  @Option(
+    name: .customLong("fact"), parsing: .singleValue,
+    help: "Revert one fact: its ID, the first digits of it, or the exact subject. May be repeated.")
+  var facts: [String] = []
 
   @OptionGroup
   var destination: Destination
@@ -41,8 +51,8 @@ struct Revert: ParsableCommand {
   var quiet = false
 
   func validate() throws {
-    if [!patches.isEmpty, last, all].filter({ $0 }).count > 1 {
-      throw ValidationError("name patches, or give --last, or --all")
+    if [!patches.isEmpty, last, all, !facts.isEmpty].filter({ $0 }).count > 1 {
+      throw ValidationError("name patches, or give --last, or --all, or --fact")
     }
     try destination.check()
     if cascade && force { throw ValidationError("--cascade and --force exclude each other") }
@@ -51,15 +61,28 @@ struct Revert: ParsableCommand {
   func run() throws {
     let state = try CheckpointState(path: checkpoint, forWriting: destination.inPlace && !destination.dryRun)
     if state.wasRepaired { printNotice(repairNotice(checkpoint)) }
-    let selection = try select(state)
-    let plan = try state.planRevert(
-      Set(selection.applied), children: cascade ? .cascade : force ? .keep : .refuse)
+    // The patches that take the place of others lie here until the checkpoint has them.
+    let folder = FileManager.default.temporaryDirectory.appending(path: "errata-revert-\(UUID())").path
+    if !facts.isEmpty { try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true) }
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let (plan, notApplied) = try plan(state, folder: folder)
     let report: StateReport? = if plan.isEmpty || destination.dryRun { nil } else { try write(plan) }
     if json {
-      printJSON(answer(plan, selection.notApplied, report))
+      printJSON(answer(plan, notApplied, report))
     } else {
-      for line in lines(plan, selection.notApplied, report) { print(line) }
+      for line in lines(plan, notApplied, report) { print(line) }
     }
+  }
+
+  private func plan(_ state: CheckpointState, folder: String) throws -> (plan: StatePlan, notApplied: [String]) {
+    let children: CheckpointState.ChildPolicy = cascade ? .cascade : force ? .keep : .refuse
+    guard facts.isEmpty else {
+      let tool = Manifest.Tool(name: "errata", version: errataVersion)
+      let plan = try state.planRevert(facts: facts, folder: folder, children: children, time: timestamp(), tool: tool)
+      return (plan, [])
+    }
+    let selection = try select(state)
+    return (try state.planRevert(Set(selection.applied), children: children), selection.notApplied)
   }
 
   /// The IDs that are meant, and the arguments that are patches which are not applied.
@@ -96,6 +119,11 @@ struct Revert: ParsableCommand {
     lines += plan.reverted.map { file in
       "\(verb) \(file.patch.extent): \(entries.first { $0.patch == file.identifier }!)"
     }
+    lines += plan.replaced.map { replacement in
+      let entry = entries.first { $0.patch == replacement.old.identifier }!
+      return "\(verb) \(entry) in part: \(replacement.new.patch.extent) left, now patch "
+        + replacement.new.identifier.abbreviated
+    }
     let written = destination.output ?? checkpoint
     lines.append(report.map { "\(written): \($0.summary(size: formatBytes))" } ?? "nothing written")
     return lines
@@ -105,7 +133,10 @@ struct Revert: ParsableCommand {
     [
       "checkpoint": JSON(checkpoint), "output": report == nil ? .null : JSON(destination.output ?? checkpoint),
       "dry_run": .bool(destination.dryRun),
-      "reverted": .array(plan.reverted.map(\.json)), "not_applied": .array(notApplied.map { JSON($0) }),
+      "reverted": .array(plan.reverted.map(\.json)),
+      "replaced": .array(
+        plan.replaced.map { ["old": JSON($0.old.identifier.description), "new": JSON($0.new.identifier.description)] }),
+      "not_applied": .array(notApplied.map { JSON($0) }),
       "remaining": .array(plan.entries.map { JSON($0.patch.description) }), "result": report?.json ?? .null,
     ]
   }

@@ -7,11 +7,14 @@ struct CheckpointReport {
   let path: String
   let ledger: Ledger
   private let patches: [Patch]
+  /// Per patch; not checked: for that it takes keys.
+  private let signatures: [[PatchSignature]]
 
   init(_ state: CheckpointState) {
     path = state.checkpoint.path
     ledger = state.ledger
     patches = state.patches.map(\.patch)
+    signatures = state.patches.map { PatchSignature.read($0.signatures, of: $0.patch) }
   }
 
   /// The patches with what the ledger says of them, in the order in which they were applied.
@@ -47,7 +50,10 @@ extension CheckpointReport {
         printable(patch.manifest.author ?? "-"),
       ])
     }
-    return table.lines
+    let signed = zip(applied, signatures).flatMap { patch, signatures in
+      signatures.map { printable("\(patch.entry.patch.abbreviated): signature \($0.frame): \($0)") }
+    }
+    return table.lines + (signed.isEmpty ? [] : [""] + signed)
   }
 
   private var tensorTable: [String] {
@@ -70,10 +76,12 @@ extension CheckpointReport {
     [
       "checkpoint": JSON(path), "has_ledger": .bool(!applied.isEmpty),
       "patches": .array(
-        applied.map { entry, patch in
-          [
+        zip(applied, signatures).map { applied, signatures in
+          let (entry, patch) = applied
+          return [
             "id": JSON(entry.patch.description), "name": JSON(entry.name), "applied": JSON(entry.applied),
             "extent": JSON(patch.extent), "manifest": patch.manifest.json,
+            "signatures": .array(signatures.map(\.json)),
           ]
         }), "facts": .array(facts.map(\.json)),
       "tensors": .array(

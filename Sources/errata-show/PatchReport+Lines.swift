@@ -37,6 +37,7 @@ extension PatchReport {
       let author = derivation.author.map { " by \($0)" } ?? ""
       lines.append(field("made from", "patch \(derivation.patch.abbreviated)\(author): \(derivation.change)"))
     }
+    lines += signatures.map { field("signature", $0.description) }
     return lines
   }
 

@@ -7,11 +7,14 @@ struct PatchReport {
   let path: String
   let byteCount: Int
   let batches: [BatchFigures]
+  /// Not checked: for that it takes keys.
+  let signatures: [PatchSignature]
 
-  init(_ patch: Patch, path: String, byteCount: Int) {
+  init(_ patch: Patch, path: String, byteCount: Int, signatures: [PatchSignature] = []) {
     self.patch = patch
     self.path = path
     self.byteCount = byteCount
+    self.signatures = signatures
     batches = zip(patch.batches, patch.manifest.batches).map(BatchFigures.init)
   }
 
@@ -58,7 +61,7 @@ extension PatchReport {
     [
       "file": JSON(path), "patch": JSON(patch.identifier.description), "bytes": .integer(byteCount),
       "bytes_per_fact": bytesPerFact.map { .integer($0) } ?? .null, "manifest": patch.manifest.json,
-      "figures": .array(batches.map(\.json)),
+      "figures": .array(batches.map(\.json)), "signatures": .array(signatures.map(\.json)),
     ]
   }
 }

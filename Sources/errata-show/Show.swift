@@ -12,8 +12,9 @@ struct Show: ParsableCommand {
         preservation   how much ordinary text is disturbed, tr(A G A^T) = E |D k|^2; as a share of the mean squared
                        output where the patch records that
         short          how far a fact falls short of its residual, |D k - r| / |r|, in the layer where it is worst
-      'errata resolve --tradeoff' computes both for other slacks.
-      The whole file is checked first: seal, checksums, digests, sizes.
+      --tradeoff computes both for other slacks, as 'errata resolve --tradeoff' does.
+      The whole file is checked first: seal, checksums, digests, sizes. Its signatures are listed; 'errata verify' checks
+      them, given keys.
 
       Of a checkpoint, the ledger: the applied patches, their facts, and the edited tensors with their digests as
       recorded. 'errata verify' checks whether that is so.
@@ -26,21 +27,36 @@ struct Show: ParsableCommand {
   @Option(help: "Only the facts with this in their subject, or with an ID that begins so (four digits or more).")
   var fact: String?
 
+  @Flag(help: "Of a patch: what other slacks would cost and bring.")
+  var tradeoff = false
+
   @Flag(help: "Print the result as JSON.")
   var json = false
 
   func validate() throws {
+    if tradeoff && fact != nil { throw ValidationError("--tradeoff and --fact exclude each other") }
     if fact == "" { throw ValidationError("--fact needs a subject, or a part of one, or the first digits of an ID") }
   }
 
   func run() throws {
+    if tradeoff { try showTradeOff() }
     if namesCheckpoint(path) { try showCheckpoint() } else { try showPatch() }
   }
 
   private func showPatch() throws {
     let reader = try PatchReader(path: path)
-    let report = PatchReport(try reader.read(), path: path, byteCount: reader.byteCount)
+    let patch = try reader.read()
+    let report = PatchReport(
+      patch, path: path, byteCount: reader.byteCount,
+      signatures: PatchSignature.read(reader.signatures, of: patch))
     try answer(report.listedFacts, report.lines, report.json)
+  }
+
+  /// Solving again takes linear algebra, which this tool does not carry.
+  private func showTradeOff() throws -> Never {
+    if namesCheckpoint(path) { throw ErrataError.tradeOffOfCheckpoint(path) }
+    becomeTool("resolve", ["--tradeoff"] + (json ? ["--json"] : []) + ["--", path])
+    throw ErrataError.noResolveTool
   }
 
   private func showCheckpoint() throws {

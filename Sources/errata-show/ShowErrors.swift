@@ -6,4 +6,11 @@ extension ErrataError {
     ErrataError(
       .general, "\(path): no fact has '\(text)' in its subject or at the start of its ID; show it without --fact")
   }
+
+  static func tradeOffOfCheckpoint(_ path: String) -> ErrataError {
+    ErrataError(.usage, "\(path): --tradeoff is of a patch, and this is a checkpoint; its patches are in its ledger")
+  }
+
+  static let noResolveTool = ErrataError(
+    .general, "--tradeoff takes the program errata-resolve, which is neither beside errata-show nor on PATH")
 }

@@ -5,15 +5,17 @@ import WeightPatch
 /// What is said of a patch that was read, and so is whole.
 struct PatchAnswer {
   let file: PatchFile
+  let signatures: SignatureReport
 
-  var line: String {
-    "\(printable(file.path)): patch \(file.identifier), \(file.patch.extent): seal, structure and digests hold"
+  var lines: [String] {
+    ["\(printable(file.path)): patch \(file.identifier), \(file.patch.extent): seal, structure and digests hold"]
+      + signatures.signatures.map { printable("signature \($0.frame): \($0)") }
   }
 
   var json: JSON {
     [
       "file": JSON(file.path), "patch": JSON(file.identifier.description), "extent": JSON(file.patch.extent),
-      "verified": true,
+      "verified": .bool(signatures.holds), "signatures": signatures.json,
     ]
   }
 }
@@ -21,15 +23,25 @@ struct PatchAnswer {
 /// What is said of a checkpoint: that it is what it should be, or every tensor that is not.
 struct CheckpointAnswer {
   let report: VerificationReport
+  /// Of the applied patches, in their order.
+  let signatures: [SignatureReport]
   /// The path of the base that it was compared with.
   let base: String?
 
   var lines: [String] {
     let foreign = report.patchesForAnotherBase.map { "note: \(printable($0.description)) was made for another base" }
     guard report.findings.isEmpty else {
-      return report.findings.map { printable("\($0.tensor): \($0.problem)") } + foreign
+      return report.findings.map { printable("\($0.tensor): \($0.problem)") } + foreign + signatureLines
     }
-    return [printable("\(report.checkpoint): \(verdict)")] + foreign
+    return [printable("\(report.checkpoint): \(verdict)")] + foreign + signatureLines
+  }
+
+  /// What the patches carry, and, where signatures are asked for, which patches carry none.
+  private var signatureLines: [String] {
+    zip(report.patches, signatures).flatMap { entry, patch in
+      if patch.signatures.isEmpty, patch.policy != nil { return [printable("\(entry): not signed")] }
+      return patch.signatures.map { printable("\(entry): signature \($0.frame): \($0)") }
+    }
   }
 
   private var verdict: String {
@@ -48,6 +60,8 @@ struct CheckpointAnswer {
   var json: JSON {
     var object = report.json.objectValue!
     object["base"] = base.map { JSON($0) } ?? .null
+    object["signatures"] = .array(signatures.map(\.json))
+    object["verified"] = .bool(report.findings.isEmpty && signatures.allSatisfy(\.holds))
     return .object(object)
   }
 

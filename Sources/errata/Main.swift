@@ -44,22 +44,9 @@ struct Main {
   }()
 
   private static func run(_ name: String, _ arguments: [String]) -> Never {
-    // A name with a slash or a leading dash is never a tool: it must not reach a path.
-    guard !name.contains("/"), !name.hasPrefix("-"), let path = executable(named: "errata-" + name) else {
-      let hint = Subcommand.nearest(to: name).map { ": did you mean '\($0)'?" } ?? " (see 'errata --help')"
-      FileHandle.standardError.write(Data("errata: '\(name)' is not a command\(hint)\n".utf8))
-      exit(2)
-    }
-    var words = ([path] + arguments).map { strdup($0) }
-    words.append(nil)
-    execv(path, words)
-    FileHandle.standardError.write(Data("errata: cannot run \(path): \(String(cString: strerror(errno)))\n".utf8))
-    exit(1)
-  }
-
-  private static func executable(named name: String) -> String? {
-    let own = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent().path
-    let folders = [own] + (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":").map(String.init)
-    return folders.map { "\($0)/\(name)" }.first { access($0, X_OK) == 0 }
+    becomeTool(name, arguments)
+    let hint = Subcommand.nearest(to: name).map { ": did you mean '\($0)'?" } ?? " (see 'errata --help')"
+    FileHandle.standardError.write(Data("errata: '\(name)' is not a command\(hint)\n".utf8))
+    exit(2)
   }
 }

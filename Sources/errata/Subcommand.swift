@@ -13,6 +13,8 @@ struct Subcommand {
     Subcommand(name: "drop", summary: "take facts out of a patch, without the model"),
     Subcommand(
       name: "verify", summary: "prove that a patch is whole, or that a checkpoint is its base plus its patches"),
+    Subcommand(name: "keygen", summary: "make a key pair to sign patches with"),
+    Subcommand(name: "sign", summary: "sign a patch, or take a signature off"),
     Subcommand(name: "ask", summary: "let a checkpoint continue a prompt"),
     Subcommand(name: "eval", summary: "score a checkpoint on facts: efficacy, paraphrase, neighbourhood"),
   ]

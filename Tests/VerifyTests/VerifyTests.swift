@@ -26,7 +26,11 @@ import WeightPatch
   private func answer(_ path: String, base: String? = nil) throws -> CheckpointAnswer {
     let report = try CheckpointState(path: path).verify(
       against: base.map { try CheckpointState(path: $0).checkpoint })
-    return CheckpointAnswer(report: report, base: base)
+    return CheckpointAnswer(report: report, signatures: [], base: base)
+  }
+
+  private var patchAnswer: PatchAnswer {
+    PatchAnswer(file: patch, signatures: SignatureReport(of: patch, policy: nil))
   }
 
   private func verify(_ arguments: String...) throws { try Verify.parse(arguments + ["--quiet"]).run() }
@@ -39,10 +43,12 @@ import WeightPatch
 
   @Test func whatHolds() throws {
     #expect(
-      PatchAnswer(file: patch).line
-        == "\(patch.path): patch 883cb9dd4a778d93bacebe53ce720ece5d6813b28f11ee33a7ce084b15d276a5, 2 facts in 1 tensor: "
-        + "seal, structure and digests hold")
-    #expect(PatchAnswer(file: patch).json["verified"] == true)
+      patchAnswer.lines
+        == [
+          "\(patch.path): patch 883cb9dd4a778d93bacebe53ce720ece5d6813b28f11ee33a7ce084b15d276a5, 2 facts in 1 tensor: "
+            + "seal, structure and digests hold"
+        ])
+    #expect(patchAnswer.json["verified"] == true)
     #expect(try answer(edited).lines == ["\(edited): 1 edited tensor is its base plus 1 patch, bit for bit"])
     #expect(
       try answer(edited, base: base).lines

@@ -42,7 +42,7 @@ extension Ledger.Entry: CustomStringConvertible {
 extension Patch {
   /// What it does, for people: `10 facts in 3 tensors`.
   public var extent: String {
-    let facts = manifest.batches.reduce(0) { $0 + $1.facts.count }
+    let facts = manifest.factCount
     let terms = batches.reduce(0) { $0 + $1.factCount }
     let tensors = manifest.base.tensors.count
     return (facts > 0 ? count(facts, "fact") : count(terms, "term")) + " in " + count(tensors, "tensor")

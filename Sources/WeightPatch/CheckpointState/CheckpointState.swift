@@ -6,11 +6,19 @@ import Tensors
 public struct PatchFile: Sendable {
   public let path: String
   public let patch: Patch
+  /// The payloads of its signature frames.
+  public let signatures: [[UInt8]]
 
   /// - Throws: an `ErrataError` if the file cannot be read or is damaged.
   public init(path: String) throws {
+    let reader = try PatchReader(path: path)
+    self.init(path: path, patch: try reader.read(), signatures: reader.signatures)
+  }
+
+  init(path: String, patch: Patch, signatures: [[UInt8]]) {
     self.path = path
-    patch = try PatchReader(path: path).read()
+    self.patch = patch
+    self.signatures = signatures
   }
 
   public var identifier: Digest { patch.identifier }

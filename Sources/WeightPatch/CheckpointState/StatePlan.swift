@@ -9,6 +9,8 @@ public struct StatePlan: Sendable {
   public let alreadyApplied: [PatchFile]
   /// What will be taken back, in the order of the ledger.
   public let reverted: [PatchFile]
+  /// What will give way to a patch made from it, in the order of the ledger.
+  public let replaced: [Replacement]
   /// What is applied afterwards, in order.
   public let entries: [Ledger.Entry]
 
@@ -22,11 +24,10 @@ public struct StatePlan: Sendable {
   let expectedResult: (source: String, digests: [ByteString: Digest])?
 
   /// Whether there is nothing to do.
-  public var isEmpty: Bool { applied.isEmpty && reverted.isEmpty }
+  public var isEmpty: Bool { applied.isEmpty && reverted.isEmpty && replaced.isEmpty }
 
   /// The tensors whose bytes are computed anew, in order of name.
   public var changedTensors: [ByteString] { batches.tensorsThatDiffer(from: state.batches).sorted() }
-
 }
 
 // MARK: - Apply
@@ -65,7 +66,7 @@ extension CheckpointState {
       return fits && file.patch.manifest.result != nil && newBatches.digests == file.patch.batchDigests.union(parents)
     }
     return StatePlan(
-      state: self, applied: applied, alreadyApplied: alreadyApplied, reverted: [],
+      state: self, applied: applied, alreadyApplied: alreadyApplied, reverted: [], replaced: [],
       entries: ledger.patches + applied.map { Ledger.Entry(patch: $0.identifier, name: $0.displayName, applied: time) },
       patches: all, batches: newBatches, baseDigests: bases, fitsBase: fits,
       expectedResult: witness.map { ($0.path, $0.patch.manifest.result!) })
@@ -92,58 +93,5 @@ extension PatchFile {
   /// The file's name without what could move a terminal's cursor.
   fileprivate var displayName: String {
     String(String.UnicodeScalarView(name.unicodeScalars.filter { $0.properties.generalCategory != .control }))
-  }
-}
-
-// MARK: - Revert
-
-extension CheckpointState {
-  /// What happens to patches that were computed on top of those that are taken back.
-  public enum ChildPolicy: Sendable {
-    /// The plan is refused.
-    case refuse
-    /// They are taken back too.
-    case cascade
-    /// They stay.
-    case keep
-  }
-
-  /// Plans to take patches back.
-  ///
-  /// - Parameter identifiers: IDs of applied patches.
-  /// - Throws: an `ErrataError` (conflict) that names the children under which a parent would go.
-  public func planRevert(_ identifiers: Set<Digest>, children policy: ChildPolicy = .refuse) throws -> StatePlan {
-    var identifiers = identifiers
-    while policy != .keep {
-      let children = orphans(without: identifiers)
-      if children.isEmpty { break }
-      guard policy == .cascade else {
-        let parents = patches.filter { identifiers.contains($0.identifier) }
-        throw ErrataError.childrenStand(parents.map(entry), children: children.map(entry))
-      }
-      identifiers.formUnion(children.map(\.identifier))
-    }
-    let remaining = patches.filter { !identifiers.contains($0.identifier) }
-    return StatePlan(
-      state: self, applied: [], alreadyApplied: [],
-      reverted: patches.filter { identifiers.contains($0.identifier) },
-      entries: ledger.patches.filter { !identifiers.contains($0.patch) }, patches: remaining,
-      batches: BatchSet(remaining.map(\.patch)),
-      baseDigests: try baseDigests(of: []), fitsBase: true, expectedResult: nil)
-  }
-
-  /// The patches that stay, and whose parents' batches go.
-  private func orphans(without identifiers: Set<Digest>) -> [PatchFile] {
-    let remaining = patches.filter { !identifiers.contains($0.identifier) }
-    let kept = BatchSet(remaining.map(\.patch)).digests
-    return remaining.filter { file in
-      file.patch.manifest.parents.contains { parent in
-        batches.digests.isSuperset(of: parent.batches) && !kept.isSuperset(of: parent.batches)
-      }
-    }
-  }
-
-  private func entry(_ file: PatchFile) -> Ledger.Entry {
-    ledger.patches.first { $0.patch == file.identifier }!
   }
 }

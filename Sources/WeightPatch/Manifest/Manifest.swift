@@ -21,6 +21,9 @@ public struct Manifest: Sendable, Equatable {
   public var licence: String?
   public var note: String?
 
+  /// The number of facts in all batches.
+  var factCount: Int { batches.reduce(0) { $0 + $1.facts.count } }
+
   public init(
     created: String, tool: Tool, base: Base, result: [ByteString: Digest]? = nil, batches: [Batch],
     parents: [Parent] = [], derivation: Derivation? = nil, author: String? = nil, licence: String? = nil,

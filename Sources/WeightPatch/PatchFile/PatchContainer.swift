@@ -18,6 +18,11 @@ enum PatchContainer {
     ZstdFrame.skippable(magicNumber: sealMagicNumber, payload: digest.bytes)
   }
 
+  /// The signature frames with these payloads, one after another.
+  static func signatureFrames(_ payloads: [[UInt8]]) -> [UInt8] {
+    payloads.flatMap { ZstdFrame.skippable(magicNumber: signatureMagicNumber, payload: $0) }
+  }
+
   /// The key of the manifest in `__metadata__`.
   static let manifestKey: ByteString = "wpatch"
 

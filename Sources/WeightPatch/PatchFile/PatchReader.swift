@@ -17,7 +17,8 @@ public final class PatchReader: @unchecked Sendable {
   public let signatures: [[UInt8]]
   public let header: SafetensorsHeader
 
-  private let bytes: UnsafeRawBufferPointer
+  /// The whole file.
+  let bytes: UnsafeRawBufferPointer
   private let owner: AnyObject?
   private let layout: PatchLayout
   /// Per tensor its frames.

@@ -63,9 +63,7 @@ public enum PatchWriter {
         }
       }
     }
-    for signature in signatures {
-      try write(ZstdFrame.skippable(magicNumber: PatchContainer.signatureMagicNumber, payload: signature))
-    }
+    try write(PatchContainer.signatureFrames(signatures))
     try limits.check(contentByteCount: header.fileByteCount, ofFile: file.byteCount, source: path)
     try file.write(PatchContainer.seal(seal.finalize()))
     try file.commit()

@@ -1,0 +1,50 @@
+import Tensors
+
+/// What is wrong with keys, signatures and policies, in words.
+extension ErrataError {
+  static func badKey(_ path: String, _ reason: String) -> ErrataError {
+    ErrataError(.damagedInput, "\(path): \(reason)")
+  }
+
+  static func keyExists(_ path: String) -> ErrataError {
+    ErrataError(.general, "\(path): exists already; a key is never overwritten: name another file")
+  }
+
+  static func badPolicy(_ path: String, _ problem: String) -> ErrataError {
+    ErrataError(.damagedInput, "\(path): bad policy: \(problem)")
+  }
+
+  // MARK: Signatures
+
+  static func signatureFails(_ path: String, frame: Int, _ reason: String) -> ErrataError {
+    ErrataError(
+      .verification,
+      "\(path): signature \(frame) does not hold: \(reason); get the patch from its signer again, or take its signatures "
+        + "off with 'errata sign --remove-all'")
+  }
+
+  static func policyNotMet(_ report: SignatureReport, _ policy: TrustPolicy) -> ErrataError {
+    let signers = report.signers.map(\.description).joined(separator: ", ")
+    let found =
+      if !signers.isEmpty { "is signed by \(signers) alone" } else if report.signatures.isEmpty {
+        "is not signed"
+      } else { "is not signed by a trusted key" }
+    let keys = policy.keys.map(\.description).joined(separator: ", ")
+    let wanted =
+      switch (policy.threshold, policy.keys.count) {
+      case (1, 1): "a signature by \(keys)"
+      case (let threshold, let count) where threshold == count: "signatures by \(keys)"
+      case (1, _): "a signature by one of \(keys)"
+      default: "signatures by \(policy.threshold) of \(keys)"
+      }
+    return ErrataError(.verification, "\(report.path): \(found); \(policy.source) asks for \(wanted)")
+  }
+
+  static func tooManySignatures(_ path: String, limit: Int) -> ErrataError {
+    ErrataError(.general, "\(path): has \(limit) signatures already, the most that a patch can carry; remove one first")
+  }
+
+  static func noteTooLong(_ path: String, limit: Int) -> ErrataError {
+    ErrataError(.general, "\(path): the signature would take more than \(limit) bytes; shorten the note")
+  }
+}

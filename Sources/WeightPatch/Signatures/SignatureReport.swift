@@ -1,0 +1,58 @@
+import Tensors
+
+/// The signatures of a patch, checked with the keys of a policy.
+public struct SignatureReport: Sendable {
+  /// The patch's file.
+  public let path: String
+  public let patch: Digest
+  public let signatures: [PatchSignature]
+  /// nil if no signature is asked for.
+  public let policy: TrustPolicy?
+
+  public init(of file: PatchFile, policy: TrustPolicy?) {
+    path = file.path
+    patch = file.identifier
+    signatures = PatchSignature.read(file.signatures, of: file.patch, keys: policy?.keys ?? [])
+    self.policy = policy
+  }
+
+  /// The keys that signed, each once.
+  public var signers: [TrustedKey] {
+    signatures.reduce(into: []) { signers, signature in
+      if case .holds(let signer) = signature.status, !signers.contains(signer) { signers.append(signer) }
+    }
+  }
+
+  /// Whether no signature fails and the policy is met.
+  public var holds: Bool {
+    !signatures.contains { $0.status.isFailure } && signers.count >= policy?.threshold ?? 0
+  }
+
+  /// Throws unless the report holds.
+  ///
+  /// - Throws: an `ErrataError` (verification) that names the patch and what is missing.
+  public func check() throws {
+    for signature in signatures {
+      if case .fails(let reason) = signature.status {
+        throw ErrataError.signatureFails(path, frame: signature.frame, reason)
+      }
+    }
+    if let policy, signers.count < policy.threshold {
+      throw ErrataError.policyNotMet(self, policy)
+    }
+  }
+
+  /// For `--json`.
+  public var json: JSON {
+    [
+      "patch": JSON(patch.description), "holds": .bool(holds),
+      "signers": .array(signers.map { JSON($0.key.identifier.description) }),
+      "signatures": .array(signatures.map(\.json)),
+    ]
+  }
+}
+
+extension TrustPolicy {
+  /// - Throws: an `ErrataError` (verification) unless the patch is signed as this policy asks.
+  public func check(_ file: PatchFile) throws { try SignatureReport(of: file, policy: self).check() }
+}

@@ -1,0 +1,120 @@
+import Foundation
+import Tensors
+
+/// A public key that someone chose to trust.
+public struct TrustedKey: Sendable, Hashable, CustomStringConvertible {
+  /// Whose it is, for people.
+  public var name: String?
+  public var key: PublicKey
+
+  /// `21fe31dfa154 (Alice)`.
+  public var description: String { key.identifier.abbreviated + (name.map { " (\($0))" } ?? "") }
+}
+
+/// By whom a patch must be signed (Spec: signatures, policy).
+public struct TrustPolicy: Sendable {
+  /// What asks for it, for messages: the policy's path.
+  public let source: String
+  /// No key twice.
+  public let keys: [TrustedKey]
+  /// How many of them must have signed.
+  public let threshold: Int
+
+  /// The policy that all of these keys must have signed.
+  ///
+  /// - Parameter keyFiles: paths of public keys; at least one.
+  /// - Throws: an `ErrataError` if one cannot be read.
+  public init(requiring keyFiles: [String]) throws {
+    var keys: [TrustedKey] = []
+    for path in keyFiles {
+      let key = try KeyFile.publicKey(path: path)
+      if !keys.contains(where: { $0.key == key }) { keys.append(TrustedKey(name: fileName(of: path), key: key)) }
+    }
+    self.keys = keys
+    source = "--key"
+    threshold = keys.count
+  }
+}
+
+// MARK: - The file
+
+extension TrustPolicy {
+  static let formatVersion = 1
+  /// Far more than any policy.
+  private static let largestFile = 1 << 20
+
+  /// Reads a policy and the key files that it names.
+  ///
+  /// - Throws: an `ErrataError` that names the file and the field. A field that is not known is an error: a policy that
+  ///   is not understood protects nothing.
+  public init(path: String) throws {
+    let file = try MappedFile(path: path)
+    guard file.bytes.count <= Self.largestFile else { throw ErrataError.badPolicy(path, "it is too large") }
+    let json: JSON
+    do {
+      json = try withExtendedLifetime(file) { () throws(JSONSyntaxError) in try JSON.parse(file.bytes) }
+    } catch {
+      throw ErrataError.badPolicy(path, "not valid JSON at byte \(error.offset): \(error.reason)")
+    }
+    guard let object = json.objectValue else { throw ErrataError.badPolicy(path, "it is not a JSON object") }
+    try Self.check(object, fields: ["version", "threshold", "keys"], "", path)
+    guard object["version"]?.integerValue == Self.formatVersion else {
+      throw ErrataError.badPolicy(path, "its version is not \(Self.formatVersion)")
+    }
+    guard let entries = object["keys"]?.arrayValue, !entries.isEmpty else {
+      throw ErrataError.badPolicy(path, "keys is not an array with at least one key")
+    }
+    var keys: [TrustedKey] = []
+    for (index, entry) in entries.enumerated() {
+      let key = try Self.key(entry, "keys[\(index)]", path)
+      if let first = keys.firstIndex(where: { $0.key == key.key }) {
+        throw ErrataError.badPolicy(path, "keys[\(index)] is the same key as keys[\(first)]")
+      }
+      keys.append(key)
+    }
+    let threshold = object["threshold"].map { $0.integerValue } ?? 1
+    guard let threshold, (1...keys.count).contains(threshold) else {
+      throw ErrataError.badPolicy(path, "threshold is not an integer from 1 to the number of keys, \(keys.count)")
+    }
+    source = path
+    self.keys = keys
+    self.threshold = threshold
+  }
+
+  private static func key(_ json: JSON, _ field: String, _ path: String) throws -> TrustedKey {
+    guard let object = json.objectValue else { throw ErrataError.badPolicy(path, "\(field) is not an object") }
+    try check(object, fields: ["name", "file", "key"], field + ".", path)
+    for (name, value) in object.members where value.stringValue == nil {
+      throw ErrataError.badPolicy(path, "\(field).\(name) is not a string")
+    }
+    let name = object["name"]?.stringValue
+    switch (object["file"]?.stringValue, object["key"]) {
+    case (let file?, nil):
+      let folder = path.lastIndex(of: "/").map { path[...$0] } ?? ""
+      let location = file.hasPrefix("/") ? file : folder + file
+      return TrustedKey(name: name ?? fileName(of: file), key: try KeyFile.publicKey(path: location))
+    case (nil, .string(let text)?):
+      do {
+        return TrustedKey(name: name, key: try publicKey(text))
+      } catch {
+        throw ErrataError.badPolicy(path, "\(field).key \(error.reason)")
+      }
+    default: throw ErrataError.badPolicy(path, "\(field) needs either file or key")
+    }
+  }
+
+  /// A whole PEM text, or the base64 in it.
+  private static func publicKey(_ text: ByteString) throws(KeyError) -> PublicKey {
+    if text.description.hasPrefix("-----") { return try PublicKey(pem: text.description) }
+    guard let encoded = decodeBase64(text) else { throw KeyError(reason: "is neither PEM nor base64") }
+    return try PublicKey(encoded: encoded)
+  }
+
+  private static func check(
+    _ object: JSONObject, fields: [ByteString], _ prefix: String, _ path: String
+  ) throws {
+    for name in object.keys where !fields.contains(name) {
+      throw ErrataError.badPolicy(path, "\(prefix)\(name) is not a field of a policy")
+    }
+  }
+}

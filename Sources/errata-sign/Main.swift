@@ -1,0 +1,6 @@
+import ToolSupport
+
+@main
+struct Main {
+  static func main() { ToolMain.run(Sign.self) }
+}
