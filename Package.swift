@@ -58,6 +58,7 @@ let package = Package(
       path: "Tests/Benchmarks/SyntheticCheckpoint"),
 
     .target(name: "TestSupport", path: "Tests/TestSupport"),
+    .executableTarget(name: "fault-injector", path: "Tests/FaultInjector"),
     .testTarget(name: "TensorsTests", dependencies: ["Tensors", "CKernels", "TestSupport"]),
     .testTarget(name: "LinearAlgebraTests", dependencies: ["LinearAlgebra", "TestSupport"]),
     .testTarget(name: "SafetensorsTests", dependencies: ["Safetensors", "TestSupport"]),
@@ -94,6 +95,7 @@ let package = Package(
         "errata-tune",
         "errata-compact",
         "errata-stack",
+        "fault-injector",
       ]),
   ],
   swiftLanguageModes: [.v6],
