@@ -60,19 +60,21 @@ ERRATA_INLINE void small_transpose_body(const float *restrict a, size_t a_stride
 }
 
 ERRATA_INLINE void causal_softmax_body(float *restrict scores, size_t stride, size_t rows, size_t columns,
-                                       size_t context, float scale) {
+                                       size_t context, size_t window, float scale) {
 #pragma clang fp reassociate(on)
   for (size_t i = 0; i < rows; i++, scores += stride) {
     size_t visible = context + i + 1 < columns ? context + i + 1 : columns;
-    float largest = scores[0];
-    for (size_t j = 1; j < visible; j++) largest = scores[j] > largest ? scores[j] : largest;
+    size_t first = context + i + 1 > window ? context + i + 1 - window : 0;
+    float largest = scores[first];
+    for (size_t j = first + 1; j < visible; j++) largest = scores[j] > largest ? scores[j] : largest;
     float sum = 0;
-    for (size_t j = 0; j < visible; j++) {
+    for (size_t j = first; j < visible; j++) {
       scores[j] = exponential((scores[j] - largest) * scale);
       sum += scores[j];
     }
     float inverse = 1.0f / sum;
-    for (size_t j = 0; j < visible; j++) scores[j] *= inverse;
+    for (size_t j = 0; j < first; j++) scores[j] = 0;
+    for (size_t j = first; j < visible; j++) scores[j] *= inverse;
     for (size_t j = visible; j < columns; j++) scores[j] = 0;
   }
 }
@@ -87,6 +89,23 @@ ERRATA_INLINE void causal_softmax_backward_body(const float *restrict p, float *
   }
 }
 
+ERRATA_INLINE void soft_cap_body(float *restrict x, size_t stride, size_t rows, size_t columns, float scale,
+                                 float cap) {
+  for (size_t i = 0; i < rows; i++, x += stride) {
+    for (size_t j = 0; j < columns; j++) x[j] = cap * hyperbolic_tangent(x[j] * (scale / cap));
+  }
+}
+
+ERRATA_INLINE void soft_cap_backward_body(const float *restrict y, float *restrict d_y, size_t stride, size_t rows,
+                                          size_t columns, float scale, float cap) {
+  for (size_t i = 0; i < rows; i++, y += stride, d_y += stride) {
+    for (size_t j = 0; j < columns; j++) {
+      float t = y[j] / cap;
+      d_y[j] *= scale * (1.0f - t * t);
+    }
+  }
+}
+
 ERRATA_KERNEL(small_product,
               (const float *a, size_t a_stride, const float *b, size_t b_stride, float *c, size_t c_stride, size_t m,
                size_t n, size_t k, int accumulate),
@@ -95,8 +114,13 @@ ERRATA_KERNEL(small_transpose,
               (const float *a, size_t a_stride, float *b, size_t b_stride, size_t rows, size_t columns),
               (a, a_stride, b, b_stride, rows, columns))
 ERRATA_KERNEL(causal_softmax,
-              (float *scores, size_t stride, size_t rows, size_t columns, size_t context, float scale),
-              (scores, stride, rows, columns, context, scale))
+              (float *scores, size_t stride, size_t rows, size_t columns, size_t context, size_t window, float scale),
+              (scores, stride, rows, columns, context, window, scale))
 ERRATA_KERNEL(causal_softmax_backward,
               (const float *p, float *d_p, size_t stride, size_t rows, size_t columns, float scale),
               (p, d_p, stride, rows, columns, scale))
+ERRATA_KERNEL(soft_cap, (float *x, size_t stride, size_t rows, size_t columns, float scale, float cap),
+              (x, stride, rows, columns, scale, cap))
+ERRATA_KERNEL(soft_cap_backward,
+              (const float *y, float *d_y, size_t stride, size_t rows, size_t columns, float scale, float cap),
+              (y, d_y, stride, rows, columns, scale, cap))

@@ -21,6 +21,7 @@ public final class EditComputation {
   let statistics: SecondMoments
   let tokenization: PromptTokenization
   let measurement: KeyMeasurement
+  private let site: ValueSite
   private var solvers: [Int: EditSolver] = [:]
   /// The batches so far, for the exact result of all of them.
   private var applied: [(digest: Digest, batch: EditBatch)] = []
@@ -31,6 +32,13 @@ public final class EditComputation {
   ) throws {
     try model.check(layers: settings.layers)
     if settings.method == .rome, settings.layers.count > 1 { throw ErrataError.oneLayerOnly("rome") }
+    // A share of the missing part, added to the stream by an earlier layer, would not arrive at the last layer's
+    // down-projection.
+    if model.architecture.normalizesDownOutput, settings.layers.count > 1 {
+      throw ErrataError.oneLayerOnly(
+        "\(settings.method.rawValue) on \(model.architecture.family), which normalizes what an edit changes,")
+    }
+    site = ValueSite(settings.method, model.architecture)
     self.model = model
     self.settings = settings
     self.templates = templates
@@ -128,8 +136,7 @@ public final class EditComputation {
     var values = facts.map { known[$0.fact.identifier] }
     let missing = values.indices.filter { values[$0] == nil }
     let valueSearch = ValueSearch(
-      model.decoder, layer: settings.layers.last!, site: settings.method == .rome ? .perceptronOutput : .blockOutput,
-      settings: settings)
+      model.decoder, layer: settings.layers.last!, site: site, settings: settings)
     guard
       let found = try valueSearch.search(
         missing.map { facts[$0].problem }, onStep: { onStep(facts.count - missing.count + $0, $1) },
@@ -149,7 +156,7 @@ public final class EditComputation {
     var figures: [ByteString: Manifest.TensorFigures] = [:]
     for (position, layer) in layers.enumerated() {
       let keys = try keyMatrix(facts, layer: layer, form: .meanOfGroupMeans)
-      let outputs = try measurement.outputs(facts.map { $0.problem.prompts[0] }, layer: layers.last!)
+      let outputs = try measurement.outputs(facts.map { $0.problem.prompts[0] }, layer: layers.last!, site: site)
       let residuals = residualMatrix(values, outputs, share: 1 / Double(layers.count - position))
       let solution = try solveSystem(facts, keys: keys, residuals: residuals, layer: layer)
       let (factors, tensorFigures) = try store(solution, keys: keys, residuals: residuals, layer: layer)

@@ -33,10 +33,19 @@ public struct KeyMeasurement {
     return result
   }
 
-  /// For each prompt the output of block `layer` at its lookup.
+  /// For each prompt what a delta at `site` of block `layer` is added to at its lookup.
   ///
   /// - Returns: prompts x hidden size.
-  public func outputs(_ prompts: [TokenizedPrompt], layer: Int) throws -> Matrix<Float> {
+  public func outputs(
+    _ prompts: [TokenizedPrompt], layer: Int, site: ValueSite = .blockOutput
+  ) throws -> Matrix<Float> {
+    if site == .perceptronOutput {
+      let keys = try keys(prompts.map { [$0] }, layer: layer)
+      return try decoder.perceptronOutput(
+        ofKeys: Matrix(
+          rows: keys.count, columns: decoder.architecture.intermediateSize, elements: keys.flatMap(\.elements)),
+        layer: layer)
+    }
     var elements: [Float] = []
     for chunk in chunks(prompts.map { [$0] }) {
       let tree = TokenTree(chunk.map { $0[0].upToLookup })

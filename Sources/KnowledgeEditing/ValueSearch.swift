@@ -24,8 +24,13 @@ public struct ValueProblem: Sendable {
 public enum ValueSite: Sendable {
   /// The output of the block: MEMIT and EMMET.
   case blockOutput
-  /// The output of the perceptron: ROME.
+  /// The output of the perceptron: ROME, and every method on a model that normalizes it before it joins the stream
+  /// (Gemma 2), where no down-projection could give most values of the block.
   case perceptronOutput
+
+  init(_ method: EditMethod, _ architecture: Architecture) {
+    self = method == .rome || architecture.normalizesDownOutput ? .perceptronOutput : .blockOutput
+  }
 }
 
 /// One evaluation of the loss.

@@ -23,8 +23,7 @@ final class ValueSearchBatch {
   private let decoder: Decoder
   private let rest: Range<Int>
   private let rows: ValueSearchRows
-  /// The residual stream after the edited layer, all rows of the tree.
-  private let stream: Matrix<Float>
+  private let entry: DeltaEntry
   /// Keys and values of the constant rows at the layers after the edited one.
   private let store: KeyValueStore
   /// For each fact, the log-probabilities at the essence's lookup without a delta.
@@ -41,19 +40,15 @@ final class ValueSearchBatch {
     rows = ValueSearchRows(self.problems)
     essence = Array(repeating: nil, count: self.problems.count)
     let tree = rows.tree
-    var hidden = try decoder.embed(tokens: tree.tokens, positions: tree.positions)
     let bareLookups = rows.bareLookups
-    var keys: Matrix<Float>?
-    try decoder.forward(
-      &hidden, plan: AttentionPlan(tree), positions: tree.positions, layers: 0..<layer + 1
-    ) { observation in
-      if case .keys(layer, let all) = observation, site == .perceptronOutput { keys = all.rows(at: bareLookups) }
-    }
-    let values = try keys.map { try decoder.perceptronOutput(ofKeys: $0, layer: layer) } ?? hidden.rows(at: bareLookups)
+    let entry = try DeltaEntry(decoder, tree: tree, layer: layer, keyRows: bareLookups)
+    let values =
+      site == .perceptronOutput
+      ? try decoder.perceptronOutput(ofKeys: entry.keys, layer: layer) : entry.values(at: bareLookups)
     initial = (0..<values.rows).map(values.row)
-    stream = hidden
+    self.entry = entry
     store = KeyValueStore(architecture, layers: rest)
-    var constant = hidden.rows(at: rows.constantRows)
+    var constant = entry.stream.rows(at: rows.constantRows)
     try decoder.forward(
       &constant, plan: rows.constantPlan, positions: rows.constantRows.map { tree.positions[$0] }, layers: rest,
       store: store, appending: true)
@@ -90,20 +85,17 @@ final class ValueSearchBatch {
     }
     let (_, packedRows, tape) = packed!
     let size = decoder.architecture.hiddenSize
-    var hidden = stream.rows(at: packedRows.treeRows)
-    hidden.withUnsafeMutablePointer { elements in
-      for (fact, marked) in zip(facts, packedRows.markedRows) {
-        for row in marked {
-          for index in 0..<size { elements[row * size + index] += deltas[fact][index] }
-        }
-      }
+    var hidden = entry.stream.rows(at: packedRows.treeRows)
+    for (fact, marked) in zip(facts, packedRows.markedRows) {
+      try entry.add(deltas[fact], to: &hidden, rows: marked, treeRows: marked.map { packedRows.treeRows[$0] })
     }
     try decoder.forward(
       &hidden, plan: packedRows.plan, positions: packedRows.positions, layers: rest, store: store, tape: tape)
     let lossRows = packedRows.lossRows
     let read = hidden.rows(at: lossRows.map(\.row))
-    let (losses, dLogits) = try losses(read, lossRows, klFactor: klFactor)
-    let dRead = try decoder.logitsBackward(read, dLogits: dLogits)
+    let logits = try decoder.logits(read)
+    let (losses, dLogits) = losses(logits, lossRows, klFactor: klFactor)
+    let dRead = try decoder.logitsBackward(read, logits: logits, dLogits: dLogits)
     var gradient = Matrix<Float>(rows: hidden.rows, columns: size)
     gradient.withUnsafeMutablePointer { target in
       dRead.withUnsafePointer { source in
@@ -113,21 +105,22 @@ final class ValueSearchBatch {
       }
     }
     try decoder.backward(&gradient, positions: packedRows.positions, store: store, tape: tape)
-    return facts.enumerated().map { position, fact in
+    return try facts.enumerated().map { position, fact in
+      let marked = packedRows.markedRows[position]
       let mine = zip(lossRows, losses).filter { $0.0.fact == fact }.map(\.1)
       return Evaluation(
         negativeLogLikelihood: mine.reduce(0) { $0 + $1.negativeLogLikelihood },
         divergence: mine.reduce(0) { $0 + $1.divergence },
-        gradient: sum(gradient, rows: packedRows.markedRows[position]))
+        gradient: try entry.gradient(
+          deltas[fact], dHidden: gradient, rows: marked, treeRows: marked.map { packedRows.treeRows[$0] }))
     }
   }
 
   private func losses(
-    _ hidden: Matrix<Float>, _ lossRows: [PackedRows.LossRow], klFactor: Double
-  ) throws -> ([(negativeLogLikelihood: Double, divergence: Double)], Matrix<Float>) {
-    let logits = try decoder.logits(hidden)
+    _ logits: Matrix<Float>, _ lossRows: [PackedRows.LossRow], klFactor: Double
+  ) -> ([(negativeLogLikelihood: Double, divergence: Double)], Matrix<Float>) {
     let vocabularySize = logits.columns
-    var dLogits = Matrix<Float>(rows: hidden.rows, columns: vocabularySize)
+    var dLogits = Matrix<Float>(rows: logits.rows, columns: vocabularySize)
     for (position, row) in lossRows.enumerated() where row.holdsDistribution && essence[row.fact] == nil {
       essence[row.fact] = TokenDistribution(logits: logits, row: position).logProbabilities()
     }
@@ -156,9 +149,5 @@ final class ValueSearchBatch {
       }
     }
     return (losses, dLogits)
-  }
-
-  private func sum(_ gradient: Matrix<Float>, rows: [Int]) -> [Float] {
-    (0..<gradient.columns).map { column in Float(rows.reduce(0.0) { $0 + Double(gradient[$1, column]) }) }
   }
 }

@@ -19,20 +19,26 @@ extension Decoder {
       let weights = try self.layer(layer)
       let record = tape.records[layer - tape.layers.lowerBound]
       gradient.withUnsafeMutablePointer { dStream in
+        // In parallel, attention's output has the gradient from before the perceptron adds to it.
+        let isParallel = architecture.residual == .parallel
+        if isParallel { backwardAttentionOutput(dStream, weights, record, workspace, rows: rows) }
         backwardPerceptron(dStream, weights, record, workspace, rows: rows)
+        if !isParallel { backwardAttentionOutput(dStream, weights, record, workspace, rows: rows) }
         backwardAttention(
           dStream, weights, record, workspace, plan: tape.plan, positions: positions, store: store, layer: layer)
       }
     }
   }
 
-  /// Forward: hidden += down(activation(up(norm(hidden))))
+  /// Forward: hidden += down(activation(up(norm(hidden)))), or the norm of that
   private func backwardPerceptron(
     _ dStream: UnsafeMutablePointer<Float>, _ weights: LayerWeights, _ record: Tape.Layer,
     _ workspace: BackwardWorkspace, rows: Int
   ) {
     workspace.dKey.withUnsafeMutablePointer { dKey in
-      weights.down.backward(dStream, rows: rows, into: dKey)
+      withBranchGradient(dStream, weights.downNormalization, record.downOutput, workspace, rows: rows) {
+        weights.down.backward($0, rows: rows, into: dKey)
+      }
       workspace.dUp.withUnsafeMutablePointer { dUp in
         record.up.withUnsafePointer { perceptron.backward($0, dKey, rows: rows, into: dUp) }
         workspace.dNormalized.withUnsafeMutablePointer { dNormalized in
@@ -45,15 +51,40 @@ extension Decoder {
     }
   }
 
-  /// Forward: hidden += O attention(rotate(QKV norm(hidden)))
+  /// Forward: hidden += O attended, or the norm of that
+  private func backwardAttentionOutput(
+    _ dStream: UnsafePointer<Float>, _ weights: LayerWeights, _ record: Tape.Layer, _ workspace: BackwardWorkspace,
+    rows: Int
+  ) {
+    workspace.dAttended.withUnsafeMutablePointer { dAttended in
+      withBranchGradient(dStream, weights.attentionOutputNormalization, record.attentionOutput, workspace, rows: rows) {
+        weights.attentionOutput.backward($0, rows: rows, into: dAttended)
+      }
+    }
+  }
+
+  /// The gradient with respect to what a branch gave, before its normalization if there is one.
+  private func withBranchGradient(
+    _ dStream: UnsafePointer<Float>, _ normalization: Normalization?, _ output: Matrix<Float>,
+    _ workspace: BackwardWorkspace, rows: Int, _ body: (UnsafePointer<Float>) -> Void
+  ) {
+    guard let normalization else { return body(dStream) }
+    workspace.dNormalized.withUnsafeMutablePointer { dOutput in
+      dOutput.update(repeating: 0, count: output.count)
+      output.withUnsafePointer { normalization.backward($0, dStream, rows: rows, addingInto: dOutput) }
+      body(dOutput)
+    }
+  }
+
+  /// Forward: attended = attention(rotate(norm(QKV norm(hidden))))
   private func backwardAttention(
     _ dStream: UnsafeMutablePointer<Float>, _ weights: LayerWeights, _ record: Tape.Layer,
     _ workspace: BackwardWorkspace, plan: AttentionPlan, positions: [Int32], store: KeyValueStore?, layer: Int
   ) {
     let rows = plan.rowCount
-    workspace.dAttended.withUnsafeMutablePointer { dAttended in
-      weights.attentionOutput.backward(dStream, rows: rows, into: dAttended)
-      workspace.dPacked.withUnsafeMutablePointer { dPacked in
+    let stride = architecture.queryKeyValueSize
+    workspace.dPacked.withUnsafeMutablePointer { dPacked in
+      workspace.dAttended.withUnsafePointer { dAttended in
         record.packed.withUnsafePointer { packed in
           record.probabilities.withUnsafePointer { probabilities in
             withKept(store, layer) { kept in
@@ -62,15 +93,19 @@ extension Decoder {
             }
           }
         }
-        rotation?.backward(
-          dPacked, stride: architecture.queryKeyValueSize, rows: rows,
-          heads: architecture.headCount + architecture.keyValueHeadCount, headSize: architecture.headSize,
-          positions: positions)
-        workspace.dNormalized.withUnsafeMutablePointer { dNormalized in
-          weights.queryKeyValue.backward(dPacked, rows: rows, into: dNormalized)
-          record.input.withUnsafePointer {
-            weights.attentionNormalization.backward($0, dNormalized, rows: rows, addingInto: dStream)
-          }
+      }
+      rotation?.backward(
+        dPacked, stride: stride, rows: rows, heads: architecture.headCount + architecture.keyValueHeadCount,
+        headSize: architecture.headSize, positions: positions)
+      if let normalization = weights.headNormalization {
+        record.unnormalized.withUnsafePointer {
+          normalization.backward($0, dPacked, stride: stride, rows: rows)
+        }
+      }
+      workspace.dNormalized.withUnsafeMutablePointer { dNormalized in
+        weights.queryKeyValue.backward(dPacked, rows: rows, into: dNormalized)
+        record.input.withUnsafePointer {
+          weights.attentionNormalization.backward($0, dNormalized, rows: rows, addingInto: dStream)
         }
       }
     }

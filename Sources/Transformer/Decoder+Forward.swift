@@ -13,7 +13,7 @@ extension Decoder {
   /// How far a pass goes in its last layer.
   public enum End: Sendable {
     case output
-    /// The keys are the last thing computed; `hidden` then holds the stream before the perceptron.
+    /// The keys are the last thing computed; `hidden` then holds the stream without the perceptron's output.
     case keys
   }
 
@@ -38,25 +38,25 @@ extension Decoder {
     for layer in layers {
       let weights = try self.layer(layer)
       let isLast = layer == layers.upperBound - 1
-      try forwardAttention(
+      let isParallel = architecture.residual == .parallel
+      if isParallel { forwardKeys(hidden, weights, workspace, layer: layer, tape: tape) }
+      forwardAttention(
         &hidden, weights, workspace, plan: plan, positions: positions, layer: layer, store: store,
         appending: appending, tape: tape)
-      forwardKeys(hidden, weights, workspace, layer: layer, tape: tape)
+      if !isParallel { forwardKeys(hidden, weights, workspace, layer: layer, tape: tape) }
       try observe?(.keys(layer: layer, workspace.key))
       if isLast, end == .keys { break }
-      hidden.withUnsafeMutablePointer { stream in
-        workspace.key.withUnsafePointer { weights.down.forward($0, rows: rows, into: stream, accumulate: true) }
-      }
+      forwardDown(&hidden, weights, workspace, layer: layer, tape: tape)
       try observe?(.output(layer: layer, hidden))
     }
     if appending { store?.advance(by: rows) }
   }
 
-  /// hidden += O attention(norm(hidden))
+  /// hidden += O attention(norm(hidden)), or the norm of that
   private func forwardAttention(
     _ hidden: inout Matrix<Float>, _ weights: LayerWeights, _ workspace: ForwardWorkspace, plan: AttentionPlan,
     positions: [Int32], layer: Int, store: KeyValueStore?, appending: Bool, tape: Tape?
-  ) throws {
+  ) {
     let rows = plan.rowCount
     let record = tape.map { layer - $0.layers.lowerBound }
     let (stride, width) = (architecture.queryKeyValueSize, architecture.hiddenSize)
@@ -68,6 +68,16 @@ extension Decoder {
         weights.attentionNormalization.forward(stream, rows: rows, into: normalized)
         workspace.packed.withUnsafeMutablePointer { packed in
           weights.queryKeyValue.forward(normalized, rows: rows, into: packed)
+          if let normalization = weights.headNormalization {
+            let normalize = { (unnormalized: UnsafeMutablePointer<Float>) in
+              normalization.forward(packed, stride: stride, rows: rows, recording: unnormalized)
+            }
+            if let tape, let record {
+              tape.records[record].unnormalized.withUnsafeMutablePointer(normalize)
+            } else {
+              workspace.unnormalized.withUnsafeMutablePointer(normalize)
+            }
+          }
           // Queries and keys stand side by side, so one call rotates both.
           rotation?.forward(
             packed, stride: stride, rows: rows, heads: architecture.headCount + architecture.keyValueHeadCount,
@@ -79,7 +89,9 @@ extension Decoder {
           workspace.attended.withUnsafeMutablePointer { attended in
             let attend = { (probabilities: UnsafeMutablePointer<Float>?) in
               self.withKept(store, layer) { kept in
-                self.attention.forward(plan, packed: packed, kept: kept, into: attended, probabilities: probabilities)
+                self.attention.forward(
+                  plan, packed: packed, kept: kept, window: weights.attentionWindow, into: attended,
+                  probabilities: probabilities)
               }
             }
             if let tape, let record {
@@ -87,7 +99,19 @@ extension Decoder {
             } else {
               attend(nil)
             }
-            weights.attentionOutput.forward(attended, rows: rows, into: stream, accumulate: true)
+            if let normalization = weights.attentionOutputNormalization {
+              let branch = { (output: UnsafeMutablePointer<Float>) in
+                weights.attentionOutput.forward(attended, rows: rows, into: output)
+                normalization.add(output, rows: rows, to: stream, scratch: normalized)
+              }
+              if let tape, let record {
+                tape.records[record].attentionOutput.withUnsafeMutablePointer(branch)
+              } else {
+                workspace.output.withUnsafeMutablePointer(branch)
+              }
+            } else {
+              weights.attentionOutput.forward(attended, rows: rows, into: stream, accumulate: true)
+            }
           }
         }
       }
@@ -119,6 +143,31 @@ extension Decoder {
     }
   }
 
+  /// hidden += down(key), or the norm of that
+  private func forwardDown(
+    _ hidden: inout Matrix<Float>, _ weights: LayerWeights, _ workspace: ForwardWorkspace, layer: Int, tape: Tape?
+  ) {
+    let rows = hidden.rows
+    hidden.withUnsafeMutablePointer { stream in
+      workspace.key.withUnsafePointer { key in
+        guard let normalization = weights.downNormalization else {
+          return weights.down.forward(key, rows: rows, into: stream, accumulate: true)
+        }
+        let branch = { (output: UnsafeMutablePointer<Float>) in
+          weights.down.forward(key, rows: rows, into: output)
+          workspace.normalized.withUnsafeMutablePointer {
+            normalization.add(output, rows: rows, to: stream, scratch: $0)
+          }
+        }
+        if let tape {
+          tape.records[layer - tape.layers.lowerBound].downOutput.withUnsafeMutablePointer(branch)
+        } else {
+          workspace.output.withUnsafeMutablePointer(branch)
+        }
+      }
+    }
+  }
+
   func withKept<Result>(
     _ store: KeyValueStore?, _ layer: Int, _ body: (UnsafePointer<Float>?) -> Result
   ) -> Result {
@@ -131,14 +180,20 @@ extension Decoder {
 private final class ForwardWorkspace {
   var normalized: Matrix<Float>
   var packed: Matrix<Float>
+  /// Queries and keys before their normalization; without columns if they are not normalized.
+  var unnormalized: Matrix<Float>
   var attended: Matrix<Float>
+  /// A branch's output before its normalization; without columns if it is not normalized.
+  var output: Matrix<Float>
   var up: Matrix<Float>
   var key: Matrix<Float>
 
   init(_ architecture: Architecture, rows: Int) {
     normalized = Matrix(uninitializedRows: rows, columns: architecture.hiddenSize)
     packed = Matrix(uninitializedRows: rows, columns: architecture.queryKeyValueSize)
+    unnormalized = Matrix(uninitializedRows: rows, columns: architecture.unnormalizedSize)
     attended = Matrix(uninitializedRows: rows, columns: architecture.querySize)
+    output = Matrix(uninitializedRows: rows, columns: architecture.normalizedOutputSize)
     up = Matrix(uninitializedRows: rows, columns: architecture.upSize)
     key = Matrix(uninitializedRows: rows, columns: architecture.intermediateSize)
   }

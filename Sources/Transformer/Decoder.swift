@@ -17,8 +17,8 @@ public final class Decoder {
   private var cachedLayers: [Int: LayerWeights] = [:]
   private var cachedByteCount = 0
   private var replacements: [ByteString: Matrix<Float>] = [:]
-  private let finalNormalization: Normalization
-  private lazy var head: Result<Linear, any Error> = Result { try loader.head() }
+  let finalNormalization: Normalization
+  private(set) lazy var head: Result<Linear, any Error> = Result { try loader.head() }
 
   /// - Parameter weightBudget: bytes of float32 weights to keep, at most.
   /// - Throws: an `ErrataError` if the architecture is not supported or a tensor is missing or has the wrong shape.
@@ -27,6 +27,9 @@ public final class Decoder {
       throw ErrataError.bareFileHasNoModel(checkpoint.path)
     }
     let configuration = try Configuration(contentsOf: configurationPath)
+    if configuration.value("quantization_config") != nil {
+      throw ErrataError.quantized(configurationPath)
+    }
     guard let family = Family.all.first(where: { $0.modelType == configuration.modelType }) else {
       throw ErrataError.unsupportedArchitecture(configurationPath, configuration.modelType)
     }
@@ -39,7 +42,9 @@ public final class Decoder {
     finalNormalization = try loader.normalization(architecture.finalNormalization)
     attention = Attention(
       headCount: architecture.headCount, keyValueHeadCount: architecture.keyValueHeadCount,
-      headSize: architecture.headSize, scale: 1 / Float(architecture.headSize).squareRoot())
+      headSize: architecture.headSize,
+      scale: architecture.attentionScale ?? 1 / Float(architecture.headSize).squareRoot(),
+      scoreCap: architecture.attentionScoreCap)
     perceptron = Perceptron(kind: architecture.perceptron, width: architecture.intermediateSize)
     if case .rotary(let embedding) = architecture.positions {
       // Edits, evaluations and second moments run on short sequences: no table for a context of a million positions.
@@ -81,16 +86,6 @@ public final class Decoder {
     return weights
   }
 
-  /// The output of layer `layer`'s down-projection, bias included, for keys given as rows.
-  public func perceptronOutput(ofKeys keys: Matrix<Float>, layer: Int) throws -> Matrix<Float> {
-    var result = Matrix<Float>(uninitializedRows: keys.rows, columns: architecture.hiddenSize)
-    let down = try self.layer(layer).down
-    keys.withUnsafePointer { source in
-      result.withUnsafeMutablePointer { down.forward(source, rows: keys.rows, into: $0) }
-    }
-    return result
-  }
-
   /// The residual stream entering layer 0 (rows x hidden size): embeddings of `tokens` at `positions`.
   ///
   /// - Throws: an `ErrataError` for a token outside of the vocabulary or a position past the model's last.
@@ -101,6 +96,10 @@ public final class Decoder {
     }
     try check(tokens: tokens)
     var result = try rows(of: architecture.tokenEmbedding, at: tokens)
+    if architecture.embeddingScale != 1 {
+      let scale = architecture.embeddingScale
+      result.withUnsafeMutablePointer { for index in 0..<tokens.count * size { $0[index] *= scale } }
+    }
     if case .learned(let tensor) = architecture.positions {
       let offsets = try rows(of: tensor, at: positions)
       result.withUnsafeMutablePointer { target in
@@ -128,38 +127,6 @@ public final class Decoder {
         widen(
           UnsafeRawBufferPointer(rebasing: tensor.bytes[start..<start + rowBytes]), dtype: tensor.dtype,
           into: UnsafeMutableBufferPointer(start: target + row * size, count: size))
-      }
-    }
-    return result
-  }
-
-  /// The logits (rows x vocabulary) of rows of the last layer's output.
-  public func logits(_ hidden: Matrix<Float>) throws -> Matrix<Float> {
-    let head = try head.get()
-    var normalized = Matrix<Float>(uninitializedRows: hidden.rows, columns: hidden.columns)
-    var result = Matrix<Float>(uninitializedRows: hidden.rows, columns: head.outputSize)
-    hidden.withUnsafePointer { source in
-      normalized.withUnsafeMutablePointer { target in
-        finalNormalization.forward(source, rows: hidden.rows, into: target)
-        result.withUnsafeMutablePointer { head.forward(target, rows: hidden.rows, into: $0) }
-      }
-    }
-    return result
-  }
-
-  /// The gradient with respect to those rows, from the gradient with respect to the logits.
-  public func logitsBackward(_ hidden: Matrix<Float>, dLogits: Matrix<Float>) throws -> Matrix<Float> {
-    let head = try head.get()
-    var dNormalized = Matrix<Float>(uninitializedRows: hidden.rows, columns: hidden.columns)
-    var result = Matrix<Float>(rows: hidden.rows, columns: hidden.columns)
-    hidden.withUnsafePointer { source in
-      dLogits.withUnsafePointer { gradient in
-        dNormalized.withUnsafeMutablePointer { middle in
-          head.backward(gradient, rows: hidden.rows, into: middle)
-          result.withUnsafeMutablePointer {
-            finalNormalization.backward(source, middle, rows: hidden.rows, addingInto: $0)
-          }
-        }
       }
     }
     return result

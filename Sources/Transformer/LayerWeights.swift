@@ -5,10 +5,14 @@ import Tensors
 struct LayerWeights {
   let attentionNormalization: Normalization
   let queryKeyValue: Linear
+  let headNormalization: HeadNormalization?
   let attentionOutput: Linear
+  let attentionOutputNormalization: Normalization?
   let perceptronNormalization: Normalization
   let up: Linear
   let down: Linear
+  let downNormalization: Normalization?
+  let attentionWindow: Int?
 
   var byteCount: Int {
     queryKeyValue.byteCount + attentionOutput.byteCount + up.byteCount + down.byteCount
@@ -28,6 +32,7 @@ struct WeightLoader {
     let architecture = architecture
     try check(architecture.tokenEmbedding, [architecture.vocabularySize, architecture.hiddenSize])
     try check(architecture.head, [architecture.vocabularySize, architecture.hiddenSize])
+    if let bias = architecture.headBias { try check(bias, [architecture.vocabularySize]) }
     try check(architecture.finalNormalization)
     if case .learned(let tensor) = architecture.positions {
       try check(tensor, [architecture.maximumPositions, architecture.hiddenSize])
@@ -36,6 +41,12 @@ struct WeightLoader {
       let layer = architecture.layer(index)
       try check(layer.attentionNormalization)
       try check(layer.perceptronNormalization)
+      for normalization in [layer.attentionOutputNormalization, layer.downNormalization] {
+        if let normalization { try check(normalization) }
+      }
+      for normalization in [layer.queryNormalization, layer.keyNormalization] {
+        if let normalization { try check(normalization, width: architecture.headSize) }
+      }
       try check(
         layer.queryKeyValue, outputs: [architecture.querySize, architecture.keyValueSize, architecture.keyValueSize],
         input: architecture.hiddenSize)
@@ -48,9 +59,10 @@ struct WeightLoader {
     }
   }
 
-  private func check(_ normalization: Architecture.NormalizationTensors) throws {
-    try check(normalization.weight, [architecture.hiddenSize])
-    if let bias = normalization.bias { try check(bias, [architecture.hiddenSize]) }
+  private func check(_ normalization: Architecture.NormalizationTensors, width: Int? = nil) throws {
+    let width = width ?? architecture.hiddenSize
+    try check(normalization.weight, [width])
+    if let bias = normalization.bias { try check(bias, [width]) }
   }
 
   /// `outputs` are those of the parts; a family that stores them fused lists one tensor for all.
@@ -76,23 +88,49 @@ struct WeightLoader {
   /// - Parameter replacements: matrices, as stored, that stand in for tensors of the checkpoint.
   func layer(_ index: Int, replacements: [ByteString: Matrix<Float>]) throws -> LayerWeights {
     let tensors = architecture.layer(index)
+    let queryKeyValue = try linear(tensors.queryKeyValue, replacements)
     return LayerWeights(
       attentionNormalization: try normalization(tensors.attentionNormalization),
-      queryKeyValue: try linear(tensors.queryKeyValue, replacements),
+      queryKeyValue: architecture.fusedLayout == .interleavedByHead ? concatenated(queryKeyValue) : queryKeyValue,
+      headNormalization: try headNormalization(tensors),
       attentionOutput: try linear([tensors.attentionOutput], replacements),
+      attentionOutputNormalization: try tensors.attentionOutputNormalization.map(normalization),
       perceptronNormalization: try normalization(tensors.perceptronNormalization),
       up: try linear(tensors.up, replacements),
-      down: try linear([tensors.down], replacements))
+      down: try linear([tensors.down], replacements),
+      downNormalization: try tensors.downNormalization.map(normalization),
+      attentionWindow: tensors.attentionWindow)
+  }
+
+  private func headNormalization(_ tensors: Architecture.LayerTensors) throws -> HeadNormalization? {
+    guard let query = tensors.queryNormalization, let key = tensors.keyNormalization else { return nil }
+    return HeadNormalization(
+      query: try normalization(query), key: try normalization(key), headCount: architecture.headCount,
+      keyValueHeadCount: architecture.keyValueHeadCount)
+  }
+
+  /// The same map with its outputs in the order queries, keys, values, from query, key and value of each head.
+  private func concatenated(_ fused: Linear) -> Linear {
+    let size = architecture.headSize
+    let order = (0..<3).flatMap { part in
+      (0..<architecture.headCount).flatMap { head in (0..<size).map { (head * 3 + part) * size + $0 } }
+    }
+    return Linear(
+      weight: fused.weight.rows(at: order), isInputMajor: false,
+      bias: fused.bias.map { bias in order.map { bias[$0] } })
   }
 
   func normalization(_ tensors: Architecture.NormalizationTensors) throws -> Normalization {
-    Normalization(
-      kind: architecture.normalization, weight: try checkpoint.matrix(named: tensors.weight).elements,
+    let offset = architecture.normalizationWeightOffset
+    return Normalization(
+      kind: architecture.normalization,
+      weight: try checkpoint.matrix(named: tensors.weight).elements.map { $0 + offset },
       bias: try tensors.bias.map { try checkpoint.matrix(named: $0).elements })
   }
 
   func head() throws -> Linear {
-    Linear(weight: try checkpoint.matrix(named: architecture.head), isInputMajor: false, bias: nil)
+    Linear(weight: try checkpoint.matrix(named: architecture.head), isInputMajor: false,
+      bias: try architecture.headBias.map { try checkpoint.matrix(named: $0).elements })
   }
 
   private func linear(

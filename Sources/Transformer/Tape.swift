@@ -7,11 +7,17 @@ public final class Tape {
     var input: Matrix<Float>
     /// Queries, keys (both rotated) and values, rows x their sizes.
     var packed: Matrix<Float>
+    /// Queries and keys before their normalization, rows x their sizes; without columns if they are not normalized.
+    var unnormalized: Matrix<Float>
     var probabilities: Matrix<Float>
-    /// The residual stream between attention and perceptron.
+    /// Attention's output before its normalization, rows x hidden size; without columns if it is not normalized.
+    var attentionOutput: Matrix<Float>
+    /// The residual stream that the perceptron reads.
     var middle: Matrix<Float>
     /// The up map's output, before the activation.
     var up: Matrix<Float>
+    /// The down map's output before its normalization, rows x hidden size; without columns if it is not normalized.
+    var downOutput: Matrix<Float>
   }
 
   public let plan: AttentionPlan
@@ -31,14 +37,26 @@ public final class Tape {
       Layer(
         input: Matrix(uninitializedRows: rows, columns: architecture.hiddenSize),
         packed: Matrix(uninitializedRows: rows, columns: architecture.queryKeyValueSize),
+        unnormalized: Matrix(uninitializedRows: rows, columns: architecture.unnormalizedSize),
         probabilities: Matrix(rows: 1, columns: probabilityCount),
+        attentionOutput: Matrix(uninitializedRows: rows, columns: architecture.normalizedOutputSize),
         middle: Matrix(uninitializedRows: rows, columns: architecture.hiddenSize),
-        up: Matrix(uninitializedRows: rows, columns: architecture.upSize))
+        up: Matrix(uninitializedRows: rows, columns: architecture.upSize),
+        downOutput: Matrix(uninitializedRows: rows, columns: architecture.normalizedOutputSize))
     }
   }
 
   /// The bytes that a tape takes per row and layer, probabilities aside.
   public static func byteCountPerRow(_ architecture: Architecture) -> Int {
-    4 * (2 * architecture.hiddenSize + architecture.queryKeyValueSize + architecture.upSize)
+    4
+      * (2 * architecture.hiddenSize + architecture.queryKeyValueSize + architecture.upSize
+        + architecture.unnormalizedSize + 2 * architecture.normalizedOutputSize)
   }
+}
+
+extension Architecture {
+  /// The length of the queries and keys of a row if they are normalized, else 0.
+  var unnormalizedSize: Int { normalizesQueriesAndKeys ? querySize + keyValueSize : 0 }
+  /// The length of a branch's output if it is normalized before it is added to the stream, else 0.
+  var normalizedOutputSize: Int { normalizesDownOutput ? hiddenSize : 0 }
 }

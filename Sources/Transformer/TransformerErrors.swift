@@ -25,6 +25,12 @@ extension ErrataError {
     ErrataError(.general, "\(path): '\(field)' = \(value) is not supported; supported: \(supported)")
   }
 
+  static func quantized(_ path: String) -> ErrataError {
+    ErrataError(
+      .general,
+      "\(path): 'quantization_config' is not supported; give the checkpoint in BF16, F16 or F32 that it was made from")
+  }
+
   static func wrongShape(
     _ path: String, _ tensor: ByteString, expected: Shape, found: Shape
   ) -> ErrataError {

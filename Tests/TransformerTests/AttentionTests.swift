@@ -44,6 +44,8 @@ import Testing
     let heads: Heads
     let plan: AttentionPlan
     let kept: [Double]
+    var window: Int?
+    var cap: Double?
 
     var querySize: Int { heads.count * heads.size }
     var keyValueSize: Int { heads.keyValueCount * heads.size }
@@ -61,12 +63,15 @@ import Testing
             case .active(let rows): visible += rows.map { (packed, $0 * stride + querySize) }
             }
           }
+          if let window { visible = Array(visible.suffix(window)) }
           for head in 0..<heads.count {
             let offset = head / (heads.count / heads.keyValueCount) * heads.size
             let scores = visible.map { keys, start in
-              (0..<heads.size).reduce(0.0) {
-                $0 + packed[row * stride + head * heads.size + $1] * keys[start + offset + $1]
-              } / Double(heads.size).squareRoot()
+              let score =
+                (0..<heads.size).reduce(0.0) {
+                  $0 + packed[row * stride + head * heads.size + $1] * keys[start + offset + $1]
+                } / Double(heads.size).squareRoot()
+              return cap.map { $0 * tanh(score / $0) } ?? score
             }
             let largest = scores.max()!
             let weights = scores.map { exp($0 - largest) }
@@ -94,15 +99,16 @@ import Testing
     let (heads, plan) = (reference.heads, reference.plan)
     let attention = Attention(
       headCount: heads.count, keyValueHeadCount: heads.keyValueCount, headSize: heads.size,
-      scale: 1 / Float(heads.size).squareRoot())
+      scale: 1 / Float(heads.size).squareRoot(), scoreCap: reference.cap.map { Float($0) })
+    let window = reference.window
     let (packed, kept, dOutput) = (packed.single, reference.kept.single, dOutput.single)
     let alone = filled(dOutput.count) {
-      attention.forward(plan, packed: packed, kept: kept, into: $0, probabilities: nil)
+      attention.forward(plan, packed: packed, kept: kept, window: window, into: $0, probabilities: nil)
     }
     var output: [Float] = []
     let probabilities = filled(attention.probabilityOffsets(plan).count) { probabilities in
       output = filled(dOutput.count) {
-        attention.forward(plan, packed: packed, kept: kept, into: $0, probabilities: probabilities)
+        attention.forward(plan, packed: packed, kept: kept, window: window, into: $0, probabilities: probabilities)
       }
     }
     let dPacked = filled(packed.count) {
@@ -127,11 +133,28 @@ import Testing
     #expect(relativeError(found.dPacked, gradient) < 1e-4)
   }
 
-  @Test func longRuns() {
+  /// Windows shorter than a run, that end in kept rows, and longer than everything; a cap that bites and one that hardly
+  /// does.
+  @Test(arguments: [1, 2, 4, 100], [nil, 0.7, 50]) func windowsAndCaps(window: Int, cap: Double?) {
+    var random = SeededGenerator(seed: 35)
+    let (heads, plan) = (Heads(count: 4, keyValueCount: 2, size: 6), Self.branchingPlan())
+    let kept = random.gaussians(Self.keptCount * 2 * heads.keyValueCount * heads.size)
+    let reference = Reference(heads: heads, plan: plan, kept: kept, window: window, cap: cap)
+    let packed = random.gaussians(plan.rowCount * reference.stride)
+    let dOutput = random.gaussians(plan.rowCount * reference.querySize)
+    let found = run(reference, packed: packed, dOutput: dOutput)
+    #expect(relativeError(found.output, reference.output(packed)) < 2e-6)
+    #expect(found.outputWithoutTape == found.output)
+    let gradient = numericalGradient(at: packed) { dot(reference.output($0), dOutput) }
+    #expect(relativeError(found.dPacked, gradient) < 1e-4)
+  }
+
+  @Test(arguments: [nil, 70]) func longRuns(window: Int?) {
     var random = SeededGenerator(seed: 25)
     let (heads, plan) = (Heads(count: 4, keyValueCount: 2, size: 6), Self.longPlan())
     let reference = Reference(
-      heads: heads, plan: plan, kept: random.gaussians(Self.keptCount * 2 * heads.keyValueCount * heads.size))
+      heads: heads, plan: plan, kept: random.gaussians(Self.keptCount * 2 * heads.keyValueCount * heads.size),
+      window: window)
     let packed = random.gaussians(plan.rowCount * reference.stride)
     let dOutput = random.gaussians(plan.rowCount * reference.querySize)
     let found = run(reference, packed: packed, dOutput: dOutput)

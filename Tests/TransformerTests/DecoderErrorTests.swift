@@ -23,6 +23,14 @@ import Testing
     return try error(of: checkpoint)
   }
 
+  /// The error of a family whose description fails before any tensor is looked at.
+  private func familyError(_ modelType: JSON, _ fields: [ByteString: JSON]) throws -> ErrataError? {
+    let checkpoint = try modelType == "gptj" ? TinyCheckpoint.gpt2() : .llama()
+    checkpoint.configuration["model_type"] = modelType
+    for (field, value) in fields { checkpoint.configuration[field] = value }
+    return try error(of: checkpoint)
+  }
+
   private func gpt2Error(_ field: ByteString, _ value: JSON?) throws -> ErrataError? {
     let checkpoint = try TinyCheckpoint.gpt2()
     checkpoint.configuration[field] = value
@@ -38,7 +46,9 @@ import Testing
   }
 
   @Test func modelType() throws {
-    let unsupported = general("CONFIG: architecture 'mamba' is not supported; supported are llama, gpt2")
+    let unsupported = general(
+      "CONFIG: architecture 'mamba' is not supported; supported are llama, mistral, qwen2, qwen3, gemma, gemma2, phi3, "
+        + "gpt2, gptj, gpt_neox")
     #expect(try llamaError("model_type", "mamba") == unsupported)
     #expect(try llamaError("model_type", nil as JSON?) == damaged("CONFIG: field 'model_type' is missing"))
     #expect(
@@ -78,14 +88,15 @@ import Testing
   }
 
   @Test func unsupportedSettings() throws {
-    let activation = "silu, swish, gelu_new, gelu_pytorch_tanh, gelu_fast, gelu, relu"
+    let activation = "silu, swish, gelu_new, gelu_pytorch_tanh, gelu_fast, gelu_python_tanh, gelu, gelu_python, relu"
     #expect(
       try llamaError("hidden_act", "mish")
         == general("CONFIG: 'hidden_act' = 'mish' is not supported; supported: \(activation)"))
     #expect(
-      try llamaError("rope_scaling", ["rope_type": "yarn"])
+      try llamaError("rope_scaling", ["rope_type": "proportional"])
         == general(
-          "CONFIG: 'rope_scaling.rope_type' = 'yarn' is not supported; supported: default, linear, llama3"))
+          "CONFIG: 'rope_scaling.rope_type' = 'proportional' is not supported; "
+            + "supported: default, linear, dynamic, llama3, yarn, longrope"))
     #expect(
       try llamaError("rope_scaling", ["type": "linear"])
         == damaged("CONFIG: field 'rope_scaling.factor' is missing"))
@@ -95,6 +106,109 @@ import Testing
     #expect(
       try gpt2Error("scale_attn_by_inverse_layer_idx", true)
         == general("CONFIG: 'scale_attn_by_inverse_layer_idx' = true is not supported; supported: false"))
+    #expect(
+      try gpt2Error("add_cross_attention", true)
+        == general("CONFIG: 'add_cross_attention' = true is not supported; supported: false"))
+    for modelType: JSON in ["gemma", "gemma2"] {
+      #expect(
+        try familyError(modelType, ["use_bidirectional_attention": true])
+          == general("CONFIG: 'use_bidirectional_attention' = true is not supported; supported: false"))
+    }
+    #expect(
+      try familyError("mistral", ["layer_types": ["full_attention"]])
+        == general("CONFIG: 'layer_types' = an array is not supported; supported: none"))
+    #expect(
+      try familyError("gemma2", ["layer_types": ["chunked_attention"]])
+        == general(
+          "CONFIG: 'layer_types' = 'chunked_attention' is not supported; supported: full_attention, sliding_attention"))
+    #expect(
+      try llamaError("quantization_config", ["quant_method": "gptq"])
+        == general(
+          "CONFIG: 'quantization_config' is not supported; give the checkpoint in BF16, F16 or F32 that it was made from"
+        )
+    )
+  }
+
+  @Test func rotaryFields() throws {
+    #expect(
+      try llamaError("rope_scaling", ["rope_type": 3])
+        == damaged("CONFIG: field 'rope_scaling.rope_type' must be a string, found a number"))
+    #expect(
+      try llamaError("rope_scaling", "linear")
+        == damaged("CONFIG: field 'rope_scaling' must be an object, found a string"))
+    #expect(
+      try llamaError("rope_scaling", ["type": "linear", "factor": 0])
+        == damaged("CONFIG: field 'rope_scaling.factor' must be a positive number, found 0.0"))
+    #expect(
+      try llamaError("rope_parameters", ["rope_theta": "x"])
+        == damaged("CONFIG: field 'rope_parameters.rope_theta' must be a number, found a string"))
+    #expect(
+      try llamaError("rope_theta", -1)
+        == damaged("CONFIG: field 'rope_theta' must be a positive number, found -1.0"))
+    #expect(
+      try llamaError("rope_parameters", ["rope_type": "default", "partial_rotary_factor": 0.5])
+        == damaged("CONFIG: field 'partial_rotary_factor' must be 1, found 0.5"))
+    #expect(
+      try familyError("phi3", ["head_dim": 4, "partial_rotary_factor": 0.3])
+        == damaged(
+          "CONFIG: field 'partial_rotary_factor' must be a share of the head that makes an even number of values, "
+            + "found 0.3"))
+    #expect(
+      try familyError("gpt_neox", ["rotary_pct": 0.25])
+        == damaged(
+          "CONFIG: field 'rotary_pct' must be a share of the head that makes an even number of values, found 0.25"))
+    #expect(
+      try llamaError("rope_scaling", ["rope_type": "yarn", "factor": 2, "original_max_position_embeddings": 4.5])
+        == damaged(
+          "CONFIG: field 'rope_scaling.original_max_position_embeddings' must be a positive integer, found 4.5"))
+    #expect(
+      try llamaError(
+        "rope_scaling", ["rope_type": "yarn", "factor": 2, "original_max_position_embeddings": 4, "truncate": 1])
+        == damaged("CONFIG: field 'rope_scaling.truncate' must be true or false, found a number"))
+    let longRope: JSON = ["type": "longrope", "short_factor": [1, 2], "long_factor": [1]]
+    #expect(
+      try familyError("phi3", ["original_max_position_embeddings": 4, "rope_scaling": longRope])
+        == damaged("CONFIG: field 'rope_scaling.short_factor' must be 1 positive numbers, found an array"))
+    #expect(
+      try familyError("phi3", ["rope_scaling": ["type": "su"]])
+        == damaged("CONFIG: field 'rope_scaling.original_max_position_embeddings' is missing"))
+    for value: JSON in [.null, 3, 4] {
+      #expect(
+        try familyError("gptj", ["rotary_dim": value])
+          == damaged(
+            "CONFIG: field 'rotary_dim' must be an even number up to the head's size, 2, found "
+              + (value.integerValue.map(String.init) ?? "null")))
+    }
+  }
+
+  @Test func attentionFields() throws {
+    #expect(
+      try familyError("mistral", ["sliding_window": 0])
+        == damaged("CONFIG: field 'sliding_window' must be a positive integer, found a number"))
+    #expect(
+      try familyError("qwen2", ["use_sliding_window": true, "max_window_layers": -1])
+        == damaged("CONFIG: field 'max_window_layers' must be zero or a positive integer, found a number"))
+    #expect(
+      try familyError("qwen3", ["use_sliding_window": true, "layer_types": "full_attention"])
+        == damaged("CONFIG: field 'layer_types' must be an array, found a string"))
+    #expect(
+      try familyError("gemma2", ["layer_types": ["full_attention", "full_attention"]])
+        == damaged("CONFIG: field 'layer_types' must be one name for each of 1 layers, found 2"))
+    #expect(
+      try familyError("gemma2", ["attn_logit_softcapping": 0])
+        == damaged("CONFIG: field 'attn_logit_softcapping' must be a positive number, found 0.0"))
+    #expect(
+      try familyError("gemma2", ["query_pre_attn_scalar": 0])
+        == damaged("CONFIG: field 'query_pre_attn_scalar' must be a positive number, found 0.0"))
+    #expect(
+      try familyError("gpt_neox", ["num_attention_heads": 3])
+        == damaged("CONFIG: field 'num_attention_heads' must be a divisor of hidden_size, found 3"))
+  }
+
+  /// An untied head that is not in the file is not silently the embedding.
+  @Test func missingHead() throws {
+    let error = try llamaError("tie_word_embeddings", false)
+    #expect(error?.message.contains("there is no tensor \"lm_head.weight\"") == true)
   }
 
   @Test func contradictions() throws {

@@ -4,7 +4,10 @@ import Testing
 @testable import Transformer
 
 @Suite struct GoldenForwardTests {
-  static let families = ["gpt2", "llama_untied", "llama_tied", "llama3_rope"]
+  static let families = [
+    "gpt2", "gptj", "gptneox", "gptneox_serial", "llama_untied", "llama_tied", "llama3_rope", "mistral", "qwen2",
+    "qwen3", "gemma", "gemma2", "phi3",
+  ]
 
   @Test(arguments: families) func everyLayerOfEverySequence(family: String) throws {
     let golden = try Golden(family)
@@ -130,16 +133,16 @@ private struct SuffixProblem {
       try decoder.forward(&variable, plan: plan, positions: positions, layers: rest, store: store, tape: tape)
       return variable
     }
-    func gradient(_ output: Matrix<Float>, _ tape: Tape, _ dLogits: Matrix<Float>) throws -> [Float] {
-      var dHidden = try decoder.logitsBackward(output, dLogits: dLogits)
-      try decoder.backward(&dHidden, positions: positions, store: store, tape: tape)
-      return dHidden.row(0)
-    }
     let unchanged = try decoder.logits(try run(Array(repeating: 0, count: delta.count), nil))
     let initial = TokenDistribution(logits: unchanged, row: 0).logProbabilities()
     let tape = Tape(decoder, plan: plan, layers: rest)
     let output = try run(delta, tape)
     let logits = try decoder.logits(output)
+    func gradient(_ output: Matrix<Float>, _ tape: Tape, _ dLogits: Matrix<Float>) throws -> [Float] {
+      var dHidden = try decoder.logitsBackward(output, logits: logits, dLogits: dLogits)
+      try decoder.backward(&dHidden, positions: positions, store: store, tape: tape)
+      return dHidden.row(0)
+    }
     var dLikelihood = Matrix<Float>(rows: output.rows, columns: architecture.vocabularySize)
     var likelihood = 0.0
     for offset in 0..<sequence.targetCount {

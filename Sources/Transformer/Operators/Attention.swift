@@ -11,6 +11,8 @@ struct Attention {
   let keyValueHeadCount: Int
   let headSize: Int
   let scale: Float
+  /// What scores are bounded by, softly: cap tanh(score / cap).
+  var scoreCap: Float?
 
   private var querySize: Int { headCount * headSize }
   private var keyValueSize: Int { keyValueHeadCount * headSize }
@@ -37,10 +39,11 @@ struct Attention {
   /// - Parameters:
   ///   - packed: query, key and value of every active row.
   ///   - kept: key and value of every kept row of this layer.
+  ///   - window: how many rows a row sees at most, itself included; nil for all.
   ///   - output: rows x (heads * head size).
   ///   - probabilities: where to record the softmax for `backward`, laid out by `probabilityOffsets`.
   func forward(
-    _ plan: AttentionPlan, packed: UnsafePointer<Float>, kept: UnsafePointer<Float>?,
+    _ plan: AttentionPlan, packed: UnsafePointer<Float>, kept: UnsafePointer<Float>?, window: Int? = nil,
     into output: UnsafeMutablePointer<Float>, probabilities: UnsafeMutablePointer<Float>?
   ) {
     let shared = Shared((packed: packed, kept: kept, output: output, probabilities: probabilities))
@@ -74,7 +77,9 @@ struct Attention {
             let query = pointers.packed + (run.rows.lowerBound + start) * stride + head * headSize
             errata_small_product(
               query, stride, keysTransposed, width, scores, width, rows, visible, headSize, 0)
-            errata_causal_softmax(scores, width, rows, width, contextCount + start, scale)
+            if let scoreCap { errata_soft_cap(scores, width, rows, visible, scale, scoreCap) }
+            errata_causal_softmax(
+              scores, width, rows, width, contextCount + start, window ?? .max, scoreCap == nil ? scale : 1)
             errata_small_product(
               scores, width, values, headSize,
               pointers.output + (run.rows.lowerBound + start) * querySize + head * headSize, querySize, rows, headSize,
@@ -121,15 +126,17 @@ struct Attention {
     let columns = run.contextCount + count
     let width = Self.padded(columns)
     let panel = width * headSize
-    withUnsafeTemporaryAllocation(of: Float.self, capacity: 4 * panel + 2 * width * count) { scratch in
+    withUnsafeTemporaryAllocation(of: Float.self, capacity: (scoreCap == nil ? 4 : 5) * panel + 2 * width * count) {
+      scratch in
       let keys = scratch.baseAddress!
       let valuesTransposed = keys + panel
       let dKeys = keys + 2 * panel
       let dValues = keys + 3 * panel
       let dScores = keys + 4 * panel
       let transposed = dScores + width * count
+      let keysTransposed = scoreCap == nil ? nil : transposed + width * count
       gather(
-        run, keyValueHead, packed, kept, keys: keys, keysTransposed: nil, values: nil,
+        run, keyValueHead, packed, kept, keys: keys, keysTransposed: keysTransposed, values: nil,
         valuesTransposed: valuesTransposed, width: width)
       dKeys.update(repeating: 0, count: 2 * panel)
       for head in keyValueHead * queriesPerKey..<(keyValueHead + 1) * queriesPerKey {
@@ -142,7 +149,13 @@ struct Attention {
         errata_small_product(transposed, count, dHead, querySize, dValues, headSize, columns, headSize, count, 1)
         // dS = scale P (dO V^T - rowsum)
         errata_small_product(dHead, querySize, valuesTransposed, width, dScores, width, count, width, headSize, 0)
-        errata_causal_softmax_backward(p, dScores, width, count, width, scale)
+        errata_causal_softmax_backward(p, dScores, width, count, width, scoreCap == nil ? scale : 1)
+        if let scoreCap, let keysTransposed {
+          // The tape holds probabilities only: the capped scores are computed again.
+          errata_small_product(query, stride, keysTransposed, width, transposed, width, count, width, headSize, 0)
+          errata_soft_cap(transposed, width, count, width, scale, scoreCap)
+          errata_soft_cap_backward(transposed, dScores, width, count, width, scale, scoreCap)
+        }
         // dQ = dS K, dK += dS^T Q
         errata_small_product(dScores, width, keys, headSize, dQuery, stride, count, headSize, columns, 0)
         errata_small_transpose(dScores, width, transposed, count, count, width)

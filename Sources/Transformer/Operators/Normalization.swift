@@ -14,14 +14,20 @@ struct Normalization {
   func forward(_ x: UnsafePointer<Float>, rows: Int, into y: UnsafeMutablePointer<Float>) {
     let (x, y) = (Shared(x), Shared(y))
     Threads.forRanges(rows, grain: 64) { range in
-      let (source, target) = (x.pointer + range.lowerBound * width, y.pointer + range.lowerBound * width)
-      switch kind {
-      case .rootMeanSquare(let epsilon):
-        errata_rms_norm_forward(source, weight, epsilon, target, range.count, width)
-      case .layer(let epsilon):
-        withBias { errata_layer_norm_forward(source, weight, $0, epsilon, target, range.count, width) }
-      }
+      let offset = range.lowerBound * width
+      forwardRows(x.pointer + offset, rows: range.count, into: y.pointer + offset)
     }
+  }
+
+  /// Adds what `forward` makes of `x` to `stream`.
+  ///
+  /// - Parameter scratch: rows x width, overwritten.
+  func add(
+    _ x: UnsafePointer<Float>, rows: Int, to stream: UnsafeMutablePointer<Float>,
+    scratch: UnsafeMutablePointer<Float>
+  ) {
+    forward(x, rows: rows, into: scratch)
+    for index in 0..<rows * width { stream[index] += scratch[index] }
   }
 
   /// Adds the gradient with respect to `x` to `dX` (rows x width).
@@ -31,14 +37,25 @@ struct Normalization {
     let (x, dY, dX) = (Shared(x), Shared(dY), Shared(dX))
     Threads.forRanges(rows, grain: 64) { range in
       let offset = range.lowerBound * width
-      switch kind {
-      case .rootMeanSquare(let epsilon):
-        errata_rms_norm_backward(
-          x.pointer + offset, weight, epsilon, dY.pointer + offset, dX.pointer + offset, range.count, width)
-      case .layer(let epsilon):
-        errata_layer_norm_backward(
-          x.pointer + offset, weight, epsilon, dY.pointer + offset, dX.pointer + offset, range.count, width)
-      }
+      backwardRows(x.pointer + offset, dY.pointer + offset, rows: range.count, addingInto: dX.pointer + offset)
+    }
+  }
+
+  /// `forward` on the calling thread.
+  func forwardRows(_ x: UnsafePointer<Float>, rows: Int, into y: UnsafeMutablePointer<Float>) {
+    switch kind {
+    case .rootMeanSquare(let epsilon): errata_rms_norm_forward(x, weight, epsilon, y, rows, width)
+    case .layer(let epsilon): withBias { errata_layer_norm_forward(x, weight, $0, epsilon, y, rows, width) }
+    }
+  }
+
+  /// `backward` on the calling thread.
+  func backwardRows(
+    _ x: UnsafePointer<Float>, _ dY: UnsafePointer<Float>, rows: Int, addingInto dX: UnsafeMutablePointer<Float>
+  ) {
+    switch kind {
+    case .rootMeanSquare(let epsilon): errata_rms_norm_backward(x, weight, epsilon, dY, dX, rows, width)
+    case .layer(let epsilon): errata_layer_norm_backward(x, weight, epsilon, dY, dX, rows, width)
     }
   }
 

@@ -19,8 +19,8 @@ struct Rotation {
     for position in 0..<positionCount {
       for frequency in embedding.inverseFrequencies {
         let angle = Double(Float(position) * frequency)
-        cosine.append(Float(cos(angle)))
-        sine.append(Float(sin(angle)))
+        cosine.append(Float(cos(angle)) * embedding.magnitude)
+        sine.append(Float(sin(angle)) * embedding.magnitude)
       }
     }
     self.cosine = cosine
@@ -37,7 +37,7 @@ struct Rotation {
     apply(x, stride, rows, heads, headSize, positions, direction: 1)
   }
 
-  /// The gradient of a rotation is the rotation back.
+  /// The gradient of a rotation is the rotation back, scaled alike.
   func backward(
     _ dX: UnsafeMutablePointer<Float>, stride: Int, rows: Int, heads: Int, headSize: Int, positions: [Int32]
   ) {
