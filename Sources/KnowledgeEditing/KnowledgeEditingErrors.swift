@@ -105,6 +105,10 @@ extension ErrataError {
       .general, "\(fact): the value search diverged; try a smaller --learning-rate or --clamp, or another layer")
   }
 
+  static func hyperparameters(_ path: String, _ problem: String) -> ErrataError {
+    ErrataError(.general, "\(path): \(problem)")
+  }
+
   static func noFacts(_ source: String) -> ErrataError {
     ErrataError(.general, "\(source): holds no facts")
   }

@@ -129,7 +129,8 @@ struct WeightLoader {
   }
 
   func head() throws -> Linear {
-    Linear(weight: try checkpoint.matrix(named: architecture.head), isInputMajor: false,
+    Linear(
+      weight: try checkpoint.matrix(named: architecture.head), isInputMajor: false,
       bias: try architecture.headBias.map { try checkpoint.matrix(named: $0).elements })
   }
 

@@ -6,14 +6,20 @@ import Transformer
 
 /// The settings of an edit on the command line. What is not given comes from the preset.
 struct SettingOptions: ParsableArguments {
-  @Option(help: "rome, memit or emmet.")
-  var method: EditMethod = .emmet
+  @Option(help: "rome, memit or emmet (default: the one that --hparams is for, or emmet).")
+  var method: EditMethod?
 
   @Option(
     help: ArgumentHelp(
       "Settings published for a model: \(Preset.all.map(\.name).joined(separator: ", ")).",
       discussion: "Default: the one whose architecture is the model's."))
   var preset: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Settings in a file of rome, memit or unified-model-editing (JSON) or EasyEdit (YAML).",
+      discussion: "They stand in for the preset's, and the options below for both.", valueName: "file"))
+  var hparams: String?
 
   @Option(help: "The layers to edit, like 5, 3,4,5 or 3-5.")
   var layers: String?
@@ -73,20 +79,34 @@ struct SettingOptions: ParsableArguments {
     try check(lambda, "--lambda")
     try check(ridge, "--ridge")
     if let steps, steps < 1 { throw ValidationError("--steps must be positive") }
-    if publishedRome, method != .rome { throw ValidationError("--published-rome goes with --method rome") }
+    // Without a method on the command line, the one of --hparams counts.
+    if publishedRome, method != .rome, method != nil || hparams == nil {
+      throw ValidationError("--published-rome goes with --method rome")
+    }
     if let preset, Preset.named(preset) == nil {
       throw ValidationError(
         "there is no preset '\(preset)', only \(Preset.all.map(\.name).joined(separator: ", "))")
     }
   }
 
-  /// - Throws: a usage error for a malformed list of layers.
+  /// - Throws: an `ErrataError` if the hyperparameter file does not serve, a usage error for a malformed list of layers.
   func settings(for architecture: Architecture) throws -> EditSettings {
-    var settings =
-      preset.flatMap(Preset.named)?.settings(for: method) ?? Preset.settings(method, for: architecture)
-    if preset == nil, Preset.matching(architecture) == nil, layers == nil {
-      printNotice(
-        "errata edit: no preset fits this model: editing layer \(settings.layers[0]); choose with --layers")
+    let file = try hparams.map(HyperparameterFile.init(contentsOf:))
+    let method = method ?? file?.method ?? .emmet
+    if publishedRome, method != .rome { throw ErrataError(.usage, "--published-rome goes with --method rome") }
+    let chosen = preset.flatMap(Preset.named) ?? Preset.matching(architecture)
+    var settings = chosen?.settings(for: method) ?? Preset.fallback(method, architecture)
+    let notices = try file?.apply(to: &settings, for: architecture) ?? []
+    for notice in notices { printNotice("errata edit: \(notice)") }
+    if layers == nil, file?.choosesLayers != true {
+      if let chosen, !chosen.covers(method) {
+        printNotice(
+          "errata edit: no \(method.rawValue) settings are published for \(chosen.name): taking layer "
+            + "\(settings.layers[0]) and the value search from rome's; choose with --layers and -w")
+      } else if chosen == nil {
+        printNotice(
+          "errata edit: no preset fits this model: editing layer \(settings.layers[0]); choose with --layers")
+      }
     }
     if let layers { settings.layers = try parseLayers(layers) }
     settings.learningRate = learningRate ?? settings.learningRate

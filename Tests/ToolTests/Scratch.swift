@@ -59,6 +59,13 @@ final class Scratch {
   func succeed(
     _ arguments: String..., environment: [String: String] = [:], at location: SourceLocation = #_sourceLocation
   ) throws -> ToolResult {
+    try succeed(arguments, environment: environment, at: location)
+  }
+
+  @discardableResult
+  func succeed(
+    _ arguments: [String], environment: [String: String] = [:], at location: SourceLocation = #_sourceLocation
+  ) throws -> ToolResult {
     let result = try Tool.errata(arguments, in: path, environment: environment)
     try #require(
       result.exitCode == 0, "errata \(arguments.joined(separator: " ")): \(result.errors)", sourceLocation: location)
