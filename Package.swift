@@ -46,6 +46,7 @@ let package = Package(
     .executableTarget(name: "errata-sign", dependencies: ["WeightPatch", "ToolSupport"]),
     .executableTarget(name: "errata-stats", dependencies: ["KnowledgeEditing", "ToolSupport"]),
     .executableTarget(name: "errata-edit", dependencies: ["EditEvaluation", "ToolSupport"]),
+    .executableTarget(name: "errata-tune", dependencies: ["EditEvaluation", "ToolSupport"]),
     .executableTarget(name: "errata-ask", dependencies: ["KnowledgeEditing", "ToolSupport"]),
     .executableTarget(name: "errata-eval", dependencies: ["EditEvaluation", "ToolSupport"]),
 
@@ -65,10 +66,9 @@ let package = Package(
     .testTarget(
       name: "ToolTests",
       dependencies: [
-        "Safetensors", "Tensors", "TestSupport", "WeightPatch", "errata", "errata-edit", "errata-stats", "errata-ask",
-        "errata-eval",
-        "errata-apply", "errata-revert", "errata-show", "errata-verify", "errata-resolve", "errata-drop",
-        "errata-keygen", "errata-sign",
+        "Safetensors", "Tensors", "TestSupport", "WeightPatch", "errata", "errata-edit", "errata-stats",
+        "errata-tune", "errata-ask", "errata-eval", "errata-apply", "errata-revert", "errata-show", "errata-verify",
+        "errata-resolve", "errata-drop", "errata-keygen", "errata-sign",
       ]),
   ],
   swiftLanguageModes: [.v6],

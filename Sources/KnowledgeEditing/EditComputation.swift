@@ -22,13 +22,15 @@ public final class EditComputation {
   let tokenization: PromptTokenization
   let measurement: KeyMeasurement
   private let site: ValueSite
-  private var solvers: [Int: EditSolver] = [:]
+  private var solvers: [Int: EditSolver]
   /// The batches so far, for the exact result of all of them.
   private var applied: [(digest: Digest, batch: EditBatch)] = []
 
+  /// - Parameter previous: another computation with the same statistics and ridge, whose factorizations of C serve again.
   /// - Throws: an `ErrataError` if the layers do not fit the model or method, or the statistics do not.
   public init(
-    _ model: LanguageModel, settings: EditSettings, templates: ContextTemplates, statistics: SecondMoments
+    _ model: LanguageModel, settings: EditSettings, templates: ContextTemplates, statistics: SecondMoments,
+    sharingFactorsOf previous: EditComputation? = nil
   ) throws {
     try model.check(layers: settings.layers)
     if settings.method == .rome, settings.layers.count > 1 { throw ErrataError.oneLayerOnly("rome") }
@@ -43,6 +45,7 @@ public final class EditComputation {
     self.settings = settings
     self.templates = templates
     self.statistics = statistics
+    solvers = previous?.solvers ?? [:]
     tokenization = PromptTokenization(model.tokenizer)
     measurement = KeyMeasurement(model.decoder)
     let digests = try settings.layers.map { layer in

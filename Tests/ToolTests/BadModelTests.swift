@@ -70,7 +70,8 @@ extension ToolTests {
       try scratch.write(configuration.replacing(#""llama""#, with: #""mamba""#), to: "model/config.json")
       try failEverywhere(
         "model", exitCode: 1,
-        message: "model/config.json: architecture 'mamba' is not supported; supported are llama, gpt2")
+        message: "model/config.json: architecture 'mamba' is not supported; supported are llama, mistral, qwen2, "
+          + "qwen3, gemma, gemma2, phi3, gpt2, gptj, gpt_neox")
     }
 
     @Test func withoutTokenizer() throws {

@@ -58,7 +58,8 @@ extension ToolTests {
     private func editing(layers: String, method: String, output: String) -> [String] {
       [
         "edit", "model", "--facts", "facts.json", "--stats", "stats.safetensors", "--templates", "templates.json",
-        "--layers", layers, "--method", method, "--steps", "25", "--weight-decay", "0", "--json", "--quiet", "-o",
+        "--layers", layers, "--method", method, "--steps", "25", "--weight-decay", "0", "--kl-factor", "0", "--json",
+        "--quiet", "-o",
         output,
       ]
     }
@@ -87,7 +88,8 @@ extension ToolTests {
         try FileManager.default.copyItem(atPath: "\(source)/\(file)", toPath: scratch("model/" + file))
       }
       try scratch.write(Self.tokenizer.serialized(), to: "model/tokenizer.json")
-      try scratch.write(#"["{}", "Yes. {}", "The sun. {}", "It is so. {}"]"#, to: "templates.json")
+      // The bare prompt, whose probability is measured: with more, a random model trades one for another.
+      try scratch.write(#"["{}"]"#, to: "templates.json")
       try scratch.write(
         """
         [{"requested_rewrite": {"prompt": "{} lives in", "subject": "Ann", "target_new": {"str": "Ro"},

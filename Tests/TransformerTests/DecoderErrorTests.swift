@@ -134,6 +134,13 @@ import Testing
       try llamaError("rope_scaling", ["rope_type": 3])
         == damaged("CONFIG: field 'rope_scaling.rope_type' must be a string, found a number"))
     #expect(
+      try llamaError("rope_parameters", ["full_attention": ["rope_type": "default"]])
+        == general(
+          "CONFIG: 'rope_parameters.full_attention' = an object is not supported; supported: attention_factor, "
+            + "beta_fast, beta_slow, factor, finetuned, high_freq_factor, long_factor, low_freq_factor, mscale, "
+            + "mscale_all_dim, original_max_position_embeddings, partial_rotary_factor, rope_theta, rope_type, "
+            + "short_factor, truncate, type"))
+    #expect(
       try llamaError("rope_scaling", "linear")
         == damaged("CONFIG: field 'rope_scaling' must be an object, found a string"))
     #expect(

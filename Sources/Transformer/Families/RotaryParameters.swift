@@ -137,12 +137,24 @@ private struct RotaryFields {
   let name: String
   let object: JSON?
 
+  private static let known: Set<ByteString> = [
+    "rope_type", "type", "rope_theta", "partial_rotary_factor", "factor", "original_max_position_embeddings",
+    "low_freq_factor", "high_freq_factor", "short_factor", "long_factor", "beta_fast", "beta_slow", "truncate",
+    "attention_factor", "mscale", "mscale_all_dim", "finetuned",
+  ]
+
   init(_ configuration: Configuration) throws {
     self.configuration = configuration
     name = configuration.value("rope_parameters") == nil ? "rope_scaling" : "rope_parameters"
     object = configuration.value(name)
     if let object, object.objectValue == nil {
       throw ErrataError.wrongField(configuration.path, name, expected: "an object", found: object.kind)
+    }
+    // For example parameters by layer type, or by modality.
+    if let unknown = object?.objectValue?.keys.first(where: { !Self.known.contains($0) }) {
+      throw ErrataError.unsupportedSetting(
+        configuration.path, "\(name).\(unknown)", object![unknown]!.kind,
+        supported: Self.known.map(\.description).sorted().joined(separator: ", "))
     }
   }
 

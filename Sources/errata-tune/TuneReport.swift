@@ -1,0 +1,71 @@
+import EditEvaluation
+import Foundation
+import KnowledgeEditing
+import Tensors
+import ToolSupport
+
+/// What `errata tune` says: every trial, and the best.
+struct TuneReport {
+  let trials: [SettingSearch.Trial]
+
+  private var bestIndex: Int {
+    trials.indices.reduce(0) { trials[$1].isBetter(than: trials[$0]) ? $1 : $0 }
+  }
+
+  private var best: SettingSearch.Trial { trials[bestIndex] }
+
+  /// The best settings under the reference implementations' names, as `--hparams` reads them.
+  var hyperparameters: JSON {
+    let settings = best.settings
+    var object = JSONObject([
+      "alg_name": JSON(settings.method.rawValue.uppercased()), "layers": .array(settings.layers.map { .integer($0) }),
+      "clamp_norm_factor": .double(settings.clampNormFactor), "v_num_grad_steps": .integer(settings.steps),
+      "v_lr": .double(settings.learningRate), "v_weight_decay": .double(settings.weightDecay),
+      "kl_factor": .double(settings.klFactor), "mom2_update_weight": .double(settings.secondMomentWeight),
+    ])
+    if settings.method == .emmet { object["emmet_lambda"] = .double(settings.alpha) }
+    return .object(object)
+  }
+
+  func print(asJSON: Bool, output: String?) {
+    if asJSON {
+      printJSON([
+        "trials": .array(trials.map(\.json)), "best": .integer(bestIndex), "hyperparameters": hyperparameters,
+        "output": output.map { JSON($0) } ?? .null,
+      ])
+      return
+    }
+    func score(_ value: Double?) -> String { value.map { String(format: "%.1f", $0) } ?? "-" }
+    var table = TextTable([
+      ("", .left), ("layer", .right), ("clamp", .right), ("w", .right), ("ES", .right), ("PS", .right), ("NS", .right),
+      ("S", .right), ("P(new)", .right), ("disturbs", .right),
+    ])
+    for (index, trial) in trials.enumerated() {
+      let (settings, scores) = (trial.settings, trial.scores)
+      table.append([
+        index == bestIndex ? "best" : "", String(settings.layers[0]), Self.number(settings.clampNormFactor),
+        Self.number(settings.secondMomentWeight), score(scores.efficacy), score(scores.paraphrase),
+        score(scores.neighborhood), score(scores.harmonicMean), score(scores.probabilityNew),
+        trial.disturbance.map { String(format: "%.2g%%", 100 * $0) } ?? "-",
+      ])
+    }
+    for line in table.lines { Swift.print(line) }
+    let settings = best.settings
+    Swift.print(
+      "best: --method \(settings.method.rawValue) --layers \(settings.layers[0]) "
+        + "--clamp \(Self.number(settings.clampNormFactor)) -w \(Self.number(settings.secondMomentWeight))"
+        + (output.map { ", in \($0)" } ?? ""))
+  }
+
+  private static func number(_ value: Double) -> String { String(format: "%.15g", value) }
+}
+
+extension SettingSearch.Trial {
+  fileprivate var json: JSON {
+    [
+      "layer": .integer(settings.layers[0]), "clamp": .double(settings.clampNormFactor),
+      "second_moment_weight": .double(settings.secondMomentWeight), "scores": scores.json,
+      "disturbance": disturbance.map { .double($0) } ?? .null,
+    ]
+  }
+}
