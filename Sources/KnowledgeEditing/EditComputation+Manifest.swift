@@ -1,3 +1,4 @@
+import PatchAlgebra
 import Tensors
 import WeightPatch
 
@@ -19,7 +20,7 @@ extension EditComputation {
           weightDecay: settings.weightDecay, klFactor: settings.klFactor, stopLoss: settings.stopLoss,
           seed: Int(truncatingIfNeeded: settings.seed), templates: templates.templates,
           keyForm: isROME && settings.usesPublishedROME
-            ? "flat mean, divided by the bare prompt's key" : keyForm.rawValue,
+            ? Manifest.Hyperparameters.publishedROMEKeyForm : keyForm.rawValue,
           lossLayer: model.architecture.layerCount - 1, ridge: settings.ridge > 0 ? settings.ridge : nil)),
       facts: facts,
       statistics: Manifest.Statistics(

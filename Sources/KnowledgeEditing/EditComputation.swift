@@ -1,4 +1,5 @@
 import LinearAlgebra
+import PatchAlgebra
 import Safetensors
 import Tensors
 import Transformer
@@ -19,15 +20,18 @@ public final class EditComputation {
   let settings: EditSettings
   let templates: ContextTemplates
   let statistics: SecondMoments
+  let storesKeys: Bool
   let tokenization: PromptTokenization
   let measurement: KeyMeasurement
   private var solvers: [Int: EditSolver] = [:]
   /// The batches so far, for the exact result of all of them.
   private var applied: [(digest: Digest, batch: EditBatch)] = []
 
+  /// - Parameter storesKeys: whether the batches carry the facts' keys, in float16.
   /// - Throws: an `ErrataError` if the layers do not fit the model or method, or the statistics do not.
   public init(
-    _ model: LanguageModel, settings: EditSettings, templates: ContextTemplates, statistics: SecondMoments
+    _ model: LanguageModel, settings: EditSettings, templates: ContextTemplates, statistics: SecondMoments,
+    storesKeys: Bool = false
   ) throws {
     try model.check(layers: settings.layers)
     if settings.method == .rome, settings.layers.count > 1 { throw ErrataError.oneLayerOnly("rome") }
@@ -35,6 +39,7 @@ public final class EditComputation {
     self.settings = settings
     self.templates = templates
     self.statistics = statistics
+    self.storesKeys = storesKeys
     tokenization = PromptTokenization(model.tokenizer)
     measurement = KeyMeasurement(model.decoder)
     let digests = try settings.layers.map { layer in
@@ -279,7 +284,8 @@ public final class EditComputation {
     let name = model.decoder.editedTensor(layer)
     let factors = LowRankFactors(
       name: name, isTransposed: model.architecture.storesTransposed, left: choice.left, right: choice.right,
-      gram: solution.gram)
+      gram: solution.gram,
+      keys: storesKeys ? StoredFactor(keys.transposed().narrowed(), dtype: .f16, facts: .rows) : nil)
     let weightNorm = try model.checkpoint.matrix(named: name).widened().frobeniusNorm
     return (
       factors,

@@ -1,4 +1,5 @@
 import LinearAlgebra
+import PatchAlgebra
 import Tensors
 
 /// The closed form of all three methods (DESIGN: one formula), in binary64:
@@ -43,39 +44,7 @@ public struct EditSolver: Sendable {
   /// - Parameter keys: K, d_in x E.
   /// - Complexity: O(E^2 d_in), and O(E^3) more if there are any.
   public func dependentFacts(_ keys: Matrix<Double>) -> [Int] {
-    var gram = Self.gram(keys, directions(keys))
-    // Facts differ in the size of their keys: what counts is the angle.
-    let scales = (0..<gram.rows).map { 1 / max(gram[$0, $0].squareRoot(), .leastNormalMagnitude) }
-    for row in 0..<gram.rows {
-      for column in 0..<gram.rows { gram[row, column] *= scales[row] * scales[column] }
-    }
-    // Complete pivoting tells whether there are any, reliably, but not which are the later ones.
-    if dependentRows(of: gram, tolerance: Self.dependenceTolerance).isEmpty { return [] }
-    return Self.laterDependentRows(&gram)
-  }
-
-  /// Keys are measured in float32: two that agree to its precision are one.
-  private static let dependenceTolerance = 1e-10
-
-  /// Cholesky in the order of the facts, leaving out each row of which the rows before leave nothing.
-  private static func laterDependentRows(_ gram: inout Matrix<Double>) -> [Int] {
-    var kept: [Int] = []
-    var dependent: [Int] = []
-    for row in 0..<gram.rows {
-      var rest = gram[row, row]
-      for (position, column) in kept.enumerated() {
-        let sum = kept[..<position].reduce(gram[row, column]) { $0 - gram[row, $1] * gram[column, $1] }
-        gram[row, column] = sum / gram[column, column]
-        rest -= gram[row, column] * gram[row, column]
-      }
-      if rest > dependenceTolerance {
-        gram[row, row] = rest.squareRoot()
-        kept.append(row)
-      } else {
-        dependent.append(row)
-      }
-    }
-    return dependent
+    PatchAlgebra.dependentFacts(inGram: Self.gram(keys, directions(keys)))
   }
 
   /// - Parameters:

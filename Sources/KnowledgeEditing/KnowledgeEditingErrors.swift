@@ -53,29 +53,6 @@ extension ErrataError {
         + "remove them, or add --drop-dependent")
   }
 
-  static func statisticsWithoutLayer(_ path: String, _ layer: Int, has: [Int]) -> ErrataError {
-    ErrataError(
-      .general,
-      "\(path): has no second moments of layer \(layer), only of \(has.map(String.init).joined(separator: ", ")); "
-        + "collect them with 'errata stats --layers \(layer)'")
-  }
-
-  static func statisticsOfAnotherModel(_ path: String, layer: Int, expected: Digest, found: Digest) -> ErrataError {
-    ErrataError(
-      .baseMismatch,
-      "\(path): belongs to another model: layer \(layer)'s down-projection was \(expected.abbreviated) when it was "
-        + "collected and is \(found.abbreviated) here; collect it again with 'errata stats'")
-  }
-
-  static func statisticsOfAnotherTokenizer(_ path: String) -> ErrataError {
-    ErrataError(
-      .baseMismatch, "\(path): was collected with another tokenizer; collect it again with 'errata stats'")
-  }
-
-  static func notStatistics(_ path: String, _ reason: String) -> ErrataError {
-    ErrataError(.damagedInput, "\(path): not a second-moment file of 'errata stats': \(reason)")
-  }
-
   static func partialOfAnotherRun(_ path: String, _ field: String) -> ErrataError {
     ErrataError(
       .general, "\(path): is the rest of an interrupted run with another \(field); delete it to start anew")

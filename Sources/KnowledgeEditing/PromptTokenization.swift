@@ -68,14 +68,3 @@ public struct PromptTokenization: Sendable {
     return TokenizedPrompt(tokens: leading + whole.ids, lookup: leading.count + last)
   }
 }
-
-extension Manifest.Fact {
-  /// The prompt with the subject in it.
-  public var question: String { prompt.replacingOccurrences(of: "{}", with: subject) }
-
-  /// How messages name the fact.
-  public var label: String {
-    let text = "\(question) \(targetNew)"
-    return "fact \"\(text.count > 160 ? text.prefix(80) + "…" + text.suffix(60) : text)\""
-  }
-}

@@ -1,5 +1,6 @@
 import Foundation
 import LinearAlgebra
+import PatchAlgebra
 import Safetensors
 import Tensors
 import Transformer

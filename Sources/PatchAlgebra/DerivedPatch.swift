@@ -1,4 +1,3 @@
-import Safetensors
 import Tensors
 import WeightPatch
 
@@ -20,10 +19,12 @@ public struct DerivedPatch: Sendable {
     self.batches = batches.map(\.batch)
     manifest = file.patch.manifest
     manifest.batches = batches.map(\.description)
+    let renamed = Dictionary(batches.map { ($0.description.digest, $0.batch.digest()) }) { first, _ in first }
+    let gone = Set(file.patch.manifest.batches.map(\.digest)).subtracting(renamed.keys)
     for batch in manifest.batches.indices {
-      for fact in manifest.batches[batch].facts.indices {
-        manifest.batches[batch].facts[fact].outcome?.probabilityAfter = nil
-      }
+      manifest.batches[batch].forgetMeasurements()
+      manifest.batches[batch].computedOn = manifest.batches[batch].computedOn?.filter { !gone.contains($0) }
+        .map { renamed[$0] ?? $0 }
     }
     let edited = Set(batches.flatMap { $0.batch.tensors.map(\.name) })
     manifest.base.tensors = manifest.base.tensors.filter { edited.contains($0.key) }
@@ -36,25 +37,7 @@ public struct DerivedPatch: Sendable {
   /// - Parameter path: the base's.
   /// - Throws: an `ErrataError` if the checkpoint is not the patch's base, or if the patch stands on others.
   public mutating func recordResult(onBase path: String) throws {
-    let base = try Checkpoint(path: path)
-    guard manifest.parents.isEmpty else { throw ErrataError.resultNeedsParents(source) }
-    // A batch that occurs twice counts once (Spec: exact apply).
-    let distinct = Dictionary(batches.map { ($0.digest(), $0) }) { first, _ in first }
-    let ordered = distinct.sorted { $0.key < $1.key }.flatMap(\.value.tensors)
-    manifest.result = try Dictionary(
-      uniqueKeysWithValues: manifest.base.tensors.map { name, expected in
-        let tensor = try base.tensor(named: name)
-        guard tensor.digest() == expected.digest else { throw ErrataError.notTheBase(source, base.path, name) }
-        var bytes = [UInt8](repeating: 0, count: tensor.bytes.count)
-        try bytes.withUnsafeMutableBytes {
-          try applyExactly(
-            ordered.filter { $0.name == name }, name: name, to: tensor.bytes, dtype: tensor.dtype, shape: tensor.shape,
-            into: $0)
-        }
-        var hasher = DigestHasher(tensorOf: tensor.dtype, shape: tensor.shape)
-        hasher.update(bytes)
-        return (name, hasher.finalize())
-      })
+    try manifest.recordResult(of: batches, onBase: path, source: source)
   }
 
   /// - Parameters:
@@ -68,5 +51,12 @@ public struct DerivedPatch: Sendable {
     manifest.tool = tool
     manifest.derivation?.author = author
     return try PatchWriter.write(manifest, batches: batches, to: path)
+  }
+}
+
+extension Manifest.Batch {
+  /// Leaves out what was measured on a checkpoint with the batch as it was.
+  mutating func forgetMeasurements() {
+    for fact in facts.indices { facts[fact].outcome?.probabilityAfter = nil }
   }
 }

@@ -12,7 +12,7 @@ public struct GramSystem: Sendable {
   /// R, d_out x E.
   public let residuals: Matrix<Double>
 
-  private init(gram: Matrix<Double>, residuals: Matrix<Double>) {
+  init(gram: Matrix<Double>, residuals: Matrix<Double>) {
     self.gram = gram
     self.residuals = residuals
   }

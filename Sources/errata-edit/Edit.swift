@@ -2,6 +2,7 @@ import ArgumentParser
 import EditEvaluation
 import Foundation
 import KnowledgeEditing
+import PatchAlgebra
 import Tensors
 import ToolSupport
 import WeightPatch
@@ -36,6 +37,13 @@ struct Edit: ParsableCommand {
   @OptionGroup(title: "Settings")
   var settings: SettingOptions
 
+  @Flag(
+    help: """
+      Store the facts' keys in the patch, which makes it larger by two thirds or so: 'errata stack' then needs no \
+      second moments to solve it together with others.
+      """)
+  var keys = false
+
   @Option(name: [.short, .long], help: "The patch to write.")
   var output: String
 
@@ -63,7 +71,8 @@ struct Edit: ParsableCommand {
     try refusePatched(model)
     let settings = try settings.settings(for: model.architecture)
     let templates = try contextTemplates(model, settings)
-    let computation = try EditComputation(model, settings: settings, templates: templates, statistics: statistics)
+    let computation = try EditComputation(
+      model, settings: settings, templates: templates, statistics: statistics, storesKeys: keys)
     let facts = records.map(\.fact)
     let archive = try ValueArchive(outputPath: output, identity: computation.valueIdentity(facts))
     Interruption.install()

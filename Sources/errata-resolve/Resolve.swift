@@ -5,11 +5,6 @@ import ToolSupport
 import WeightPatch
 
 struct Resolve: ParsableCommand {
-  enum Method: String, ExpressibleByArgument {
-    case memit
-    case emmet
-  }
-
   static let configuration = CommandConfiguration(
     commandName: "errata resolve",
     abstract: "Solves a patch again with another slack, without the model.",
@@ -30,17 +25,8 @@ struct Resolve: ParsableCommand {
   @Argument(help: "The patch.")
   var patch: String
 
-  @Option(help: "The new slack.")
-  var lambda: Double?
-
-  @Option(help: "memit (lambda = w) or emmet (lambda = alpha w, 0 for one fact), instead of --lambda.")
-  var method: Method?
-
-  @Option(help: "EMMET's slack as a share of w.")
-  var alpha: Double?
-
-  @Option(name: [.customShort("w"), .customLong("weight"), .long], help: "w, the weight of ordinary text.")
-  var secondMomentWeight: Double?
+  @OptionGroup
+  var slack: SlackOptions
 
   @Option(help: "Only this batch (from 0; default: all).")
   var batch: Int?
@@ -64,28 +50,19 @@ struct Resolve: ParsableCommand {
   var json = false
 
   func validate() throws {
-    for (value, name) in [(lambda, "--lambda"), (alpha, "--alpha"), (secondMomentWeight, "--second-moment-weight")] {
-      if let value, !(value >= 0) || !value.isFinite { throw ValidationError("\(name) must be zero or more") }
-    }
-    let choosesSlack = lambda != nil || method != nil || alpha != nil || secondMomentWeight != nil
     if tradeoff {
-      if choosesSlack || output != nil || base != nil || author != nil {
+      if slack.areGiven || output != nil || base != nil || author != nil {
         throw ValidationError("--tradeoff writes no patch: it goes with --batch, --per-tensor and --json only")
       }
     } else {
       if perTensor { throw ValidationError("--per-tensor goes with --tradeoff") }
-      _ = try slack()
+      _ = try chosenSlack()
       if output == nil { throw ValidationError("give --output") }
     }
   }
 
-  private func slack() throws -> Slack {
-    switch (lambda, method, alpha, secondMomentWeight) {
-    case (let lambda?, nil, nil, nil): return .lambda(lambda)
-    case (nil, .memit?, nil, let weight?): return .memit(weight: weight)
-    case (nil, .emmet?, let alpha?, let weight?): return .emmet(alpha: alpha, weight: weight)
-    default: throw ValidationError("give --lambda, or --method memit with -w, or --method emmet with --alpha and -w")
-    }
+  private func chosenSlack() throws -> Slack {
+    try slack.choice(lambda: Slack.lambda, memit: Slack.memit(weight:), emmet: Slack.emmet(alpha:weight:))
   }
 
   func run() throws {
@@ -99,7 +76,7 @@ struct Resolve: ParsableCommand {
       }
       return
     }
-    var derived = try file.resolved(slack(), batch: batch)
+    var derived = try file.resolved(chosenSlack(), batch: batch)
     if let base { try derived.recordResult(onBase: base) }
     let written = try derived.write(
       to: output!, author: author, created: timestamp(), tool: Manifest.Tool(name: "errata", version: errataVersion))

@@ -37,6 +37,11 @@ extension PatchReport {
       let author = derivation.author.map { " by \($0)" } ?? ""
       lines.append(field("made from", "patch \(derivation.patch.abbreviated)\(author): \(derivation.change)"))
     }
+    lines += manifest.sources.map { source in
+      let author = source.author.map { " by \($0)" } ?? ""
+      return field(
+        "stacked", "patch \(source.patch.abbreviated)\(author), \(count(source.batches.count, "batch", "batches"))")
+    }
     lines += signatures.map { field("signature", $0.description) }
     return lines
   }
@@ -107,7 +112,9 @@ extension PatchReport {
     name.padding(toLength: 12, withPad: " ", startingAt: 0) + printable(value)
   }
 
-  private func count(_ count: Int, _ noun: String) -> String { "\(count) \(noun)\(count == 1 ? "" : "s")" }
+  private func count(_ count: Int, _ noun: String, _ plural: String? = nil) -> String {
+    "\(count) \(count == 1 ? noun : plural ?? noun + "s")"
+  }
 
   private func ratio(_ value: Double?, _ whole: Double?) -> Double? {
     guard let value, let whole, whole > 0 else { return nil }

@@ -29,7 +29,7 @@ struct PatchReport {
 struct BatchFigures {
   struct Tensor {
     let name: ByteString
-    /// How the factors are stored, A then B.
+    /// How the factors are stored, A then B, and the keys if the patch carries them.
     let storage: String
     let deltaNorm: Double?
     let preservation: Double?
@@ -44,7 +44,9 @@ struct BatchFigures {
   init(_ batch: EditBatch, _ described: Manifest.Batch) {
     tensors = batch.tensors.map { factors in
       Tensor(
-        name: factors.name, storage: "\(factors.left.dtype.rawValue) \(factors.right.dtype.rawValue)",
+        name: factors.name,
+        storage: "\(factors.left.dtype.rawValue) \(factors.right.dtype.rawValue)"
+          + (factors.keys.map { ", keys \($0.dtype.rawValue)" } ?? ""),
         deltaNorm: factors.deltaNorm(), preservation: factors.preservation(),
         memorization: described.terms == .facts ? factors.memorization(lambda: described.method.lambda) : nil,
         recorded: described.tensors[factors.name])

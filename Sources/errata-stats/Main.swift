@@ -1,6 +1,7 @@
 import ArgumentParser
 import KnowledgeEditing
 import LinearAlgebra
+import PatchAlgebra
 import Tensors
 import ToolSupport
 

@@ -11,6 +11,7 @@ struct Subcommand {
     Subcommand(name: "revert", summary: "take patches back, bit for bit"),
     Subcommand(name: "resolve", summary: "solve a patch again with another slack, without the model"),
     Subcommand(name: "drop", summary: "take facts out of a patch, without the model"),
+    Subcommand(name: "stack", summary: "make one patch of several, side by side or solved together"),
     Subcommand(
       name: "verify", summary: "prove that a patch is whole, or that a checkpoint is its base plus its patches"),
     Subcommand(name: "keygen", summary: "make a key pair to sign patches with"),

@@ -1,4 +1,5 @@
 import Foundation
+import PatchAlgebra
 import Safetensors
 import Tensors
 import TestSupport

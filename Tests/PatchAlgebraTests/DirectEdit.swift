@@ -13,6 +13,8 @@ struct DirectEdit {
   let keys: Matrix<Double>
   /// R, d_out x E.
   let residuals: Matrix<Double>
+  /// C, d_in x d_in.
+  let secondMoment: Matrix<Double>
   private let factor: Cholesky
 
   init(factCount: Int = 6, seed: UInt64 = 1) throws {
@@ -23,7 +25,8 @@ struct DirectEdit {
     keys = matrix(Self.inputSize, factCount)
     residuals = matrix(Self.outputSize, factCount)
     let samples = matrix(3 * Self.inputSize, Self.inputSize)
-    factor = try Cholesky(samples.multiplied(.transposed, by: samples))
+    secondMoment = samples.multiplied(.transposed, by: samples)
+    factor = try Cholesky(secondMoment)
   }
 
   /// A, B and G of some of the facts.
@@ -47,15 +50,16 @@ struct DirectEdit {
     return left.multiplied(by: right)
   }
 
-  /// The edit's factors for the tensor `w`.
-  func factors(lambda: Double, _ name: ByteString = "w", left leftType: DType, keys carriesKeys: Bool) throws
-    -> LowRankFactors
-  {
-    let (left, right, gram) = try solved(lambda: lambda, facts: Array(0..<keys.columns))
+  /// The factors of the edit of some of the facts, by default all, for the tensor `w`.
+  func factors(
+    lambda: Double, _ name: ByteString = "w", facts: [Int]? = nil, left leftType: DType, keys carriesKeys: Bool
+  ) throws -> LowRankFactors {
+    let facts = facts ?? Array(0..<keys.columns)
+    let (left, right, gram) = try solved(lambda: lambda, facts: facts)
     return LowRankFactors(
       name: name, isTransposed: false, left: StoredFactor(left.narrowed(), dtype: leftType, facts: .columns),
       right: StoredFactor(right.narrowed(), dtype: .f16, facts: .rows), gram: gram,
-      keys: carriesKeys ? StoredFactor(keys.transposed().narrowed(), dtype: .f32, facts: .rows) : nil)
+      keys: carriesKeys ? StoredFactor(keys(facts).transposed().narrowed(), dtype: .f32, facts: .rows) : nil)
   }
 }
 

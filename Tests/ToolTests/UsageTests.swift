@@ -19,7 +19,7 @@ extension ToolTests {
     @Test func explainsItself() throws {
       #expect(try scratch.succeed("--version").output == "errata 0.1.0\n")
       let overview = try scratch.succeed("--help").output
-      for command in ["edit", "stats", "show", "apply", "revert", "keygen", "sign", "ask", "eval"] {
+      for command in ["edit", "stats", "show", "apply", "revert", "stack", "keygen", "sign", "ask", "eval"] {
         #expect(overview.contains("\n  \(command) "))
         #expect(try scratch.succeed(command, "--help").output.contains("USAGE: errata \(command)"))
         #expect(try scratch.succeed("help", command).output == scratch.succeed(command, "--help").output)

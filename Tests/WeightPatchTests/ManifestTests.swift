@@ -25,12 +25,13 @@ import Testing
       result: ["w": digest],
       batches: [
         Manifest.Batch(
-          digest: digest, terms: .components, method: method, facts: [fact],
+          digest: digest, terms: .components, method: method, computedOn: [digest], facts: [fact],
           statistics: Manifest.Statistics(digest: digest, tokenCount: 9, corpus: "text", corpusDigest: digest),
           tensors: ["w": figures])
       ], parents: [Manifest.Parent(patch: digest, batches: [digest])],
-      derivation: Manifest.Derivation(patch: digest, change: "lambda 10", author: "d"), author: "a", licence: "b",
-      note: "c")
+      derivation: Manifest.Derivation(patch: digest, change: "lambda 10", author: "d"),
+      sources: [Manifest.Source(patch: digest, batches: [digest], author: "a", licence: "b", note: "c")], author: "a",
+      licence: "b", note: "c")
   }()
 
   /// The names of all members at any depth, without those that are names of tensors.
@@ -55,6 +56,7 @@ import Testing
     manifest.batches[0].tensors = ["w": Manifest.TensorFigures(deltaNorm: .nan)]
     manifest.batches[0].facts[0].outcome = nil
     manifest.note = nil
+    manifest.sources[0].note = nil
     let names = Self.fieldNames(manifest.json)
     #expect(names.isDisjoint(with: ["delta_norm", "layer", "outcome", "note"]))
   }

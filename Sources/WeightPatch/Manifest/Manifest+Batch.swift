@@ -8,6 +8,9 @@ extension Manifest {
     /// What a column of A and a row of B stand for.
     public var terms: Terms
     public var method: Method
+    /// The digests of the batches that were on the base when this one was computed; nil for the parents' and those before
+    /// this one in the patch.
+    public var computedOn: [Digest]?
     /// In the order of the terms, if terms are facts.
     public var facts: [Fact]
     public var statistics: Statistics?
@@ -15,12 +18,13 @@ extension Manifest {
     public var tensors: [ByteString: TensorFigures]
 
     public init(
-      digest: Digest = Digest(of: []), terms: Terms = .facts, method: Method, facts: [Fact],
-      statistics: Statistics? = nil, tensors: [ByteString: TensorFigures] = [:]
+      digest: Digest = Digest(of: []), terms: Terms = .facts, method: Method, computedOn: [Digest]? = nil,
+      facts: [Fact], statistics: Statistics? = nil, tensors: [ByteString: TensorFigures] = [:]
     ) {
       self.digest = digest
       self.terms = terms
       self.method = method
+      self.computedOn = computedOn
       self.facts = facts
       self.statistics = statistics
       self.tensors = tensors
@@ -78,6 +82,9 @@ extension Manifest {
     public var lossLayer: Int?
     /// The share of the mean diagonal of C that was added to its diagonal.
     public var ridge: Double?
+
+    /// The key form of ROME as published: what the constraint reads is not the key that the direction comes from.
+    public static let publishedROMEKeyForm = "flat mean, divided by the bare prompt's key"
 
     public init(
       learningRate: Double? = nil, steps: Int? = nil, clampNormFactor: Double? = nil, weightDecay: Double? = nil,

@@ -25,7 +25,8 @@ extension Manifest {
       base: try Base(object.object("base")), result: try Self.result(object), batches: try Self.batches(object),
       parents: try object.objects("parents").map(Parent.init),
       derivation: try object.optionalObject("derived_from").map(Derivation.init),
-      author: try object.optionalText("author"), licence: try object.optionalText("licence"),
+      sources: try object.objects("stacked_from").map(Source.init), author: try object.optionalText("author"),
+      licence: try object.optionalText("licence"),
       note: try object.optionalText("note"))
   }
 
@@ -45,6 +46,15 @@ extension Manifest.Derivation {
   fileprivate init(_ object: ManifestObject) throws {
     self.init(
       patch: try object.digest("patch"), change: try object.text("change"), author: try object.optionalText("author"))
+  }
+}
+
+extension Manifest.Source {
+  fileprivate init(_ object: ManifestObject) throws {
+    self.init(
+      patch: try object.digest("patch"), batches: try object.digests("batches"),
+      author: try object.optionalText("author"), licence: try object.optionalText("licence"),
+      note: try object.optionalText("note"))
   }
 }
 
@@ -86,7 +96,7 @@ extension Manifest.Batch {
     let figures = try object.optionalObject("tensors")?.objectsByName() ?? []
     self.init(
       digest: try object.digest("digest"), terms: terms, method: try Manifest.Method(object.object("method")),
-      facts: try object.objects("facts").map(Manifest.Fact.init),
+      computedOn: try object.optionalDigests("computed_on"), facts: try object.objects("facts").map(Manifest.Fact.init),
       statistics: try object.optionalObject("statistics").map(Manifest.Statistics.init),
       tensors: Dictionary(uniqueKeysWithValues: try figures.map { ($0, try Manifest.TensorFigures($1)) }))
     guard Set(facts.map(\.identifier)).count == facts.count else { throw object.wrong("facts", "free of repetitions") }

@@ -15,6 +15,7 @@ extension Manifest {
     members.set("batches", JSON.array(batches.map(\.json)))
     members.set("parents", unlessEmpty: parents.map(\.json))
     members.set("derived_from", derivation?.json)
+    members.set("stacked_from", unlessEmpty: sources.map(\.json))
     members.set("author", author)
     members.set("licence", licence)
     members.set("note", note)
@@ -67,12 +68,25 @@ extension Manifest.Derivation {
   }
 }
 
+extension Manifest.Source {
+  fileprivate var json: JSON {
+    var members = ManifestMembers()
+    members.set("patch", patch)
+    members.set("batches", JSON.array(batches.map { JSON($0.description) }))
+    members.set("author", author)
+    members.set("licence", licence)
+    members.set("note", note)
+    return members.json
+  }
+}
+
 extension Manifest.Batch {
   fileprivate var json: JSON {
     var members = ManifestMembers()
     members.set("digest", digest)
     if terms != .facts { members.set("terms", terms.rawValue) }
     members.set("method", method.json)
+    members.set("computed_on", computedOn.map { JSON.array($0.map { JSON($0.description) }) })
     members.set("facts", JSON.array(facts.map(\.json)))
     members.set("statistics", statistics?.json)
     members.set("tensors", unlessEmpty: Manifest.byName(tensors, \.json))

@@ -1,3 +1,4 @@
+import Foundation
 import Tensors
 
 extension Manifest {
@@ -53,5 +54,16 @@ extension Manifest {
       self.probabilityBefore = probabilityBefore
       self.probabilityAfter = probabilityAfter
     }
+  }
+}
+
+extension Manifest.Fact {
+  /// The prompt with the subject in it.
+  public var question: String { prompt.replacingOccurrences(of: "{}", with: subject) }
+
+  /// How messages name the fact.
+  public var label: String {
+    let text = "\(question) \(targetNew)"
+    return "fact \"\(text.count > 160 ? text.prefix(80) + "…" + text.suffix(60) : text)\""
   }
 }

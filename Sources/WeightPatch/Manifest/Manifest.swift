@@ -17,6 +17,8 @@ public struct Manifest: Sendable, Equatable {
   public var parents: [Parent]
   /// The patch that this one was made from, without its model.
   public var derivation: Derivation?
+  /// The patches that were stacked to make this one.
+  public var sources: [Source]
   public var author: String?
   public var licence: String?
   public var note: String?
@@ -26,8 +28,8 @@ public struct Manifest: Sendable, Equatable {
 
   public init(
     created: String, tool: Tool, base: Base, result: [ByteString: Digest]? = nil, batches: [Batch],
-    parents: [Parent] = [], derivation: Derivation? = nil, author: String? = nil, licence: String? = nil,
-    note: String? = nil
+    parents: [Parent] = [], derivation: Derivation? = nil, sources: [Source] = [], author: String? = nil,
+    licence: String? = nil, note: String? = nil
   ) {
     self.created = created
     self.tool = tool
@@ -36,6 +38,7 @@ public struct Manifest: Sendable, Equatable {
     self.batches = batches
     self.parents = parents
     self.derivation = derivation
+    self.sources = sources
     self.author = author
     self.licence = licence
     self.note = note
@@ -120,6 +123,27 @@ public struct Manifest: Sendable, Equatable {
       self.patch = patch
       self.change = change
       self.author = author
+    }
+  }
+
+  /// One of the patches that a stack was made of.
+  public struct Source: Sendable, Equatable {
+    /// Its patch ID.
+    public var patch: Digest
+    /// The digests of its batches, in its order. The stack carries those that it did not solve again.
+    public var batches: [Digest]
+    public var author: String?
+    public var licence: String?
+    public var note: String?
+
+    public init(
+      patch: Digest, batches: [Digest], author: String? = nil, licence: String? = nil, note: String? = nil
+    ) {
+      self.patch = patch
+      self.batches = batches
+      self.author = author
+      self.licence = licence
+      self.note = note
     }
   }
 }

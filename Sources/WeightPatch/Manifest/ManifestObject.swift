@@ -61,9 +61,11 @@ struct ManifestObject {
     }
   }
 
-  func digests(_ field: ByteString) throws -> [Digest] {
-    try required(field, optionalArray(field, "an array of SHA-256 values", Self.digest))
+  func optionalDigests(_ field: ByteString) throws -> [Digest]? {
+    try optionalArray(field, "an array of SHA-256 values", Self.digest)
   }
+
+  func digests(_ field: ByteString) throws -> [Digest] { try required(field, optionalDigests(field)) }
 
   func optionalObject(_ field: ByteString) throws -> ManifestObject? {
     try optional(field, "an object", \.objectValue).map {

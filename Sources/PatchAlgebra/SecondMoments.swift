@@ -15,6 +15,17 @@ public struct SecondMomentOrigin: Sendable, Equatable {
   public var sequenceLength: Int
   /// The digest of each layer's down-projection when its keys were measured: which model it was.
   public var weights: [Int: Digest]
+
+  package init(
+    model: String, tokenizer: Digest, corpus: String, corpusDigest: Digest, sequenceLength: Int, weights: [Int: Digest]
+  ) {
+    self.model = model
+    self.tokenizer = tokenizer
+    self.corpus = corpus
+    self.corpusDigest = corpusDigest
+    self.sequenceLength = sequenceLength
+    self.weights = weights
+  }
 }
 
 /// C = (1/N) sum k k^T for some layers of a model: the uncentred second moments of the keys over ordinary text.
@@ -22,7 +33,7 @@ public struct SecondMomentOrigin: Sendable, Equatable {
 /// A safetensors file: for each layer the tensor `second_moment.<layer>`, F32, d_in x d_in, and `__metadata__` with the
 /// origin as JSON under `errata.second_moments`. An interrupted run leaves the sums, in F64, in a file of the same kind.
 public struct SecondMoments: Sendable {
-  static let metadataKey: ByteString = "errata.second_moments"
+  package static let metadataKey: ByteString = "errata.second_moments"
 
   public let origin: SecondMomentOrigin
   public let tokenCount: Int
@@ -61,6 +72,9 @@ public struct SecondMoments: Sendable {
     return matrix.widened()
   }
 
+  /// The layer whose down-projection had this tensor digest when its keys were measured.
+  public func layer(ofWeight digest: Digest) -> Int? { layers.first { origin.weights[$0] == digest } }
+
   /// Checks that the file belongs to a model.
   ///
   /// - Parameters:
@@ -79,14 +93,14 @@ public struct SecondMoments: Sendable {
     guard tokenizer == origin.tokenizer else { throw ErrataError.statisticsOfAnotherTokenizer(path) }
   }
 
-  static func tensorName(_ layer: Int) -> ByteString { ByteString("second_moment.\(layer)") }
+  package static func tensorName(_ layer: Int) -> ByteString { ByteString("second_moment.\(layer)") }
 
   /// Writes a complete file.
   ///
   /// - Parameters:
   ///   - sums: for each layer sum k k^T, symmetric.
   ///   - outputPowers: tr(W C W^T) per layer.
-  static func write(
+  package static func write(
     _ sums: [Int: Matrix<Double>], tokenCount: Int, outputPowers: [Int: Double], origin: SecondMomentOrigin,
     to path: String
   ) throws {
@@ -107,66 +121,5 @@ public struct SecondMoments: Sendable {
       }
     }
     try writer.commit()
-  }
-}
-
-/// The metadata of a second-moment file, complete or partial.
-struct SecondMomentDescription {
-  var origin: SecondMomentOrigin
-  var tokenCount: Int
-  var outputPowers: [Int: Double]
-  var isComplete: Bool
-
-  init(origin: SecondMomentOrigin, tokenCount: Int, outputPowers: [Int: Double] = [:], isComplete: Bool) {
-    self.origin = origin
-    self.tokenCount = tokenCount
-    self.outputPowers = outputPowers
-    self.isComplete = isComplete
-  }
-
-  init(_ file: SafetensorsFile) throws {
-    let path = file.path
-    guard let text = file.header.metadata[SecondMoments.metadataKey] else {
-      throw ErrataError.notStatistics(path, "its metadata lacks '\(SecondMoments.metadataKey)'")
-    }
-    guard let json = try? JSON.parse(text.bytes) else {
-      throw ErrataError.notStatistics(path, "its metadata is not JSON")
-    }
-    func field<Value>(_ name: String, _ value: Value?) throws -> Value {
-      guard let value else { throw ErrataError.notStatistics(path, "field '\(name)' is missing or wrong") }
-      return value
-    }
-    func digest(_ name: ByteString) throws -> Digest {
-      try field("\(name)", json[name]?.stringValue.flatMap { Digest(hexadecimal: $0) })
-    }
-    var weights: [Int: Digest] = [:]
-    var powers: [Int: Double] = [:]
-    for (key, value) in try field("layers", json["layers"]?.objectValue).members {
-      let layer = try field("layers", Int(key.description))
-      weights[layer] = try field(
-        "layers.\(key).weight", value["weight"]?.stringValue.flatMap { Digest(hexadecimal: $0) })
-      powers[layer] = value["output_power"]?.doubleValue
-    }
-    origin = SecondMomentOrigin(
-      model: try field("model", json["model"]?.stringValue), tokenizer: try digest("tokenizer"),
-      corpus: try field("corpus", json["corpus"]?.stringValue), corpusDigest: try digest("corpus_digest"),
-      sequenceLength: try field("sequence_length", json["sequence_length"]?.integerValue), weights: weights)
-    tokenCount = try field("tokens", json["tokens"]?.integerValue.flatMap { $0 >= 0 ? $0 : nil })
-    isComplete = try field("complete", json["complete"]?.boolValue)
-    outputPowers = powers
-  }
-
-  var json: JSON {
-    var layers = JSONObject()
-    for (layer, digest) in origin.weights {
-      var fields = JSONObject(["weight": JSON(digest.description)])
-      if let power = outputPowers[layer] { fields["output_power"] = .double(power) }
-      layers[ByteString(String(layer))] = .object(fields)
-    }
-    return [
-      "model": JSON(origin.model), "tokenizer": JSON(origin.tokenizer.description), "corpus": JSON(origin.corpus),
-      "corpus_digest": JSON(origin.corpusDigest.description), "sequence_length": .integer(origin.sequenceLength),
-      "tokens": .integer(tokenCount), "complete": .bool(isComplete), "layers": .object(layers),
-    ]
   }
 }

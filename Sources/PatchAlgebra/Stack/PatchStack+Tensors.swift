@@ -1,0 +1,80 @@
+import LinearAlgebra
+import Tensors
+import WeightPatch
+
+extension PatchStack {
+  /// The members that edit a tensor, and what they do to it.
+  struct EditedTensor {
+    let name: ByteString
+    /// The member of every part.
+    let members: [Int]
+    let factors: [LowRankFactors]
+    let tensor: StackedTensor
+  }
+
+  var tensorNames: [ByteString] { base.tensors.keys.sorted() }
+
+  /// - Parameter statistics: for the keys that the patches do not carry: K = (C + ridge) B^T.
+  /// - Throws: an `ErrataError` if keys, carried or computed, do not belong to the factors.
+  func editedTensor(_ name: ByteString, statistics: SecondMoments?) throws -> EditedTensor {
+    let found = members.indices.compactMap { member in
+      members[member].batch.tensors.first { $0.name == name }.map { (member: member, factors: $0) }
+    }
+    var secondMoment: Matrix<Double>?
+    let parts = try found.map { member, factors -> StackedTensor.Part in
+      let described = members[member].description
+      let path = files[members[member].files[0]].path
+      // A patch that was read has finite values.
+      let (left, right) = (factors.leftValues()!.widened(), factors.rightValues()!.widened())
+      let system =
+        described.terms == .facts
+        ? factors.gram.map { GramSystem(left: left, gram: $0, lambda: described.method.lambda) } : nil
+      var keys = factors.keyValues()?.widened()
+      // What published ROME constrains is not the key that its direction came from.
+      let hasOwnKeys = described.method.hyperparameters.keyForm != Manifest.Hyperparameters.publishedROMEKeyForm
+      if keys == nil, system != nil, hasOwnKeys, let statistics {
+        secondMoment = try secondMoment ?? self.secondMoment(of: name, from: statistics, for: path)
+        keys = computedKeys(right, secondMoment!, ridge: described.method.hyperparameters.ridge ?? 0)
+      }
+      let part = StackedTensor.Part(
+        left: left, right: right, keys: keys, system: system,
+        computedOn: found.indices.filter { isComputed(member, on: found[$0].member) })
+      // Beyond any rounding: other keys, or another C.
+      if let inexactness = part.inexactness, !(inexactness < 0.02) {
+        throw ErrataError.keysDoNotFit(
+          path, members[member].index, name, statistics: factors.keys == nil ? statistics?.path : nil)
+      }
+      return part
+    }
+    return EditedTensor(
+      name: name, members: found.map(\.member), factors: found.map(\.factors), tensor: StackedTensor(parts: parts))
+  }
+
+  /// C of the layer whose weight the tensor is, d_in x d_in.
+  private func secondMoment(
+    of name: ByteString, from statistics: SecondMoments, for path: String
+  ) throws -> Matrix<Double> {
+    let tensor = base.tensors[name]!
+    guard let layer = statistics.layer(ofWeight: tensor.digest) else {
+      throw ErrataError.statisticsWithoutTensor(statistics.path, path, name)
+    }
+    let matrix = try statistics.matrix(layer: layer)
+    let inputSize = tensor.shape.extents[tensor.isTransposed ? 0 : 1]
+    guard matrix.rows == inputSize else {
+      throw ErrataError.notStatistics(statistics.path, "layer \(layer) has \(matrix.rows) rows, not \(inputSize)")
+    }
+    return matrix
+  }
+
+  /// K^T = B (C + ridge mean(diag C) I), E x d_in.
+  private func computedKeys(_ right: Matrix<Double>, _ secondMoment: Matrix<Double>, ridge: Double) -> Matrix<Double> {
+    var keys = right.multiplied(by: secondMoment)
+    guard ridge > 0 else { return keys }
+    let size = secondMoment.rows
+    let added = ridge * (0..<size).reduce(0) { $0 + secondMoment[$1, $1] } / Double(size)
+    for row in 0..<keys.rows {
+      for column in 0..<size { keys[row, column] += added * right[row, column] }
+    }
+    return keys
+  }
+}

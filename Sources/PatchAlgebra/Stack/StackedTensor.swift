@@ -1,0 +1,116 @@
+import LinearAlgebra
+import Tensors
+import WeightPatch
+
+/// One tensor as the batches of a stack edit it, in binary64.
+///
+/// Batches that were solved with the same second moments C share the blocks of one Gram matrix:
+///
+///     G_pi = K_p^T C^-1 K_i = B_p K_i = (B_i K_p)^T
+///
+/// so that the keys of either of two batches are enough for the block that they share.
+struct StackedTensor {
+  /// What a batch does to the tensor.
+  struct Part {
+    /// A, d_out x E.
+    let left: Matrix<Double>
+    /// B, E x d_in.
+    let right: Matrix<Double>
+    /// K^T, E x d_in, if known.
+    let keys: Matrix<Double>?
+    /// nil for a batch that cannot be solved again.
+    let system: GramSystem?
+    /// The parts, by position, that were in place when this one was computed.
+    let computedOn: [Int]
+
+    init(
+      left: Matrix<Double>, right: Matrix<Double>, keys: Matrix<Double>?, system: GramSystem?, computedOn: [Int] = []
+    ) {
+      self.left = left
+      self.right = right
+      self.keys = keys
+      self.system = system
+      self.computedOn = computedOn
+    }
+
+    /// How far B K is from the G that was solved: the largest difference of two facts, as a share of their keys' norms in
+    /// the metric of C^-1. Rounding of the stored factors makes it some 1e-4. nil if there is nothing to compare.
+    var inexactness: Double? {
+      guard let keys, let gram = system?.gram else { return nil }
+      let found = right.multiplied(by: keys, .transposed)
+      var largest = 0.0
+      for row in 0..<gram.rows {
+        for column in 0..<gram.rows {
+          let scale = (gram[row, row] * gram[column, column]).squareRoot()
+          let difference = abs(found[row, column] - gram[row, column])
+          largest = max(largest, difference / max(scale, .leastNormalMagnitude))
+        }
+      }
+      return largest
+    }
+  }
+
+  let parts: [Part]
+
+  /// B_p K_i, E_p x E_i: the directions of part p at the keys of part i.
+  ///
+  /// - Returns: nil if the keys that it takes are not known.
+  func product(_ p: Int, atKeysOf i: Int) -> Matrix<Double>? {
+    if p == i, let system = parts[p].system { return system.gram }
+    let direct = parts[i].keys.map { parts[p].right.multiplied(by: $0, .transposed) }
+    guard parts[p].system != nil, parts[i].system != nil, let keys = parts[p].keys else { return direct }
+    let mirrored = keys.multiplied(by: parts[i].right, .transposed)
+    guard var mean = direct else { return mirrored }
+    for row in 0..<mean.rows {
+      for column in 0..<mean.columns { mean[row, column] = (mean[row, column] + mirrored[row, column]) / 2 }
+    }
+    return mean
+  }
+
+  /// Two parts whose common block takes keys that neither carries.
+  struct MissingKeys: Error {
+    let parts: (Int, Int)
+  }
+
+  /// What the parts' facts ask of the base: the residuals, with what was in place when they were measured added to them.
+  /// For i computed on p, D_p K_i = A_p (B_p K_i).
+  ///
+  /// - Returns: R, d_out x E.
+  /// - Precondition: the part can be solved again.
+  func residualsOnBase(_ i: Int) throws(MissingKeys) -> Matrix<Double> {
+    var residuals = parts[i].system!.residuals
+    for p in parts[i].computedOn {
+      guard let product = product(p, atKeysOf: i) else { throw MissingKeys(parts: (p, i)) }
+      let change = parts[p].left.multiplied(by: product)
+      for row in 0..<residuals.rows {
+        for column in 0..<residuals.columns { residuals[row, column] += change[row, column] }
+      }
+    }
+    return residuals
+  }
+
+  /// The system of all the facts that are kept, in the order of the parts.
+  ///
+  /// - Parameter kept: for every part the positions of its facts.
+  /// - Precondition: parts with kept facts can be solved again.
+  func jointSystem(keeping kept: [[Int]]) throws(MissingKeys) -> GramSystem {
+    let starts = kept.reduce(into: [0]) { $0.append($0.last! + $1.count) }
+    var gram = Matrix<Double>(uninitializedRows: starts.last!, columns: starts.last!)
+    var residuals: [Matrix<Double>] = []
+    for i in parts.indices where !kept[i].isEmpty {
+      residuals.append(try residualsOnBase(i).transposed().rows(at: kept[i]))
+      for p in 0...i where !kept[p].isEmpty {
+        guard let product = product(p, atKeysOf: i) else { throw MissingKeys(parts: (p, i)) }
+        for (row, fact) in kept[p].enumerated() {
+          for (column, other) in kept[i].enumerated() {
+            gram[starts[p] + row, starts[i] + column] = product[fact, other]
+            gram[starts[i] + column, starts[p] + row] = product[fact, other]
+          }
+        }
+      }
+    }
+    let rows = Matrix(
+      rows: starts.last!, columns: residuals[0].columns, elements: residuals.flatMap(\.elements))
+    return GramSystem(gram: gram, residuals: rows.transposed())
+  }
+}
