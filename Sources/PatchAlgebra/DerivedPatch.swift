@@ -64,3 +64,10 @@ extension Manifest.Batch {
     for fact in facts.indices { facts[fact].outcome?.probabilityAfter = nil }
   }
 }
+
+extension Manifest.Batch {
+  /// Leaves out what was measured on a checkpoint with the batch as it was.
+  mutating func forgetMeasurements() {
+    for fact in facts.indices { facts[fact].outcome?.probabilityAfter = nil }
+  }
+}
