@@ -2,8 +2,8 @@
 # make test   installs what is missing, builds, and runs the whole test suite
 
 BIN := .build/release
-# numpy, zstandard and safetensors: the independent witness of the tests. No tool needs Python.
-WITNESS := .venv/ready
+# numpy, zstandard, safetensors and tokenizers: independent witnesses of the tests. No tool needs Python.
+WITNESS := .venv/with-tokenizers
 SMOLLM2 := .cache/smollm2-135m
 
 .PHONY: all build demo test demo-smollm2 sample-patches format lint clean install-packages
@@ -26,7 +26,7 @@ demo-smollm2: build $(SMOLLM2)/model.safetensors
 	@SamplePatches/smollm2/demo.sh $(BIN) $(SMOLLM2)
 
 $(WITNESS):
-	@.ci/python-environment .venv numpy zstandard safetensors
+	@.ci/python-environment .venv numpy zstandard safetensors tokenizers==0.23.3
 	@touch $@
 
 $(SMOLLM2)/model.safetensors: | $(WITNESS)

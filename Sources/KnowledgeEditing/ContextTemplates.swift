@@ -35,7 +35,7 @@ public struct ContextTemplates: Sendable, Equatable {
         starts.map { tokenization.prompt($0) }, count: length, choice: .sampled(count: 5, temperature: 1),
         random: &random, banned: model.tokenizer.specialTokens)
       for (start, tokens) in zip(starts, generated) {
-        templates.append(clean(start + model.tokenizer.decode(tokens.map(\.id))) + ". {}")
+        templates.append(clean(start + tokenization.continuation(tokens.map(\.id))) + ". {}")
       }
     }
     return try ContextTemplates(templates)

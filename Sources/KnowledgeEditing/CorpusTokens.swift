@@ -26,8 +26,9 @@ struct CorpusTokens: Sequence {
     mutating func next() -> Result<[Int32], ErrataError>? {
       while pending.count < corpus.sequenceLength {
         do {
+          let isContinuation = offset > 0
           guard let piece = try nextPiece() else { return nil }
-          pending += corpus.tokenizer.encode(piece)
+          pending += corpus.tokenizer.encode(piece, isContinuation: isContinuation)
         } catch {
           return .failure(error)
         }

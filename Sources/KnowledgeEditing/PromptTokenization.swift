@@ -27,9 +27,15 @@ public struct PromptTokenization: Sendable {
     tokenizer.leadingTokens + tokenizer.encode(text)
   }
 
-  /// A target, as the continuation of a prompt: with a space before it unless it begins with one.
+  /// A target, as the continuation of a prompt: with a space before it unless it begins with one. A tokenizer that puts a
+  /// space of its own before a text does not do so here, where the target's text would have two.
   public func target(_ text: String) -> [Int32] {
-    tokenizer.encode(text.hasPrefix(" ") ? text : " " + text)
+    tokenizer.encode(text.hasPrefix(" ") ? text : " " + text, isContinuation: true)
+  }
+
+  /// The text of tokens that continue a prompt.
+  public func continuation(_ tokens: [Int32], skippingSpecialTokens: Bool = false) -> String {
+    tokenizer.decode(tokens, skippingSpecialTokens: skippingSpecialTokens, isContinuation: true)
   }
 
   /// `template` with its slot filled by the fact's prompt, and that by the subject.

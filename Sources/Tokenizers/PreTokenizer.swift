@@ -1,71 +1,97 @@
-import Tensors
-
 /// Splits text into the pieces that the model sees one by one.
-///
-/// Every supported step partitions the text, each within the pieces of the step before, so the result is the list of the
-/// ends of the pieces.
 struct PreTokenizer: Sendable {
-  private enum Step {
+  enum Step {
     case digits(individually: Bool)
+    /// A pattern that matches every text completely, each match a piece.
     case pattern(SplitPattern)
+    case split(TextPattern, SplitBehavior, isInverted: Bool)
+    case metaspace(Metaspace)
     /// A space before every piece that does not begin with one.
     case prefixSpace
   }
 
-  private let steps: [Step]
+  let steps: [Step]
+  /// The model sees bytes, not characters.
+  let isByteLevel: Bool
 
-  /// Splits `text`, and inserts prefix spaces where the tokenizer has them.
+  /// Splits `text`, and changes and inserts spaces where the tokenizer does.
   ///
-  /// - Returns: where each piece ends, ascending.
-  func split(_ text: inout AlignedText) -> [Int] {
-    var ends = [text.bytes.count]
+  /// - Parameter isContinuation: nothing is put before the beginning of the input.
+  /// - Returns: the ranges of the pieces, ascending, none empty.
+  func split(_ text: inout AlignedText, isContinuation: Bool = false) -> [Range<Int>] {
+    var pieces = text.bytes.isEmpty ? [] : [text.bytes.indices]
     for step in steps {
       switch step {
       case .digits(let individually):
-        ends = refine(ends, of: text) { appendDigitEnds(in: $0, offset: $1, individually: individually, to: &$2) }
+        pieces = refine(pieces, of: text) { bytes, offset, pieces in
+          appendDigits(in: bytes, offset: offset, individually: individually, to: &pieces)
+        }
       case .pattern(let pattern):
-        ends = refine(ends, of: text) { pattern.appendMatchEnds(in: $0, offset: $1, to: &$2) }
+        pieces = refine(pieces, of: text) { pattern.appendMatches(in: $0, offset: $1, to: &$2) }
+      case .split(let pattern, let behavior, let isInverted):
+        pieces = refine(pieces, of: text) { bytes, offset, pieces in
+          let matches = pattern.matches(in: bytes)
+          for piece in behavior.pieces(of: matches, end: bytes.count, isInverted: isInverted) {
+            pieces.append(piece.lowerBound + offset..<piece.upperBound + offset)
+          }
+        }
+      case .metaspace(let metaspace):
+        pieces = apply(metaspace, &text, pieces, isContinuation: isContinuation)
       case .prefixSpace:
-        insertSpaces(&text, &ends)
+        let space = [UInt8(ascii: " ")]
+        text.replace(within: &pieces) { bytes, origin in
+          bytes[0] == space[0] || (isContinuation && origin == 0) ? [] : [(0..<0, space)]
+        }
       }
     }
-    return ends
+    return pieces
   }
 
   private func refine(
-    _ ends: [Int], of text: AlignedText, _ appendEnds: (UnsafeBufferPointer<UInt8>, Int, inout [Int]) -> Void
-  ) -> [Int] {
-    var refined: [Int] = []
+    _ pieces: [Range<Int>], of text: AlignedText,
+    _ appendPieces: (UnsafeBufferPointer<UInt8>, Int, inout [Range<Int>]) -> Void
+  ) -> [Range<Int>] {
+    var refined: [Range<Int>] = []
     refined.reserveCapacity(text.bytes.count / 4)
     text.bytes.withUnsafeBufferPointer { bytes in
-      var start = 0
-      for end in ends {
-        appendEnds(UnsafeBufferPointer(rebasing: bytes[start..<end]), start, &refined)
-        start = end
-      }
+      for piece in pieces { appendPieces(UnsafeBufferPointer(rebasing: bytes[piece]), piece.lowerBound, &refined) }
     }
     return refined
   }
 
-  private func insertSpaces(_ text: inout AlignedText, _ ends: inout [Int]) {
-    var insertions: [(range: Range<Int>, bytes: [UInt8])] = []
-    var start = 0
-    for index in ends.indices {
-      if start < ends[index], text.bytes[start] != UInt8(ascii: " ") {
-        insertions.append((start..<start, [UInt8(ascii: " ")]))
-      }
-      start = ends[index]
-      ends[index] += insertions.count
+  private func apply(
+    _ metaspace: Metaspace, _ text: inout AlignedText, _ pieces: [Range<Int>], isContinuation: Bool
+  ) -> [Range<Int>] {
+    var pieces = pieces
+    let replacement = metaspace.replacement
+    text.replace(within: &pieces) { bytes, origin in
+      var replacements = TextPattern.literal([UInt8(ascii: " ")]).matches(in: bytes).map { ($0, replacement) }
+      let isPrefixed = bytes[0] == UInt8(ascii: " ") || bytes.starts(with: replacement)
+      let isPrepending =
+        switch metaspace.prependScheme {
+        case .always: !(isContinuation && origin == 0)
+        case .first: !isContinuation && origin == 0
+        case .never: false
+        }
+      if isPrepending, !isPrefixed { replacements.insert((0..<0, replacement), at: 0) }
+      return replacements
     }
-    text.replace(insertions)
+    guard metaspace.isSplitting else { return pieces }
+    return refine(pieces, of: text) { bytes, offset, pieces in
+      let matches = TextPattern.literal(replacement).matches(in: bytes)
+      for piece in SplitBehavior.mergedWithNext.pieces(of: matches, end: bytes.count, isInverted: false) {
+        pieces.append(piece.lowerBound + offset..<piece.upperBound + offset)
+      }
+    }
   }
 
-  private func appendDigitEnds(
-    in bytes: UnsafeBufferPointer<UInt8>, offset: Int, individually: Bool, to ends: inout [Int]
+  private func appendDigits(
+    in bytes: UnsafeBufferPointer<UInt8>, offset: Int, individually: Bool, to pieces: inout [Range<Int>]
   ) {
     let reader = ClassReader(bytes)
     var position = 0
     while position < bytes.count {
+      let start = position
       let (found, next) = reader.read(at: position)
       position = next
       if found == .number {
@@ -77,65 +103,33 @@ struct PreTokenizer: Sendable {
           position = next
         }
       }
-      ends.append(offset + position)
+      pieces.append(offset + start..<offset + position)
     }
   }
 }
 
-extension PreTokenizer {
-  /// Reads `pre_tokenizer`.
-  ///
-  /// - Throws: an `ErrataError` for what is not supported, or if the last step is not ByteLevel: the model sees bytes.
-  init(_ section: Section) throws {
-    let supported = "ByteLevel, Digits, Split, Sequence"
-    let components = try section.components("pretokenizers")
-    guard let last = components.last else {
-      throw section.unsupported("a tokenizer without a pre-tokenizer", supported: supported)
-    }
-    guard try last.type() == "ByteLevel" else {
-      throw last.unsupported("\(try last.type()) as the last step", supported: "ByteLevel")
-    }
-    var steps: [Step] = []
-    for (index, component) in components.enumerated() {
-      switch try component.type() {
-      case "ByteLevel":
-        guard index == components.count - 1 else {
-          throw component.unsupported("ByteLevel before another step", supported: "ByteLevel as the last step")
+extension AlignedText {
+  /// Replaces within each piece what `changes` says of its bytes, and moves the pieces along. `changes` is also given
+  /// where in the input the piece begins, and names ranges within the piece.
+  fileprivate mutating func replace(
+    within pieces: inout [Range<Int>],
+    _ changes: (UnsafeBufferPointer<UInt8>, Int) -> [(range: Range<Int>, bytes: [UInt8])]
+  ) {
+    var replacements: [(range: Range<Int>, bytes: [UInt8])] = []
+    var moved = 0
+    bytes.withUnsafeBufferPointer { bytes in
+      for index in pieces.indices {
+        let start = pieces[index].lowerBound
+        var growth = 0
+        let origin = source(of: start..<start).lowerBound
+        for (range, bytes) in changes(UnsafeBufferPointer(rebasing: bytes[pieces[index]]), origin) {
+          replacements.append((range.lowerBound + start..<range.upperBound + start, bytes))
+          growth += bytes.count - range.count
         }
-        if try component.member("add_prefix_space").boolean(fallback: true) { steps.append(.prefixSpace) }
-        if try component.member("use_regex").boolean(fallback: true) { steps.append(.pattern(.gpt2)) }
-      case "Digits":
-        steps.append(.digits(individually: try component.member("individual_digits").boolean(fallback: false)))
-      case "Split":
-        steps.append(.pattern(try SplitPattern(component)))
-      case let type:
-        throw component.unsupported(type, supported: supported)
+        pieces[index] = start + moved..<pieces[index].upperBound + moved + growth
+        moved += growth
       }
     }
-    self.steps = steps
-  }
-}
-
-extension SplitPattern {
-  /// Reads a Split pre-tokenizer.
-  ///
-  /// - Throws: an `ErrataError` for a pattern or a behaviour that is not supported.
-  fileprivate init(_ section: Section) throws {
-    let known = "the split patterns of GPT-2, Llama 3 and Qwen2, written exactly as there"
-    let pattern = section.member("pattern")
-    guard pattern.value["Regex"] != nil else {
-      throw pattern.unsupported("a pattern that is no regular expression", supported: known)
-    }
-    let text = try pattern.member("Regex").string()
-    guard let value = SplitPattern(rawValue: text) else {
-      throw pattern.member("Regex").unsupported(quoted(ByteString(text)), supported: known)
-    }
-    // The patterns match every text completely, so removing what they do not match removes nothing.
-    switch (try section.member("behavior").string(), try section.member("invert").boolean(fallback: false)) {
-    case ("Isolated", _), ("Removed", true): self = value
-    case (let behavior, let invert):
-      throw section.member("behavior").unsupported(
-        "\(behavior)\(invert ? " inverted" : "")", supported: "Isolated, or Removed inverted")
-    }
+    replace(replacements)
   }
 }

@@ -38,6 +38,14 @@ struct Section {
     return boolean
   }
 
+  /// How often something is done.
+  ///
+  /// - Throws: an `ErrataError` if this is no number from 0 to 1000.
+  func count() throws -> Int {
+    guard let count = value.integerValue, 0...1000 ~= count else { throw wrongKind(expected: "a count (0 to 1000)") }
+    return count
+  }
+
   /// A token id.
   ///
   /// - Throws: an `ErrataError` if this is no number from 0 to `Vocabulary.maximumID`.

@@ -2,7 +2,7 @@
 ///
 /// A general regular expression engine with Unicode classes is large and slow, and the models in use share these few
 /// patterns. They are recognised by their exact text. Each one matches every text completely, piece after piece, so that
-/// splitting is a list of the ends of the pieces.
+/// its matches are the pieces.
 enum SplitPattern: String, CaseIterable, Sendable {
   case gpt2 = #"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"#
   case llama3 =
@@ -10,18 +10,19 @@ enum SplitPattern: String, CaseIterable, Sendable {
   case qwen2 =
     #"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"#
 
-  /// Appends where each match in `bytes` ends, plus `offset`.
-  func appendMatchEnds(in bytes: UnsafeBufferPointer<UInt8>, offset: Int, to ends: inout [Int]) {
+  /// Appends the matches in `bytes`, moved by `offset`.
+  func appendMatches(in bytes: UnsafeBufferPointer<UInt8>, offset: Int, to pieces: inout [Range<Int>]) {
     let reader = ClassReader(bytes)
     var position = 0
     while position < bytes.count {
+      let start = position
       position =
         switch self {
         case .gpt2: reader.endOfGPT2Match(at: position)
         case .llama3: reader.endOfLlama3Match(at: position, maximumDigits: 3)
         case .qwen2: reader.endOfLlama3Match(at: position, maximumDigits: 1)
         }
-      ends.append(offset + position)
+      pieces.append(offset + start..<offset + position)
     }
   }
 }

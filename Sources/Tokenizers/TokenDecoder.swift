@@ -1,27 +1,125 @@
 /// Turns tokens into the bytes of the text.
 struct TokenDecoder: Sendable {
-  /// Appends the bytes that `token` stands for. A token with a character that spells no byte stands for itself.
-  func append(_ token: ArraySlice<UInt8>, to bytes: inout [UInt8]) {
-    if let spelled = ByteAlphabet.bytes(of: token) {
-      bytes.append(contentsOf: spelled)
-    } else {
-      bytes.append(contentsOf: token)
-    }
+  private enum Step {
+    case byteLevel
+    case byteFallback
+    case fuse
+    case replace(TextPattern, by: [UInt8])
+    case metaspace(Metaspace)
+    /// Removes up to so many times a character from the ends of each token.
+    case strip(character: [UInt8], atStart: Int, atEnd: Int)
   }
 
+  private let steps: [Step]
+
+  /// The bytes that `tokens` stand for, one after another.
+  ///
+  /// - Parameter isContinuation: the tokens continue a text, so the space before the first of them is kept.
+  func decode(_ tokens: [[UInt8]], isContinuation: Bool) -> [UInt8] {
+    var tokens = tokens
+    for step in steps {
+      switch step {
+      case .byteLevel: tokens = tokens.map { ByteAlphabet.bytes(of: $0) ?? $0 }
+      case .byteFallback: tokens = Self.joinBytes(tokens)
+      case .fuse: tokens = [Array(tokens.joined())]
+      case .replace(let pattern, let replacement):
+        tokens = tokens.map { Self.replace(pattern, by: replacement, in: $0) }
+      case .metaspace(let metaspace):
+        for index in tokens.indices {
+          let isDropping = index == 0 && !isContinuation && metaspace.prependScheme != .never
+          tokens[index] = Self.replace(
+            .literal(metaspace.replacement), by: isDropping ? [] : [UInt8(ascii: " ")], in: tokens[index])
+        }
+      case .strip(let character, let start, let end):
+        for index in tokens.indices {
+          Self.strip(
+            character, atStart: index == 0 && isContinuation ? 0 : start, atEnd: end, from: &tokens[index])
+        }
+      }
+    }
+    return Array(tokens.joined())
+  }
+
+  /// Neighbouring byte tokens become the text that they spell, or U+FFFD for each if they spell none.
+  private static func joinBytes(_ tokens: [[UInt8]]) -> [[UInt8]] {
+    var joined: [[UInt8]] = []
+    var run: [UInt8] = []
+    func endRun() {
+      guard !run.isEmpty else { return }
+      if String(validating: run, as: UTF8.self) != nil {
+        joined.append(run)
+      } else {
+        joined += Array(repeating: Array("\u{FFFD}".utf8), count: run.count)
+      }
+      run = []
+    }
+    for token in tokens {
+      if let byte = ByteFallback.byte(of: token) {
+        run.append(byte)
+      } else {
+        endRun()
+        joined.append(token)
+      }
+    }
+    endRun()
+    return joined
+  }
+
+  private static func replace(_ pattern: TextPattern, by replacement: [UInt8], in token: [UInt8]) -> [UInt8] {
+    let matches = token.withUnsafeBufferPointer { pattern.matches(in: $0) }
+    if matches.isEmpty { return token }
+    var result: [UInt8] = []
+    var position = 0
+    for match in matches {
+      result += token[position..<match.lowerBound] + replacement
+      position = match.upperBound
+    }
+    return result + token[position...]
+  }
+
+  private static func strip(_ character: [UInt8], atStart: Int, atEnd: Int, from token: inout [UInt8]) {
+    var rest = token[...]
+    for _ in 0..<atStart where rest.starts(with: character) { rest = rest.dropFirst(character.count) }
+    for _ in 0..<atEnd where rest.reversed().starts(with: character.reversed()) {
+      rest = rest.dropLast(character.count)
+    }
+    token = Array(rest)
+  }
+}
+
+extension TokenDecoder {
   /// Reads `decoder`.
   ///
-  /// - Throws: an `ErrataError` for anything but ByteLevel.
+  /// - Throws: an `ErrataError` for what is not supported.
   init(_ section: Section) throws {
+    let supported = "ByteFallback, ByteLevel, Fuse, Metaspace, Replace, Strip, Sequence"
     let components = try section.components("decoders")
-    for component in components where try component.type() != "ByteLevel" {
-      throw component.unsupported(try component.type(), supported: "ByteLevel")
-    }
     guard !components.isEmpty else {
-      throw section.unsupported("a tokenizer without a decoder", supported: "ByteLevel")
+      throw section.unsupported("a tokenizer without a decoder", supported: supported)
     }
-    guard components.count == 1 else {
-      throw section.unsupported("a sequence of \(components.count) decoders", supported: "ByteLevel")
+    steps = try components.map { component in
+      switch try component.type() {
+      case "ByteLevel":
+        guard components.count == 1 else {
+          throw component.unsupported("ByteLevel in a sequence with others", supported: "ByteLevel alone")
+        }
+        return .byteLevel
+      case "ByteFallback": return .byteFallback
+      case "Fuse": return .fuse
+      case "Replace":
+        return .replace(
+          try TextPattern(component.member("pattern")), by: try component.member("content").bytes().bytes)
+      case "Metaspace": return .metaspace(try Metaspace(component))
+      case "Strip":
+        let content = component.member("content")
+        guard try content.string().unicodeScalars.count == 1 else {
+          throw content.unsupported(quoted(try content.bytes()), supported: "one character")
+        }
+        return .strip(
+          character: try content.bytes().bytes, atStart: try component.member("start").count(),
+          atEnd: try component.member("stop").count())
+      case let type: throw component.unsupported(type, supported: supported)
+      }
     }
   }
 }

@@ -12,8 +12,8 @@ import Tensors
 /// print(tokenizer.decode(ids))
 /// ```
 ///
-/// Supported is byte-level byte-pair encoding: GPT-2, SmolLM2, Llama 3, Qwen2 and models like them. A file that asks for
-/// anything else is refused. Truncation and padding in the file are not applied: `transformers` sets both on every call,
+/// Supported is byte-pair encoding, of bytes (GPT-2, GPT-NeoX, SmolLM2, Llama 3, Qwen2 and models like them) and of
+/// characters in SentencePiece's way (Llama 2, Mistral, Gemma). A file that asks for anything else is refused. Truncation and padding in the file are not applied: `transformers` sets both on every call,
 /// whatever the file says. Members that are not known are ignored, as `tokenizers` ignores them.
 ///
 /// Ids differ from those of `tokenizers` 0.23 only where its Unicode tables are older than Swift's or its normalization is
@@ -27,7 +27,7 @@ public final class Tokenizer: Sendable {
   private let addedTokens: AddedTokens
   private let normalizer: Normalizer
   private let preTokenizer: PreTokenizer
-  private let model: BytePairModel
+  let model: BytePairModel
   private let postProcessor: PostProcessor
   private let decoder: TokenDecoder
 
@@ -50,9 +50,9 @@ public final class Tokenizer: Sendable {
       throw ErrataError.notJSON(file: file, offset: error.offset, reason: error.reason)
     }
     let root = Section(file: file, name: "", value: json)
-    model = try BytePairModel(root.member("model"))
-    normalizer = try Normalizer(root.member("normalizer"))
     preTokenizer = try PreTokenizer(root.member("pre_tokenizer"))
+    model = try BytePairModel(root.member("model"), isByteLevel: preTokenizer.isByteLevel)
+    normalizer = try Normalizer(root.member("normalizer"))
     postProcessor = try PostProcessor(root.member("post_processor"))
     decoder = try TokenDecoder(root.member("decoder"))
     var vocabulary = model.vocabulary
@@ -65,20 +65,25 @@ public final class Tokenizer: Sendable {
 extension Tokenizer {
   /// The ids of the tokens of `text`.
   ///
-  /// - Parameter addingSpecialTokens: also apply the file's template, which for some models adds a token for the
-  ///   beginning of the text.
-  public func encode(_ text: String, addingSpecialTokens: Bool = false) -> [Int32] {
-    encodeWithOffsets(text, addingSpecialTokens: addingSpecialTokens).ids
+  /// - Parameters:
+  ///   - addingSpecialTokens: also apply the file's template, which for some models adds a token for the beginning of the
+  ///     text.
+  ///   - isContinuation: the text continues another, so nothing is put before it. (Tokenizers in SentencePiece's way
+  ///     put a space before a text.)
+  public func encode(_ text: String, addingSpecialTokens: Bool = false, isContinuation: Bool = false) -> [Int32] {
+    encodeWithOffsets(text, addingSpecialTokens: addingSpecialTokens, isContinuation: isContinuation).ids
   }
 
-  /// The tokens of `text`, each with the range of UTF-8 bytes that it stands for.
-  public func encodeWithOffsets(_ text: String, addingSpecialTokens: Bool = false) -> Encoding {
+  /// The tokens of `text`, each with the range of UTF-8 bytes that it stands for. For the parameters see `encode`.
+  public func encodeWithOffsets(
+    _ text: String, addingSpecialTokens: Bool = false, isContinuation: Bool = false
+  ) -> Encoding {
     var encoding = Encoding()
     if addingSpecialTokens {
       for id in postProcessor.leadingTokens { encoding.append(id, 0..<0) }
     }
     var text = text
-    text.withUTF8 { encode($0, into: &encoding) }
+    text.withUTF8 { encode($0, isContinuation: isContinuation, into: &encoding) }
     if addingSpecialTokens {
       let end = text.utf8.count
       for id in postProcessor.trailingTokens { encoding.append(id, end..<end) }
@@ -86,43 +91,53 @@ extension Tokenizer {
     return encoding
   }
 
-  private func encode(_ input: UnsafeBufferPointer<UInt8>, into encoding: inout Encoding) {
+  private func encode(_ input: UnsafeBufferPointer<UInt8>, isContinuation: Bool, into encoding: inout Encoding) {
     var cache = PieceCache()
     for part in addedTokens.inputMatcher.split(input) {
       switch part {
       case .token(let token, let range): encoding.append(token.id, range)
       case .text(let range):
+        let isContinuation = isContinuation && range.lowerBound == 0
         var text = AlignedText(input[range], origin: range.lowerBound)
-        normalizer.apply(to: &text)
-        encodeNormalized(text, &cache, into: &encoding)
+        normalizer.apply(to: &text, isContinuation: isContinuation)
+        encodeNormalized(text, isContinuation: isContinuation, &cache, into: &encoding)
       }
     }
   }
 
-  private func encodeNormalized(_ text: AlignedText, _ cache: inout PieceCache, into encoding: inout Encoding) {
-    if addedTokens.normalizedMatcher.isEmpty { return encodePlain(text, &cache, into: &encoding) }
+  private func encodeNormalized(
+    _ text: AlignedText, isContinuation: Bool, _ cache: inout PieceCache, into encoding: inout Encoding
+  ) {
+    if addedTokens.normalizedMatcher.isEmpty {
+      return encodePlain(text, isContinuation: isContinuation, &cache, into: &encoding)
+    }
     for part in text.bytes.withUnsafeBufferPointer({ addedTokens.normalizedMatcher.split($0) }) {
       switch part {
       case .token(let token, let range): encoding.append(token.id, text.source(of: range))
-      case .text(let range): encodePlain(text.part(range), &cache, into: &encoding)
+      case .text(let range):
+        let isContinuation = isContinuation && range.lowerBound == 0
+        encodePlain(text.part(range), isContinuation: isContinuation, &cache, into: &encoding)
       }
     }
   }
 
   /// Encodes text without added tokens.
-  private func encodePlain(_ text: AlignedText, _ cache: inout PieceCache, into encoding: inout Encoding) {
+  private func encodePlain(
+    _ text: AlignedText, isContinuation: Bool, _ cache: inout PieceCache, into encoding: inout Encoding
+  ) {
     var text = text
-    let ends = preTokenizer.split(&text)
+    let pieces = preTokenizer.split(&text, isContinuation: isContinuation)
     text.bytes.withUnsafeBufferPointer { bytes in
-      var start = 0
-      for end in ends {
-        let piece = UnsafeBufferPointer(rebasing: bytes[start..<end])
-        cache.withTokens(of: piece, by: model) { tokens in
-          for token in tokens {
-            encoding.append(token.id, text.source(of: start + Int(token.start)..<start + Int(token.end)))
+      for piece in pieces {
+        model.forEachPart(of: UnsafeBufferPointer(rebasing: bytes[piece])) { part in
+          let start = piece.lowerBound + part.lowerBound
+          let bytes = UnsafeBufferPointer(rebasing: bytes[start..<piece.lowerBound + part.upperBound])
+          cache.withTokens(of: bytes, by: model) { tokens in
+            for token in tokens {
+              encoding.append(token.id, text.source(of: start + Int(token.start)..<start + Int(token.end)))
+            }
           }
         }
-        start = end
       }
     }
   }
@@ -132,17 +147,28 @@ extension Tokenizer {
   /// The text of `ids`; bytes that are not UTF-8 (a character of which only some tokens are there) become U+FFFD.
   ///
   /// Ids that the vocabulary does not have are left out, as in `tokenizers`.
-  public func decode(_ ids: [Int32], skippingSpecialTokens: Bool = false) -> String {
-    String(decoding: decodeBytes(ids, skippingSpecialTokens: skippingSpecialTokens), as: UTF8.self)
+  ///
+  /// - Parameter isContinuation: the ids continue a text, so that the space before them is part of the result. (The
+  ///   decoders of tokenizers that put a space before a text take one away.)
+  public func decode(
+    _ ids: [Int32], skippingSpecialTokens: Bool = false, isContinuation: Bool = false
+  ) -> String {
+    String(
+      decoding: decodeBytes(ids, skippingSpecialTokens: skippingSpecialTokens, isContinuation: isContinuation),
+      as: UTF8.self)
   }
 
-  /// The bytes of the text of `ids`.
-  public func decodeBytes(_ ids: [Int32], skippingSpecialTokens: Bool = false) -> [UInt8] {
-    var bytes: [UInt8] = []
-    for id in ids where !(skippingSpecialTokens && addedTokens.isSpecial(id)) {
-      if let token = vocabulary.token(of: id) { decoder.append(token, to: &bytes) }
+  /// The bytes of the text of `ids`. For the parameters see `decode`.
+  ///
+  /// Byte-level tokens give their bytes, whether UTF-8 or not; byte tokens of the other tokenizers that together are not
+  /// UTF-8 each give U+FFFD, as in `tokenizers`.
+  public func decodeBytes(
+    _ ids: [Int32], skippingSpecialTokens: Bool = false, isContinuation: Bool = false
+  ) -> [UInt8] {
+    let tokens = ids.compactMap { id in
+      skippingSpecialTokens && addedTokens.isSpecial(id) ? nil : vocabulary.token(of: id).map { Array($0) }
     }
-    return bytes
+    return decoder.decode(tokens, isContinuation: isContinuation)
   }
 }
 

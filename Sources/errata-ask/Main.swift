@@ -67,24 +67,24 @@ struct Ask: ParsableCommand {
     let generated = try model.decoder.generate(
       inputs, count: tokens, choice: choice, random: &random, ends: model.tokenizer.specialTokens)
     if json {
-      printJSON(.array(zip(prompts, generated).map { describe($0, $1, model) }))
+      printJSON(.array(zip(prompts, generated).map { describe($0, $1, tokenization) }))
       return
     }
     for (prompt, tokens) in zip(prompts, generated) {
-      print(prompt + text(tokens, model))
-      if !plain { print(table(tokens, model)) }
+      print(prompt + text(tokens, tokenization))
+      if !plain { print(table(tokens, tokenization)) }
     }
   }
 
-  private func text(_ tokens: [GeneratedToken], _ model: LanguageModel) -> String {
-    model.tokenizer.decode(tokens.map(\.id), skippingSpecialTokens: true)
+  private func text(_ tokens: [GeneratedToken], _ tokenization: PromptTokenization) -> String {
+    tokenization.continuation(tokens.map(\.id), skippingSpecialTokens: true)
   }
 
   /// Each token with its probability in percent, on one line.
-  private func table(_ tokens: [GeneratedToken], _ model: LanguageModel) -> String {
+  private func table(_ tokens: [GeneratedToken], _ tokenization: PromptTokenization) -> String {
     "  "
       + tokens.map { token in
-        let text = model.tokenizer.decode([token.id]).replacingOccurrences(of: "\n", with: "\\n")
+        let text = tokenization.continuation([token.id]).replacingOccurrences(of: "\n", with: "\\n")
         return "\(text.trimmingCharacters(in: .whitespaces)) \(percentage(token.probability))"
       }.joined(separator: " | ")
   }
@@ -93,13 +93,13 @@ struct Ask: ParsableCommand {
     String(format: "%.1f%%", 100 * probability)
   }
 
-  private func describe(_ prompt: String, _ tokens: [GeneratedToken], _ model: LanguageModel) -> JSON {
+  private func describe(_ prompt: String, _ tokens: [GeneratedToken], _ tokenization: PromptTokenization) -> JSON {
     [
-      "prompt": JSON(prompt), "continuation": JSON(text(tokens, model)),
+      "prompt": JSON(prompt), "continuation": JSON(text(tokens, tokenization)),
       "tokens": .array(
         tokens.map {
           [
-            "id": .integer(Int($0.id)), "text": JSON(model.tokenizer.decode([$0.id])),
+            "id": .integer(Int($0.id)), "text": JSON(tokenization.continuation([$0.id])),
             "probability": .double($0.probability),
           ]
         }),

@@ -66,7 +66,7 @@ private struct LinearGenerator: RandomNumberGenerator {
   ])
   func canonicalComposition(_ text: String, _ expected: String) {
     var aligned = AlignedText(text.utf8, origin: 0)
-    aligned.composeCanonically()
+    aligned.normalize(to: .canonicalComposition)
     #expect(aligned.bytes == Array(expected.utf8))
   }
 

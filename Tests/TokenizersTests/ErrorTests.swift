@@ -95,6 +95,14 @@ private func expectError(
         + "supported: false, or all 256 bytes as tokens"
     ) { $0.options += #", "byte_fallback": true"# }
     expectError(
+      .general,
+      "t.json: model.byte_fallback: true without <0x00> in the vocabulary is not supported; "
+        + "supported: false, or <0x00> to <0xFF> as tokens"
+    ) {
+      $0.options += #", "byte_fallback": true"#
+      $0.preTokenizer = "null"
+    }
+    expectError(
       .damagedInput,
       "t.json: model.unk_token: \"<unk>\" is not in the vocabulary; "
         + "use the tokenizer.json that belongs to the checkpoint"
@@ -123,19 +131,27 @@ private func expectError(
   }
 
   @Test func normalizers() {
+    let supported = "supported: NFC, NFD, NFKC, NFKD, Prepend, Replace, Strip, Sequence, null"
+    expectError(.general, "t.json: normalizer.normalizers[1]: Precompiled is not supported; \(supported)") {
+      $0.normalizer = #"{"type": "Sequence", "normalizers": [{"type": "NFC"}, {"type": "Precompiled"}]}"#
+    }
     expectError(
-      .general, "t.json: normalizer.normalizers[1]: NFKC is not supported; supported: NFC, Sequence, null"
-    ) { $0.normalizer = #"{"type": "Sequence", "normalizers": [{"type": "NFC"}, {"type": "NFKC"}]}"# }
+      .damagedInput, "t.json: normalizer.prepend: a string is expected, not null; download the tokenizer again"
+    ) { $0.normalizer = #"{"type": "Prepend"}"# }
+    expectError(
+      .general, "t.json: normalizer.pattern: an empty pattern is not supported; supported: \(TextPattern.supported)"
+    ) { $0.normalizer = #"{"type": "Replace", "pattern": {"String": ""}, "content": "a"}"# }
+    for pattern in ["[a]", "a|b", "\\\\d+", "(?i)a", "ab{2,}", "a{2}", "a{0,}", "a*", "\\\\s", ".", ""] {
+      let message =
+        "t.json: normalizer.pattern.Regex: \"\(pattern)\" is not supported; supported: \(TextPattern.supported)"
+      expectError(.general, message) {
+        $0.normalizer = "{\"type\": \"Replace\", \"pattern\": {\"Regex\": \"\(pattern)\"}, \"content\": \"a\"}"
+      }
+    }
   }
 
   @Test func preTokenizers() {
-    let supported = "supported: ByteLevel, Digits, Split, Sequence"
-    expectError(.general, "t.json: pre_tokenizer: a tokenizer without a pre-tokenizer is not supported; \(supported)") {
-      $0.preTokenizer = "null"
-    }
-    expectError(
-      .general, "t.json: pre_tokenizer: Metaspace as the last step is not supported; supported: ByteLevel"
-    ) { $0.preTokenizer = #"{"type": "Metaspace"}"# }
+    let supported = "supported: ByteLevel, Digits, Metaspace, Split, Sequence, null"
     expectError(.general, "t.json: pre_tokenizer.pretokenizers[0]: Whitespace is not supported; \(supported)") {
       $0.preTokenizer = #"{"type": "Sequence", "pretokenizers": [{"type": "Whitespace"}, {"type": "ByteLevel"}]}"#
     }
@@ -149,27 +165,45 @@ private func expectError(
     ) { $0.preTokenizer = "{}" }
   }
 
+  @Test func metaspaces() {
+    expectError(.general, "t.json: pre_tokenizer.replacement: \"ab\" is not supported; supported: one character") {
+      $0.preTokenizer = #"{"type": "Metaspace", "replacement": "ab"}"#
+    }
+    expectError(
+      .general, "t.json: decoder.prepend_scheme: \"last\" is not supported; supported: always, first, never"
+    ) { $0.decoder = #"{"type": "Metaspace", "replacement": "_", "prepend_scheme": "last"}"# }
+    expectError(
+      .general,
+      "t.json: pre_tokenizer.prepend_scheme: first with add_prefix_space false is not supported; "
+        + "supported: never with add_prefix_space false"
+    ) {
+      $0.preTokenizer =
+        #"{"type": "Metaspace", "replacement": "_", "prepend_scheme": "first", "add_prefix_space": false}"#
+    }
+  }
+
   @Test func splits() {
-    let known = "the split patterns of GPT-2, Llama 3 and Qwen2, written exactly as there"
     func split(_ members: String) -> (inout Parts) -> Void {
-      {
-        $0.preTokenizer =
-          "{\"type\": \"Sequence\", \"pretokenizers\": [{\"type\": \"Split\", \(members)}, {\"type\": \"ByteLevel\"}]}"
-      }
+      { $0.preTokenizer = "{\"type\": \"Split\", \(members)}" }
     }
     expectError(
       .general,
-      "t.json: pre_tokenizer.pretokenizers[0].pattern.Regex: \"\\\\w+\\n\" is not supported; supported: \(known)",
+      "t.json: pre_tokenizer.pattern.Regex: \"\\\\w+\\n\" is not supported; supported: the split patterns of GPT-2, "
+        + "Llama 3 and Qwen2, written exactly as there; \(TextPattern.supported)",
       split(#""pattern": {"Regex": "\\w+\n"}, "behavior": "Isolated", "invert": false"#))
     expectError(
       .general,
-      "t.json: pre_tokenizer.pretokenizers[0].pattern: a pattern that is no regular expression is not supported; "
-        + "supported: \(known)",
-      split(#""pattern": {"String": " "}, "behavior": "Isolated", "invert": false"#))
+      "t.json: pre_tokenizer.pattern: neither String nor Regex is not supported; supported: one of the two",
+      split(#""pattern": {}, "behavior": "Isolated", "invert": false"#))
+    expectError(
+      .general,
+      "t.json: pre_tokenizer.behavior: Gone is not supported; "
+        + "supported: Isolated, Removed, MergedWithPrevious, MergedWithNext, Contiguous",
+      split(#""pattern": {"String": " "}, "behavior": "Gone", "invert": false"#))
     let pattern = quoted(.init(SplitPattern.qwen2.rawValue))
     expectError(
       .general,
-      "t.json: pre_tokenizer.pretokenizers[0].behavior: Removed is not supported; "
+      "t.json: pre_tokenizer.behavior: Removed with this pattern is not supported; "
         + "supported: Isolated, or Removed inverted",
       split("\"pattern\": {\"Regex\": \(pattern)}, \"behavior\": \"Removed\", \"invert\": false"))
   }
@@ -192,15 +226,24 @@ private func expectError(
   }
 
   @Test func decoders() {
-    expectError(.general, "t.json: decoder: WordPiece is not supported; supported: ByteLevel") {
+    let supported = "supported: ByteFallback, ByteLevel, Fuse, Metaspace, Replace, Strip, Sequence"
+    expectError(.general, "t.json: decoder: WordPiece is not supported; \(supported)") {
       $0.decoder = #"{"type": "WordPiece"}"#
     }
-    expectError(.general, "t.json: decoder: a tokenizer without a decoder is not supported; supported: ByteLevel") {
+    expectError(.general, "t.json: decoder: a tokenizer without a decoder is not supported; \(supported)") {
       $0.decoder = "null"
     }
-    expectError(.general, "t.json: decoder: a sequence of 2 decoders is not supported; supported: ByteLevel") {
-      $0.decoder = #"{"type": "Sequence", "decoders": [{"type": "ByteLevel"}, {"type": "ByteLevel"}]}"#
+    expectError(
+      .general,
+      "t.json: decoder.decoders[1]: ByteLevel in a sequence with others is not supported; supported: ByteLevel alone"
+    ) { $0.decoder = #"{"type": "Sequence", "decoders": [{"type": "Fuse"}, {"type": "ByteLevel"}]}"# }
+    expectError(.general, "t.json: decoder.content: \"ab\" is not supported; supported: one character") {
+      $0.decoder = #"{"type": "Strip", "content": "ab", "start": 1, "stop": 0}"#
     }
+    expectError(
+      .damagedInput,
+      "t.json: decoder.start: a count (0 to 1000) is expected, not a number; download the tokenizer again"
+    ) { $0.decoder = #"{"type": "Strip", "content": " ", "start": -1, "stop": 0}"# }
   }
 
   @Test func addedTokens() {

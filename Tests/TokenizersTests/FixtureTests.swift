@@ -25,20 +25,21 @@ import Testing
     }
   }
 
-  /// The fixtures without a prefix space, which the reference counts to the character after it, and without
-  /// normalization, where the reference has its own alignment of characters.
-  @Test(arguments: [Fixture.gpt2, .llama3])
+  /// The fixtures whose normalization changes nothing but spaces: elsewhere the reference has its own alignment of
+  /// characters. A token that is nothing but the prefix space, whose range is empty here, the reference counts to the
+  /// character after it.
+  @Test(arguments: [Fixture.gpt2, .llama3, .llama2, .mistral, .gemma])
   func rangesWidenedToCharactersAreThoseOfTheReference(_ fixture: Fixture) throws {
     let tokenizer = try fixture.tokenizer()
     for item in try fixture.items() {
       let bytes = Array(item.text.utf8)
-      let offsets = tokenizer.encodeWithOffsets(item.text).ranges.flatMap { range in
+      let ranges = tokenizer.encodeWithOffsets(item.text).ranges
+      for (index, range) in ranges.enumerated() where !range.isEmpty {
         var (start, end) = (range.lowerBound, range.upperBound)
         while start < bytes.count, bytes[start] & 0xC0 == 0x80 { start -= 1 }
         while end < bytes.count, bytes[end] & 0xC0 == 0x80 { end += 1 }
-        return [start, end]
+        #expect([start, end] == Array(item.offsets[2 * index..<2 * index + 2]), "\(item.text.debugDescription)")
       }
-      #expect(offsets == item.offsets, "\(item.text.debugDescription)")
     }
   }
 }

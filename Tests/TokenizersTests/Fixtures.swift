@@ -1,3 +1,4 @@
+import CZstd
 import Foundation
 import Tensors
 import Testing
@@ -6,7 +7,7 @@ import Testing
 
 /// A tokenizer of Fixtures/ with what `tokenizers` makes of hard strings (see make_fixtures.py).
 enum Fixture: String, CaseIterable {
-  case gpt2, digits, llama3, qwen2
+  case gpt2, digits, llama3, qwen2, neox, llama2, mistral, gemma, metaspace
 
   static let directory = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Fixtures").path
 
@@ -17,6 +18,29 @@ enum Fixture: String, CaseIterable {
   func items() throws -> [ExpectedItem] {
     try #require(JSON.parse(contentsOf: "\(Self.directory)/\(rawValue).expected.json").arrayValue)
       .map { try ExpectedItem($0) }
+  }
+
+  /// Thousands of random strings that all fixtures share.
+  static func randomStrings() throws -> [String] {
+    try elements(of: "random_strings").map { try #require($0.stringValue) }
+  }
+
+  /// For each random string its ids, and what they decode to where that is not the string.
+  func randomExpectations() throws -> [(ids: [Int32], decoded: String?)] {
+    try Self.elements(of: "\(rawValue).random").map { item in
+      let parts = try #require(item.arrayValue)
+      return (try #require(parts[0].arrayValue).map { Int32(try #require($0.integerValue)) }, parts[1].stringValue)
+    }
+  }
+
+  private static func elements(of name: String) throws -> [JSON] {
+    let compressed = try Data(contentsOf: URL(filePath: "\(directory)/\(name).json.zst"))
+    let text = compressed.withUnsafeBytes { source in
+      [UInt8](unsafeUninitializedCapacity: Int(ZSTD_getFrameContentSize(source.baseAddress, source.count))) {
+        $1 = ZSTD_decompress($0.baseAddress, $0.count, source.baseAddress, source.count)
+      }
+    }
+    return try #require(JSON.parse(text).arrayValue)
   }
 }
 
