@@ -60,6 +60,7 @@ let package = Package(
     .testTarget(name: "VerifyTests", dependencies: ["errata-verify", "TestSupport"]),
     .testTarget(name: "TransformerTests", dependencies: ["Transformer", "TestSupport"]),
     .testTarget(name: "KnowledgeEditingTests", dependencies: ["KnowledgeEditing", "TestSupport"]),
+    .testTarget(name: "EditEvaluationTests", dependencies: ["EditEvaluation", "TestSupport"]),
     .testTarget(name: "ToolSupportTests", dependencies: ["ToolSupport"]),
     // The executables are named so that they are built: these tests run them.
     .testTarget(

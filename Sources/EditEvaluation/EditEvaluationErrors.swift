@@ -1,8 +1,55 @@
 import Tensors
 
 extension ErrataError {
-  static func factsNotAnArray(_ path: String) -> ErrataError {
-    ErrataError(.damagedInput, "\(path): a facts file is a JSON array of CounterFact records")
+  static func factsFileTooLong(_ path: String, _ maximum: Int) -> ErrataError {
+    ErrataError(.damagedInput, "\(path): is longer than \(maximum >> 20) MiB, more than a facts file can be")
+  }
+
+  static func tooManyRecords(_ path: String, _ maximum: Int) -> ErrataError {
+    ErrataError(.damagedInput, "\(path): holds more than \(maximum) records; split it")
+  }
+
+  static func factsNotJSON(_ path: String, offset: Int, reason: String) -> ErrataError {
+    ErrataError(.damagedInput, "\(path): not valid JSON at byte \(offset): \(reason)")
+  }
+
+  static func factsNotText(_ path: String, offset: Int) -> ErrataError {
+    ErrataError(.damagedInput, "\(path): is not UTF-8 text near byte \(offset)")
+  }
+
+  static func unknownFactsFormat(_ path: String) -> ErrataError {
+    ErrataError(
+      .damagedInput,
+      "\(path): is neither a JSON array of records, nor JSON objects line by line, nor CSV with a header that names a "
+        + "column prompt or template")
+  }
+
+  static func unknownSchema(_ path: String, record: Int, fields: [String]) -> ErrataError {
+    let found =
+      fields.isEmpty ? "no fields" : "the fields " + fields.prefix(8).map { abbreviated($0) }.joined(separator: ", ")
+    return ErrataError(
+      .damagedInput,
+      "\(path): record \(record): has \(found), those of no known schema: "
+        + FactReaders.all.map { $0.name }.joined(separator: "; "))
+  }
+
+  static func repeatedColumn(_ path: String, _ name: String) -> ErrataError {
+    ErrataError(
+      .damagedInput, "\(path): the header names the column '\(abbreviated(name))' twice; rename one of the two")
+  }
+
+  static func wrongFieldCount(_ path: String, record: Int, _ count: Int, expected: Int) -> ErrataError {
+    ErrataError(
+      .damagedInput,
+      "\(path): record \(record): has \(count) fields, and the header \(expected); a field with the separator in it "
+        + "must stand in quotation marks")
+  }
+
+  static func openQuotationMark(_ path: String, record: Int?, offset: Int) -> ErrataError {
+    ErrataError(
+      .damagedInput,
+      "\(path): \(record.map { "record \($0)" } ?? "header"): the quotation mark at byte \(offset) does not end with its "
+        + "field; write quotation marks within a field twice")
   }
 
   static func noRecords(_ path: String) -> ErrataError {
@@ -28,6 +75,12 @@ extension ErrataError {
       .conflict,
       "\(path): records \(first) and \(second) contradict each other: \"\(question)\" cannot become both "
         + "\"\(targets[0])\" and \"\(targets[1])\"; remove one of them")
+  }
+
+  static func targetWithoutTokens(_ fact: String, _ target: String) -> ErrataError {
+    ErrataError(
+      .general, "\(fact): the model's tokenizer has no tokens for the target \"\(abbreviated(target))\"; choose another"
+    )
   }
 
   static func promptTooLong(_ fact: String, _ length: Int, maximum: Int) -> ErrataError {

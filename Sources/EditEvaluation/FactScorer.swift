@@ -8,7 +8,7 @@ import WeightPatch
 public struct PromptScore: Sendable, Equatable {
   /// The mean log-probability of the tokens of each target.
   public let logProbabilityNew: Double
-  /// nil if the record names no true target.
+  /// nil if the record names no true target for the prompt.
   public let logProbabilityTrue: Double?
 
   /// Per token, the geometric mean.
@@ -61,29 +61,43 @@ public struct FactScorer {
   }
 
   private struct PreparedRecord {
+    struct Prompt {
+      let tokens: [Int32]
+      /// The new target, and the true one if there is one.
+      let targets: [[Int32]]
+
+      /// How many tokens there are with the longest target, whose last token is scored but never embedded.
+      var length: Int { tokens.count + targets.map(\.count).max()! - 1 }
+    }
+
     /// The rewrite prompt, then paraphrases, then the neighbourhood.
-    let prompts: [[Int32]]
-    let targets: [[Int32]]
+    let prompts: [Prompt]
     let paraphraseCount: Int
 
-    var sequences: [[Int32]] { prompts.flatMap { prompt in targets.map { prompt + $0.dropLast() } } }
-    var rowCount: Int {
-      prompts.reduce(0) { $0 + $1.count } + prompts.count * targets.reduce(0) { $0 + $1.count }
-    }
+    var sequences: [[Int32]] { prompts.flatMap { prompt in prompt.targets.map { prompt.tokens + $0.dropLast() } } }
+    var rowCount: Int { prompts.reduce(0) { $0 + $1.targets.reduce($1.tokens.count) { $0 + $1.count } } }
   }
 
   private func prepare(_ record: FactRecord) throws -> PreparedRecord {
     let fact = record.fact
-    let targets = ([fact.targetNew] + [fact.targetTrue].compactMap { $0 }).map { tokenization.target($0) }
-    try model.decoder.check(tokens: targets.flatMap { $0 })
-    let prompts =
-      [try tokenization.prompt(fact).tokens]
-      + (record.paraphrasePrompts + record.neighborhoodPrompts).map { tokenization.prompt($0) }
-    let length = prompts.map(\.count).max()! + targets.map(\.count).max()! - 1
+    func targets(_ answer: String?) -> [[Int32]] {
+      ([fact.targetNew] + [answer].compactMap { $0 }).map { tokenization.target($0) }
+    }
+    let own = targets(fact.targetTrue)
+    var prompts = [PreparedRecord.Prompt(tokens: try tokenization.prompt(fact).tokens, targets: own)]
+    for text in record.paraphrasePrompts {
+      prompts.append(PreparedRecord.Prompt(tokens: tokenization.prompt(text), targets: own))
+    }
+    for prompt in record.neighborhoodPrompts {
+      let targets = prompt.answer.map { targets($0) } ?? own
+      prompts.append(PreparedRecord.Prompt(tokens: tokenization.prompt(prompt.text), targets: targets))
+    }
+    for prompt in prompts { try model.decoder.check(tokens: prompt.targets.flatMap { $0 }) }
+    let length = prompts.map(\.length).max()!
     guard length <= model.decoder.maximumSequenceLength else {
       throw ErrataError.promptTooLong(fact.label, length, maximum: model.decoder.maximumSequenceLength)
     }
-    return PreparedRecord(prompts: prompts, targets: targets, paraphraseCount: record.paraphrasePrompts.count)
+    return PreparedRecord(prompts: prompts, paraphraseCount: record.paraphrasePrompts.count)
   }
 
   private func score(_ records: [PreparedRecord]) throws -> [RecordScore] {
@@ -97,9 +111,9 @@ public struct FactScorer {
     var sequence = 0
     for record in records {
       for prompt in record.prompts {
-        for target in record.targets {
+        for target in prompt.targets {
           let rows = tree.rowsOfSequence[sequence]
-          reads += target.enumerated().map { (rows[prompt.count - 1 + $0], $1) }
+          reads += target.enumerated().map { (rows[prompt.tokens.count - 1 + $0], $1) }
           sequence += 1
         }
       }
@@ -107,8 +121,8 @@ public struct FactScorer {
     var values = try logProbabilities(hidden, reads)[...]
     guard !values.contains(where: \.isNaN) else { throw ErrataError.modelNotFinite(model.checkpoint.path) }
     return records.map { record in
-      let scores = record.prompts.map { _ in
-        let means = record.targets.map { target in
+      let scores = record.prompts.map { prompt in
+        let means = prompt.targets.map { target in
           let mean = values.prefix(target.count).reduce(0, +) / Double(target.count)
           values = values.dropFirst(target.count)
           return mean

@@ -55,6 +55,20 @@ public struct PromptTokenization: Sendable {
     locate(before: "", subject: fact.subject, after: " is a")
   }
 
+  /// The text of the token of the fact's prompt that holds the end of the subject and more; nil if the subject's end is
+  /// the end of a token, as it mostly is.
+  ///
+  /// - Throws: an `ErrataError` if the prompt's slot is missing or there are two, or the subject is empty.
+  public func tokenBeyondSubject(_ fact: Manifest.Fact) throws -> String? {
+    let prompt = try prompt(fact)
+    let leading = tokenizer.leadingTokens.count
+    let encoding = tokenizer.encodeWithOffsets(fact.question)
+    guard let parts = Self.split(fact.prompt) else { return nil }
+    let end = (parts.before + fact.subject).utf8.count
+    let index = prompt.lookup - leading
+    return encoding.ranges[index].upperBound > end ? continuation([encoding.ids[index]]) : nil
+  }
+
   /// The text around the one slot of `text`; nil unless there is exactly one.
   static func split(_ text: String) -> (before: String, after: String)? {
     let parts = text.components(separatedBy: slot)

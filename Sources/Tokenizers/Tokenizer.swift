@@ -187,6 +187,9 @@ extension Tokenizer {
     vocabulary.id(of: token.bytes)
   }
 
+  /// The token that stands for what the vocabulary has no tokens for; nil if there is none.
+  public var unknownToken: Int32? { model.symbols.unknownToken }
+
   /// What `addingSpecialTokens` puts before a text: the token for its beginning, for models that have one.
   public var leadingTokens: [Int32] { postProcessor.leadingTokens }
 

@@ -15,6 +15,9 @@ public enum ToolMain {
     signal(SIGPIPE, SIG_DFL)
 
     let name = command.configuration.commandName ?? CommandLine.arguments[0]
+    if let argument = CommandLine.firstMalformedArgument {
+      fail(name, "argument \(argument) is not UTF-8 text", code: ErrataError.Category.usage.rawValue)
+    }
     do {
       var parsed = try command.parseAsRoot()
       try parsed.run()

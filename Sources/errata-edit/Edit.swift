@@ -13,6 +13,11 @@ struct Edit: ParsableCommand {
     discussion: """
       The checkpoint is not changed: 'errata apply' does that, here or wherever the patch is sent.
 
+      Facts are read as CounterFact and multi-CounterFact, zsRE (alt becomes the new target, the first of answers is \
+      the old one) and EasyEdit have them, or from plain JSON lines or CSV with the columns prompt and target: the \
+      subject stands in the prompt in braces ("The capital of {Australia} is"), or in a column subject. Optional are \
+      target_true, relation, source, paraphrase and neighborhood.
+
       Values are searched for as many facts at once as fit into memory. Ctrl-C keeps those that are complete in \
       OUTPUT.partial; the same command continues from there, to the same patch.
       """,
@@ -21,7 +26,7 @@ struct Edit: ParsableCommand {
   @Argument(help: "The checkpoint's directory.")
   var model: String
 
-  @Option(help: "A facts file in CounterFact schema.")
+  @Option(help: "A facts file: CounterFact, zsRE, EasyEdit, or plain JSONL or CSV.")
   var facts: String
 
   @Option(help: "Which records of it, like 0-9 (default: all).")
@@ -61,6 +66,8 @@ struct Edit: ParsableCommand {
     let statistics = try SecondMoments(contentsOf: stats)
     let model = try LanguageModel(path: model)
     try refusePatched(model)
+    let notes = try FactPreflight(model.tokenizer).notes(records.map(\.fact))
+    for note in notes where !quiet { printNotice("errata edit: \(printable(note))") }
     let settings = try settings.settings(for: model.architecture)
     let templates = try contextTemplates(model, settings)
     let computation = try EditComputation(model, settings: settings, templates: templates, statistics: statistics)

@@ -21,7 +21,8 @@ struct Eval: ParsableCommand {
     discussion: """
       ES: rewrite prompts at which the new target is more likely than the true one.
       PS: the same of paraphrases.
-      NS: neighbourhood prompts at which the true target is more likely than the new one.
+      NS: neighbourhood prompts at which the true target (or the answer that the record gives) is more likely than the \
+      new one.
       S: their harmonic mean. P(new): the mean probability of the new target (per token, geometric mean).
       All in percent. Give the checkpoint before and after an edit to see both.
       """,
@@ -30,7 +31,7 @@ struct Eval: ParsableCommand {
   @Argument(help: "The checkpoints' directories.")
   var models: [String]
 
-  @Option(help: "A facts file in CounterFact schema.")
+  @Option(help: "A facts file: CounterFact, zsRE, EasyEdit, or plain JSONL or CSV.")
   var facts: String
 
   @Option(help: "Which records of it, like 0-9 (default: all).")

@@ -5,6 +5,10 @@ import ToolSupport
 @main
 struct Main {
   static func main() {
+    if let argument = CommandLine.firstMalformedArgument {
+      FileHandle.standardError.write(Data("errata: argument \(argument) is not UTF-8 text\n".utf8))
+      exit(2)
+    }
     var arguments = Array(CommandLine.arguments.dropFirst())
     guard let first = arguments.first else {
       print(overview)

@@ -18,6 +18,10 @@ extension ToolTests {
         exitCode: exitCode, message: "errata edit: \(message)", at: location)
     }
 
+    private static let schemas =
+      "CounterFact (requested_rewrite); zsRE (src, alt, answers, rephrase, loc, loc_ans); "
+      + "EasyEdit (prompt, subject, target_new); plain (prompt, target, and subject or braces around it)"
+
     private func record(
       _ prompt: String = "The {} is located in the country of", subject: String = "Eiffel Tower", new: String = "Italy"
     ) -> String {
@@ -30,12 +34,16 @@ extension ToolTests {
     }
 
     @Test(arguments: [
-      ("no JSON", "not valid JSON at byte 0: a value is expected"),
+      (
+        "no JSON",
+        "is neither a JSON array of records, nor JSON objects line by line, nor CSV with a header that names a column "
+          + "prompt or template"
+      ),
       ("[{},", "not valid JSON at byte 4: the text ends where a value is expected"),
-      ("{}", "a facts file is a JSON array of CounterFact records"),
+      ("{}", "record 0: has no fields, those of no known schema: \(schemas)"),
       ("[]", "holds no facts"),
       ("[3]", "record 0: must be an object, found a number"),
-      ("[{}]", "record 0, field 'requested_rewrite': is missing"),
+      ("[{}]", "record 0: has no fields, those of no known schema: \(schemas)"),
       (#"[{"requested_rewrite": []}]"#, "record 0, field 'requested_rewrite': must be an object, found an array"),
     ])
     func noRecords(text: String, message: String) throws {
@@ -140,6 +148,30 @@ extension ToolTests {
             "facts.json: records 1 and 2 contradict each other: \"The Eiffel Tower is located in the country of\" "
             + "cannot become both \"Italy\" and \"Spain\"; remove one of them")
       }
+    }
+
+    /// Facts with different subjects can ask the same question.
+    @Test func contradictingFactsOfTwoSubjects() throws {
+      try scratch.write(
+        "prompt,target\nThe {Eiffel Tower} is in,Rome\n{The Eiffel Tower} is in,Oslo\n", to: "facts.csv")
+      try fail(
+        ["--facts", "facts.csv"], exitCode: 4,
+        message: "facts.csv: records 0 and 1 contradict each other: \"The Eiffel Tower is in\" cannot become both "
+          + "\"Rome\" and \"Oslo\"; remove one of them")
+    }
+
+    /// A note, no error: the edit is written where the published code writes it.
+    @Test func subjectsThatEndWithinAToken() throws {
+      try scratch.write("prompt,target\nThe {Eiffel Tow}er is located in the country of,Italy\n", to: "facts.csv")
+      let arguments = [
+        "edit", "samples/model", "--stats", "samples/stats.safetensors", "--facts", "facts.csv", "-o", "o.wpatch",
+      ]
+      let noted = try Tool.errata(arguments, in: scratch.path)
+      #expect(noted.exitCode == 0)
+      #expect(
+        noted.errors.contains(
+          "errata edit: fact \"The Eiffel Tower is located in the country of Italy\": the subject ends within the token "
+            + "\" Tower\" of the prompt, where the edit is written\n"), "\(noted.errors)")
     }
 
     /// Named by its beginning and end.

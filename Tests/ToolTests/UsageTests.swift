@@ -26,6 +26,19 @@ extension ToolTests {
       }
     }
 
+    @Test(arguments: ["errata", "errata-ask"])
+    func refusesArgumentsThatAreNotText(program: String) throws {
+      let command =
+        "\(Tool.folder)/\(program) \(program == "errata" ? "ask " : "")samples/model \"$(printf 'Lou\\377re')\""
+      let result = try Tool.run("/bin/sh", ["-c", command], in: scratch.path)
+      #expect(result.exitCode == 2)
+      #expect(result.output == "")
+      #expect(
+        result.errors
+          == (program == "errata"
+            ? "errata: argument 3 is not UTF-8 text\n" : "errata ask: argument 2 is not UTF-8 text\n"))
+    }
+
     @Test func namesTheMissingOption() throws {
       let edit = ["edit", "samples/model", "--facts", "samples/facts.json", "--stats", "samples/stats.safetensors"]
       try scratch.fail(
