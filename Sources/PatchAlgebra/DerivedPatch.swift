@@ -20,7 +20,7 @@ public struct DerivedPatch: Sendable {
     manifest = file.manifest
     manifest.batches = batches.map(\.description)
     let renamed = Dictionary(batches.map { ($0.description.digest, $0.batch.digest()) }) { first, _ in first }
-    let gone = Set(file.patch.manifest.batches.map(\.digest)).subtracting(renamed.keys)
+    let gone = Set(file.manifest.batches.map(\.digest)).subtracting(renamed.keys)
     for batch in manifest.batches.indices {
       manifest.batches[batch].forgetMeasurements()
       manifest.batches[batch].computedOn = manifest.batches[batch].computedOn?.filter { !gone.contains($0) }
@@ -55,13 +55,6 @@ public struct DerivedPatch: Sendable {
     manifest.tool = tool
     manifest.derivation?.author = author
     return try PatchWriter.write(manifest, batches: batches, compressionLevel: compressionLevel, to: path)
-  }
-}
-
-extension Manifest.Batch {
-  /// Leaves out what was measured on a checkpoint with the batch as it was.
-  mutating func forgetMeasurements() {
-    for fact in facts.indices { facts[fact].outcome?.probabilityAfter = nil }
   }
 }
 

@@ -7,7 +7,7 @@ extension StatePlan {
   /// A patch that was computed on top of another may correct it.
   public var contradictions: [String] {
     let carried = patches.enumerated().flatMap { patch, file in
-      file.patch.manifest.batches.flatMap(\.facts).map { (fact: $0, patch: patch) }
+      file.manifest.batches.flatMap(\.facts).map { (fact: $0, patch: patch) }
     }
     let new = Set(applied.map(\.identifier))
     return Contradiction.all(among: carried.map(\.fact)).compactMap { pair in
@@ -26,7 +26,7 @@ extension StatePlan {
 
 extension PatchFile {
   fileprivate func isComputed(on other: PatchFile) -> Bool {
-    let before = Set(patch.manifest.parents.flatMap(\.batches))
-    return !other.patch.batchDigests.isDisjoint(with: before)
+    let before = Set(manifest.parents.flatMap(\.batches))
+    return !other.batchDigests.isDisjoint(with: before)
   }
 }
