@@ -1,6 +1,7 @@
 # make demo   installs what is missing, builds, and edits the sample model
 # make test   installs what is missing, builds, and runs the whole test suite
 # make benchmark-patches   how fast patches get into checkpoints of 6 and 13.5 GB, beside a Python script and cp
+# make fuzz   feeds the readers of hostile files with random damage, for a minute
 
 BIN := .build/release
 # numpy, zstandard, safetensors and tokenizers: independent witnesses of the tests. No tool needs Python.
@@ -12,7 +13,7 @@ SMOLLM2 := .cache/smollm2-135m
 BENCHMARK_PYTHON ?= python3
 BENCHMARK_SCRATCH ?= .cache/benchmark
 
-.PHONY: all build demo test benchmark-patches demo-smollm2 sample-patches format lint clean install-packages
+.PHONY: all build demo test fuzz benchmark-patches demo-smollm2 sample-patches format lint clean install-packages
 
 all: build
 
@@ -27,6 +28,9 @@ demo: build
 
 test: install-packages $(WITNESS)
 	swift test -c release
+
+fuzz: install-packages
+	@.ci/fuzz 60
 
 benchmark-patches: build
 	@mkdir -p $(BENCHMARK_SCRATCH)

@@ -59,6 +59,7 @@ let package = Package(
       path: "Tests/Benchmarks/SyntheticCheckpoint"),
 
     .target(name: "TestSupport", path: "Tests/TestSupport"),
+    .executableTarget(name: "fault-injector", path: "Tests/FaultInjector"),
     .testTarget(name: "TensorsTests", dependencies: ["Tensors", "CKernels", "TestSupport"]),
     .testTarget(name: "LinearAlgebraTests", dependencies: ["LinearAlgebra", "TestSupport"]),
     .testTarget(name: "SafetensorsTests", dependencies: ["Safetensors", "TestSupport"]),
@@ -96,6 +97,7 @@ let package = Package(
         "errata-compact",
         "errata-stack",
         "errata-diff",
+        "fault-injector",
       ]),
   ],
   swiftLanguageModes: [.v6],

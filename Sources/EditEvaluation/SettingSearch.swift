@@ -1,4 +1,5 @@
 import KnowledgeEditing
+import PatchAlgebra
 import Tensors
 
 /// A small search for an edit's layer, clamp and w, on facts whose scores are wanted: every combination is solved and

@@ -20,7 +20,7 @@ public struct DerivedPatch: Sendable {
     manifest = file.manifest
     manifest.batches = batches.map(\.description)
     let renamed = Dictionary(batches.map { ($0.description.digest, $0.batch.digest()) }) { first, _ in first }
-    let gone = Set(file.patch.manifest.batches.map(\.digest)).subtracting(renamed.keys)
+    let gone = Set(file.manifest.batches.map(\.digest)).subtracting(renamed.keys)
     for batch in manifest.batches.indices {
       manifest.batches[batch].forgetMeasurements()
       manifest.batches[batch].computedOn = manifest.batches[batch].computedOn?.filter { !gone.contains($0) }

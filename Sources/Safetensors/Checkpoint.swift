@@ -96,9 +96,8 @@ extension Checkpoint {
 
   /// The index's `weight_map`: which shard, a plain file name, holds which tensor.
   private static func weightMap(_ indexPath: String) throws -> [(tensor: ByteString, shard: ByteString)] {
-    guard let map = try JSON.parse(contentsOf: indexPath)["weight_map"]?.objectValue else {
-      throw ErrataError.indexWithoutMap(indexPath)
-    }
+    let index = try JSON.parse(contentsOf: indexPath, maximumValueCount: SafetensorsHeader.maximumValueCount)
+    guard let map = index["weight_map"]?.objectValue else { throw ErrataError.indexWithoutMap(indexPath) }
     return try map.members.map { tensor, value in
       guard let shard = value.bytesValue else { throw ErrataError.indexWithoutMap(indexPath) }
       // An index is input: it must not make a tool read, or rewrite, a file elsewhere.

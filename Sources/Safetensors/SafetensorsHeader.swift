@@ -11,6 +11,8 @@ public struct SafetensorsHeader: Sendable {
   /// The largest JSON text allowed, as in the reference implementation.
   public static let maximumByteCount = 100_000_000
   static let lengthFieldByteCount = 8
+  /// The most JSON values allowed, some 75,000 tensors: parsed, they take far more memory than their text.
+  static let maximumValueCount = 600_000
 
   /// The bytes as they stand in the file, the length field included, so that a file can be rewritten with the same ones.
   public let bytes: [UInt8]
@@ -99,7 +101,8 @@ extension SafetensorsHeader {
   private static func parseJSON(_ bytes: [UInt8], source: String) throws -> [(key: ByteString, value: JSON)] {
     do {
       let parsed = try bytes.withUnsafeBytes {
-        try JSON.parse(UnsafeRawBufferPointer(rebasing: $0[lengthFieldByteCount...]))
+        try JSON.parse(
+          UnsafeRawBufferPointer(rebasing: $0[lengthFieldByteCount...]), maximumValueCount: maximumValueCount)
       }
       return parsed.objectValue?.members ?? []
     } catch let error as JSONSyntaxError {

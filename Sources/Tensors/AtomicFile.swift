@@ -36,7 +36,12 @@ public final class AtomicFile {
     // mkstemp makes private files; a checkpoint or a patch is as readable as the umask says.
     let mask = umask(0)
     umask(mask)
-    fchmod(descriptor, 0o666 & ~mask)
+    guard fchmod(descriptor, 0o666 & ~mask) == 0 else {
+      let code = errno
+      close(descriptor)
+      unlink(temporaryPath)
+      throw ErrataError.system("write", path, code)
+    }
   }
 
   /// Checks what can be known of `path` before long work whose result goes there: the directory that it lies in is there

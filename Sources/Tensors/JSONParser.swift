@@ -7,16 +7,24 @@ public struct JSONSyntaxError: Error, Equatable {
 extension JSON {
   /// Parses one JSON text (RFC 8259, UTF-8, surrounding white space allowed).
   ///
-  /// - Parameter maximumDepth: how deeply arrays and objects may nest.
+  /// - Parameters:
+  ///   - maximumDepth: how deeply arrays and objects may nest.
+  ///   - maximumValueCount: how many values there may be in all. A value takes up to a hundred times its text.
   /// - Throws: `JSONSyntaxError`; a duplicate key, a lone surrogate and a byte sequence that is not UTF-8 are errors.
-  public static func parse(_ bytes: UnsafeRawBufferPointer, maximumDepth: Int = 64) throws(JSONSyntaxError) -> JSON {
-    var parser = JSONParser(bytes: bytes, maximumDepth: maximumDepth)
+  public static func parse(
+    _ bytes: UnsafeRawBufferPointer, maximumDepth: Int = 64, maximumValueCount: Int = .max
+  ) throws(JSONSyntaxError) -> JSON {
+    var parser = JSONParser(bytes: bytes, maximumDepth: maximumDepth, maximumValueCount: maximumValueCount)
     return try parser.parseText()
   }
 
-  public static func parse(_ bytes: [UInt8], maximumDepth: Int = 64) throws(JSONSyntaxError) -> JSON {
+  public static func parse(
+    _ bytes: [UInt8], maximumDepth: Int = 64, maximumValueCount: Int = .max
+  ) throws(JSONSyntaxError) -> JSON {
     let result: Result<JSON, JSONSyntaxError> = bytes.withUnsafeBytes { buffer in
-      Result { () throws(JSONSyntaxError) in try parse(buffer, maximumDepth: maximumDepth) }
+      Result { () throws(JSONSyntaxError) in
+        try parse(buffer, maximumDepth: maximumDepth, maximumValueCount: maximumValueCount)
+      }
     }
     return try result.get()
   }
@@ -24,10 +32,12 @@ extension JSON {
   /// Parses the file at `path`.
   ///
   /// - Throws: an `ErrataError` that names the file and the byte.
-  public static func parse(contentsOf path: String) throws -> JSON {
+  public static func parse(contentsOf path: String, maximumValueCount: Int = .max) throws -> JSON {
     let file = try MappedFile(path: path)
     do {
-      return try withExtendedLifetime(file) { () throws(JSONSyntaxError) in try parse(file.bytes) }
+      return try withExtendedLifetime(file) { () throws(JSONSyntaxError) in
+        try parse(file.bytes, maximumValueCount: maximumValueCount)
+      }
     } catch {
       throw ErrataError(.damagedInput, "\(path): not valid JSON at byte \(error.offset): \(error.reason)")
     }
@@ -37,12 +47,15 @@ extension JSON {
 private struct JSONParser {
   let bytes: UnsafeRawBufferPointer
   let maximumDepth: Int
+  let maximumValueCount: Int
   var position = 0
   var depth = 0
+  var valueCount = 0
 
-  init(bytes: UnsafeRawBufferPointer, maximumDepth: Int) {
+  init(bytes: UnsafeRawBufferPointer, maximumDepth: Int, maximumValueCount: Int) {
     self.bytes = bytes
     self.maximumDepth = maximumDepth
+    self.maximumValueCount = maximumValueCount
   }
 
   func failure(_ reason: String, at offset: Int? = nil) -> JSONSyntaxError {
@@ -70,6 +83,8 @@ private struct JSONParser {
 
   mutating func parseValue() throws(JSONSyntaxError) -> JSON {
     guard let byte = current else { throw failure("the text ends where a value is expected") }
+    valueCount += 1
+    guard valueCount <= maximumValueCount else { throw failure("more than \(maximumValueCount) values") }
     switch byte {
     case UInt8(ascii: "{"): return try parseObject()
     case UInt8(ascii: "["): return try parseArray()

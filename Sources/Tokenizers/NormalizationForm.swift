@@ -17,12 +17,12 @@ extension AlignedText {
   mutating func normalize(to form: NormalizationForm) {
     switch form {
     case .canonicalDecomposition:
-      replaceClusters(from: 0xC2) { Array($0.decomposedStringWithCanonicalMapping.utf8) }
+      replaceClusters(from: 0xC2) { Array($0.decomposedStringWithCanonicalMapping.ordered.utf8) }
     case .canonicalComposition:
       // U+0300: all characters before it are composed, and none of them joins the one before it.
       replaceClusters(from: 0xCC) { $0.composedBytes }
     case .compatibilityDecomposition:
-      replaceClusters(from: 0xC2) { Array($0.decomposedStringWithCompatibilityMapping.utf8) }
+      replaceClusters(from: 0xC2) { Array($0.decomposedStringWithCompatibilityMapping.ordered.utf8) }
     case .compatibilityComposition:
       normalize(to: .compatibilityDecomposition)
       normalize(to: .canonicalComposition)
@@ -48,6 +48,9 @@ extension AlignedText {
 }
 
 extension String {
+  /// Decomposed again, because Swift 6.3 leaves the marks that a mark decomposes to (U+0F75) where it was.
+  fileprivate var ordered: String { decomposedStringWithCanonicalMapping }
+
   /// Decomposed first, because Swift 6.3 does not compose some sequences of which a part is composed (U+AC00 U+11A8).
   fileprivate var composed: String {
     decomposedStringWithCanonicalMapping.precomposedStringWithCanonicalMapping

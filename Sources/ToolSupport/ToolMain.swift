@@ -18,6 +18,7 @@ public enum ToolMain {
     if let argument = CommandLine.firstMalformedArgument {
       fail(name, "argument \(argument) is not UTF-8 text", code: ErrataError.Category.usage.rawValue)
     }
+    BrokenMapping.explain(as: name)
     do {
       var parsed = try command.parseAsRoot()
       try parsed.run()
@@ -42,11 +43,15 @@ public enum ToolMain {
     }
   }
 
+  /// In bytes or characters: room for the names of a hundred tensors.
+  private static let longestMessage = 8000
+
   private static func fail(_ name: String, _ message: String, code: Int32) -> Never {
     fflush(nil)
     Progress.clearLine()
-    // A message may quote a name from a damaged or hostile file.
-    let line = printable(message.split(separator: "\n").joined(separator: " "))
+    // A message may quote a name from a damaged or hostile file, of any length.
+    let text = message.utf8.count <= longestMessage ? message : message.prefix(longestMessage) + "..."
+    let line = printable(text.split(separator: "\n").joined(separator: " "))
     FileHandle.standardError.write(Data("\(name): \(line)\n".utf8))
     exit(code)
   }

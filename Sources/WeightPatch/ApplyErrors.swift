@@ -157,6 +157,16 @@ extension ErrataError {
       .damagedInput, "\(path): damaged journal of an unfinished change; restore the checkpoint from its source")
   }
 
+  /// What went wrong after the commit.
+  static func changeGoesOn(_ error: ErrataError) -> ErrataError {
+    ErrataError(error.category, "\(error.message); the change has begun, and the next errata command goes on with it")
+  }
+
+  /// What went wrong after the last step but to flush it.
+  static func changeNotFlushed(_ error: ErrataError) -> ErrataError {
+    ErrataError(error.category, "\(error.message); the change is made, but a loss of power could still undo it")
+  }
+
   static func fileIsShared(_ path: String) -> ErrataError {
     ErrataError(
       .general,

@@ -14,14 +14,14 @@ struct PatchReport {
   /// Not checked: for that it takes keys. Empty if only the header was read.
   let signatures: [PatchSignature]
 
-  init(_ file: PatchFile, byteCount: Int) {
-    manifest = file.manifest
-    identifier = file.identifier
-    path = file.path
+  init(_ patch: Patch, path: String, byteCount: Int, signatures: [PatchSignature] = []) {
+    manifest = patch.manifest
+    identifier = patch.identifier
+    self.path = path
     self.byteCount = byteCount
-    extent = file.extent
-    signatures = PatchSignature.read(file)
-    batches = zip(file.patch.batches, file.manifest.batches).map(BatchFigures.init)
+    extent = patch.extent
+    self.signatures = signatures
+    batches = zip(patch.batches, patch.manifest.batches).map(BatchFigures.init)
   }
 
   /// From the header alone: the figures are those that the manifest records.
@@ -69,7 +69,7 @@ struct BatchFigures {
       let recorded = described.tensors[factors.name]
       let memorization = described.terms == .facts ? factors.memorization(lambda: described.method.lambda) : nil
       return Tensor(
-        name: factors.name, storage: factors.storage, deltaNorm: factors.deltaNorm(),
+        name: factors.name, storage: factors.wholeStorage, deltaNorm: factors.deltaNorm(),
         preservation: factors.preservation() ?? recorded?.preservation, memorization: memorization,
         worstMemorization: memorization?.max() ?? recorded?.memorization, rank: factors.rank, recorded: recorded)
     }

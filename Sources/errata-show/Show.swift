@@ -55,7 +55,8 @@ struct Show: ParsableCommand {
     let report: PatchReport
     let byteCount = try MappedFile(path: path).bytes.count
     if full || byteCount <= Self.wholeFileLimit {
-      report = PatchReport(try PatchFile(path: path), byteCount: byteCount)
+      let file = try PatchFile(path: path)
+      report = PatchReport(file.patch, path: path, byteCount: byteCount, signatures: PatchSignature.read(file))
     } else {
       report = PatchReport(header: try PatchReader(path: path, checksSeal: false), path: path)
     }

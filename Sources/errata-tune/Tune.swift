@@ -1,6 +1,7 @@
 import ArgumentParser
 import EditEvaluation
 import KnowledgeEditing
+import PatchAlgebra
 import Tensors
 import ToolSupport
 

@@ -119,6 +119,15 @@ import Testing
     #expect(throws: Never.self) { try parse("[[],[],{},[[]]]", maximumDepth: 3) }
   }
 
+  /// A value takes far more memory than its text: a file that is not trusted must not choose how many there are.
+  @Test func limitsTheNumberOfValues() throws {
+    let text = Array(#"{"a":[0,0,{}],"b":null}"#.utf8)
+    #expect(throws: Never.self) { try JSON.parse(text, maximumValueCount: 6) }
+    let error = #expect(throws: JSONSyntaxError.self) { try JSON.parse(text, maximumValueCount: 5) }
+    #expect(error?.reason == "more than 5 values")
+    #expect(error?.offset == 18)
+  }
+
   @Test func strings() throws {
     #expect(try parse(#""\"\\\/\b\f\n\r\t""#) == .string(ByteString([0x22, 0x5C, 0x2F, 8, 12, 10, 13, 9])))
     #expect(try parse(#""a\u0000b""#) == .string(ByteString([0x61, 0, 0x62])))

@@ -72,6 +72,13 @@ import Testing
     #expect(text.bytes == Array(expected.utf8))
   }
 
+  /// U+0F75 is no mark to the ordering of marks, but decomposes to two.
+  @Test func decomposedMarksAreOrdered() {
+    var text = AlignedText("\u{F9}\u{F75}".utf8, origin: 0)
+    text.normalize(to: .canonicalDecomposition)
+    #expect(text.bytes == Array("u\u{F71}\u{F74}\u{300}".utf8))
+  }
+
   /// Letters of the compatibility area become ones that compose with their neighbours.
   @Test func compatibilityCompositionCrossesClusters() {
     var text = AlignedText("\u{3131}\u{314F}\u{FF76}\u{FF9E}".utf8, origin: 0)

@@ -73,7 +73,7 @@ extension ToolTests {
         base: Manifest.Base(tensors: Dictionary(uniqueKeysWithValues: bases)),
         batches: [
           Manifest.Batch(
-            method: Manifest.Method(name: "emmet", lambda: 0.5),
+            method: Manifest.Method(name: "emmet", lambda: 0.5, layers: []),
             facts: (0..<Self.rank).map { Manifest.Fact(subject: "S\($0)", prompt: "{} is", targetNew: "x") })
         ])
       let factors = Self.edited.map { LowRankFactors(name: $0, isTransposed: false, left: left, right: right) }

@@ -10,7 +10,7 @@ enum Samples {
 }
 
 /// A temporary folder in which `samples` is a link to the repository's samples, so that messages name short paths.
-final class Scratch {
+final class Scratch: Sendable {
   let path = NSTemporaryDirectory() + "errata-tools-" + UUID().uuidString
 
   init() throws {

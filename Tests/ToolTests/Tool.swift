@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 import Tensors
 import Testing
 
@@ -16,6 +17,8 @@ struct ToolResult {
 
 /// Runs the tools that were built beside this test bundle, as processes.
 enum Tool {
+  private static let starting = Mutex(())
+
   /// Where the tools are.
   static let folder = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent().path
 
@@ -50,7 +53,8 @@ enum Tool {
     process.standardError = try writer(paths.errors)
     let ended = DispatchSemaphore(value: 0)
     process.terminationHandler = { _ in ended.signal() }
-    try withSignalsUnblocked { try process.run() }
+    // Foundation's `Process` does not start from several threads at once.
+    try starting.withLock { _ in try withSignalsUnblocked { try process.run() } }
 
     let deadline = Date() + timeout
     var timedOut = false

@@ -278,7 +278,7 @@ struct CorrectionFixture {
     for index in patch.batches.indices {
       let storage = reader.storage(batch: index)
       #expect(storage.map(\.weight) == patch.batches[index].tensors.map(\.name))
-      #expect(storage.map(\.storage) == patch.batches[index].tensors.map(\.storage))
+      #expect(storage.map(\.storage) == patch.batches[index].tensors.map(\.wholeStorage))
       #expect(storage.map(\.rank) == patch.batches[index].tensors.map(\.rank))
     }
     #expect(patch.extent == "3 terms in 15 tensors" && reader.extent == patch.extent)

@@ -64,7 +64,7 @@ public struct PatchStack: Sendable {
     self.members = members
     let carried = Set(members.map(\.digest))
     var named: Set<Digest> = []
-    parents = files.flatMap(\.patch.manifest.parents).filter {
+    parents = files.flatMap(\.manifest.parents).filter {
       !carried.isSuperset(of: $0.batches) && named.insert($0.patch).inserted
     }
   }
@@ -74,7 +74,7 @@ public struct PatchStack: Sendable {
     var tensors: [ByteString: (tensor: Manifest.BaseTensor, file: Int)] = [:]
     for (index, file) in files.enumerated() {
       var mismatches: [Int: [(name: ByteString, expected: Digest, found: Digest)]] = [:]
-      for (name, tensor) in file.patch.manifest.base.tensors.sorted(by: { $0.key < $1.key }) {
+      for (name, tensor) in file.manifest.base.tensors.sorted(by: { $0.key < $1.key }) {
         guard let known = tensors[name] else {
           tensors[name] = (tensor, index)
           continue
@@ -87,7 +87,7 @@ public struct PatchStack: Sendable {
         throw ErrataError.basesDiffer(files[other].path, file.path, differing)
       }
     }
-    let bases = files.map(\.patch.manifest.base)
+    let bases = files.map(\.manifest.base)
     return Manifest.Base(
       name: common(bases, \.name), architecture: common(bases, \.architecture),
       configuration: common(bases, \.configuration), tokenizer: common(bases, \.tokenizer),

@@ -27,12 +27,12 @@ public struct StackedPatch: Sendable {
     let edited = Set(batches.flatMap { $0.batch.tensors.map(\.name) })
     var base = stack.base
     base.tensors = base.tensors.filter { edited.contains($0.key) }
-    let manifests = stack.files.map(\.patch.manifest)
+    let manifests = stack.files.map(\.manifest)
     manifest = Manifest(
       // Writing sets both.
       created: manifests[0].created, tool: manifests[0].tool, base: base, batches: descriptions, parents: stack.parents,
       sources: stack.files.map { file in
-        let manifest = file.patch.manifest
+        let manifest = file.manifest
         return Manifest.Source(
           patch: file.identifier, batches: manifest.batches.map(\.digest), author: manifest.author,
           licence: manifest.licence, note: manifest.note)

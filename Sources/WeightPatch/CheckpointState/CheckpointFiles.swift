@@ -26,7 +26,7 @@ extension Checkpoint {
       do {
         names = try FileManager.default.contentsOfDirectory(atPath: folder)
       } catch {
-        throw ErrataError.file("read", folder, errno)
+        throw ErrataError.file("read", folder, error.systemCode)
       }
       for name in names.sorted() where !Self.isLeftOut(prefix + name) {
         let path = folder + name

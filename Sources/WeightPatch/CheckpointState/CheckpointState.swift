@@ -27,10 +27,13 @@ public struct CheckpointState: Sendable {
     location = LedgerLocation(checkpoint: path, isDirectory: checkpoint.directory != nil)
     isForWriting = forWriting
     lock = try CheckpointLock(path: path, isExclusive: forWriting)
-    wasRepaired = InPlaceJournal.isPending(location)
-    if wasRepaired {
+    if InPlaceJournal.isPending(location) {
       try lock.acquire(isExclusive: true)
-      try InPlaceJournal.finish(checkpoint, location)
+      // Another process may have finished it before this one had the lock.
+      wasRepaired = InPlaceJournal.isPending(location)
+      if wasRepaired { try InPlaceJournal.finish(checkpoint, location) }
+    } else {
+      wasRepaired = false
     }
     if forWriting { try InPlaceJournal.clearDebris(location) } else { try lock.acquire(isExclusive: false) }
     guard FileManager.default.fileExists(atPath: location.directory) else {

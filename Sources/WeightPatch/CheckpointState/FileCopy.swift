@@ -62,14 +62,18 @@ final class FileRegionWriter {
 
   init(path: String) throws {
     self.path = path
-    // A checkpoint may be read-only, and its copy then is too.
     var status = stat()
     guard stat(path, &status) == 0 else { throw ErrataError.file("open", path, errno) }
-    let isWritable = status.st_mode & 0o200 != 0
-    if !isWritable { chmod(path, status.st_mode & 0o777 | 0o200) }
-    descriptor = open(path, O_WRONLY | O_CLOEXEC)
-    let code = errno
-    if !isWritable { chmod(path, status.st_mode & 0o777) }
+    var opened = open(path, O_WRONLY | O_CLOEXEC)
+    var code = errno
+    if opened < 0, code == EACCES, status.st_mode & 0o200 == 0 {
+      // A checkpoint may be read-only, and its copy then is too.
+      chmod(path, status.st_mode & 0o777 | 0o200)
+      opened = open(path, O_WRONLY | O_CLOEXEC)
+      code = errno
+      chmod(path, status.st_mode & 0o777)
+    }
+    descriptor = opened
     guard descriptor >= 0 else { throw ErrataError.file("write", path, code) }
   }
 
@@ -107,7 +111,7 @@ func makeDirectory(_ path: String) throws {
   do {
     try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
   } catch {
-    throw ErrataError.file("make", path, errno)
+    throw ErrataError.file("make", path, error.systemCode)
   }
 }
 
@@ -131,7 +135,11 @@ func makeTemporaryDirectory(prefix: String, like model: String) throws -> String
   }
   let path = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
   var status = stat()
-  if stat(model, &status) == 0 { chmod(path, status.st_mode & 0o777 | 0o700) }
+  if stat(model, &status) == 0, chmod(path, status.st_mode & 0o777 | 0o700) != 0 {
+    let code = errno
+    rmdir(path)
+    throw ErrataError.file("write to", parentDirectory(of: prefix), code)
+  }
   return path
 }
 

@@ -45,7 +45,7 @@ extension InPlaceJournal {
 
   /// - Throws: an `ErrataError` (damaged input).
   init(path: String) throws {
-    let json = try JSON.parse(contentsOf: path)
+    let json = try JSON.parse(contentsOf: path, maximumValueCount: Ledger.largestValueCount)
     guard json["version"]?.integerValue == Self.formatVersion, let keepsLedger = json["keeps_ledger"]?.boolValue,
       let entries = json["writes"]?.arrayValue
     else { throw ErrataError.damagedJournal(path) }
@@ -66,7 +66,18 @@ extension InPlaceJournal {
   /// Does what a committed journal says, or does it again, and puts the next ledger in place.
   ///
   /// - Parameter isOwn: whether this process has just written the journal, so that its bytes need not be digested again.
+  /// - Throws: an `ErrataError`; if the disk is to blame, it says that the next run goes on.
   static func finish(_ checkpoint: Checkpoint, _ location: LedgerLocation, isOwn: Bool = false) throws {
+    do {
+      try putInPlace(checkpoint, location, isOwn: isOwn)
+    } catch let error as ErrataError where error.category == .general {
+      throw isPending(location) ? ErrataError.changeGoesOn(error) : ErrataError.changeNotFlushed(error)
+    }
+    // What is not cleared away now is when the next change begins.
+    try? clearDebris(location)
+  }
+
+  private static func putInPlace(_ checkpoint: Checkpoint, _ location: LedgerLocation, isOwn: Bool) throws {
     let next = location.next
     let journal = try InPlaceJournal(path: manifest(in: next.journal))
     try journal.perform(on: checkpoint, from: next.journal, isOwn: isOwn)
@@ -76,7 +87,6 @@ extension InPlaceJournal {
     // The renamed journal of a ledger that does not remain is debris, which the next run clears.
     try renameItem(next.directory, to: journal.keepsLedger ? location.directory : next.directory + ".done")
     try synchronizeDirectory(parent)
-    try clearDebris(location)
   }
 
   /// Whether a change was committed and not finished.
@@ -138,6 +148,6 @@ private func removeItem(_ path: String) throws {
   do {
     try FileManager.default.removeItem(atPath: path)
   } catch {
-    throw ErrataError.file("remove", path, errno)
+    throw ErrataError.file("remove", path, error.systemCode)
   }
 }

@@ -60,6 +60,7 @@ struct LedgerLocation: Sendable {
 extension Ledger {
   /// More than any real ledger; what is larger is not read.
   static let largestFile = 64 << 20
+  static let largestValueCount = 600_000
 
   /// - Throws: an `ErrataError` (damaged input) that names the file and the field.
   init(path: String) throws {
@@ -67,7 +68,9 @@ extension Ledger {
     guard file.bytes.count <= Self.largestFile else { throw ErrataError.damagedLedger(path, "it is too large") }
     let json: JSON
     do {
-      json = try withExtendedLifetime(file) { () throws(JSONSyntaxError) in try JSON.parse(file.bytes) }
+      json = try withExtendedLifetime(file) { () throws(JSONSyntaxError) in
+        try JSON.parse(file.bytes, maximumValueCount: Self.largestValueCount)
+      }
     } catch {
       throw ErrataError.damagedLedger(path, "not valid JSON at byte \(error.offset): \(error.reason)")
     }

@@ -1,12 +1,16 @@
 import Foundation
+import Safetensors
 import Tensors
 
 /// A checkpoint in the making: a temporary directory beside its destination, which takes its place when it is complete.
-/// Dropping it before removes it.
+/// Dropping it before removes it; what a killed process left is removed when the next output is made beside it.
 final class OutputStage {
   private let destination: String
   private let isDirectory: Bool
   private let temporaryPath: String
+  /// Says that the directory is being worked on.
+  private let lock: CheckpointLock
+  private var isCommitted = false
 
   /// - Parameter isDirectory: whether the checkpoint is a directory, or a bare file with its ledger beside it.
   /// - Throws: an `ErrataError` if the destination is taken, if it lies in the source, or if it cannot be written to.
@@ -15,19 +19,20 @@ final class OutputStage {
     while destination.count > 1, destination.hasSuffix("/") { destination.removeLast() }
     self.destination = destination
     self.isDirectory = isDirectory
+    let parent = parentDirectory(of: destination)
+    Self.removeAbandoned(in: parent)
     guard Self.isFree(destination, orEmptyDirectory: isDirectory) else { throw ErrataError.outputExists(destination) }
     let ledger = LedgerLocation(checkpoint: destination, isDirectory: false).directory
     guard isDirectory || Self.isFree(ledger, orEmptyDirectory: false) else { throw ErrataError.outputExists(ledger) }
-    let parent = parentDirectory(of: destination)
     guard let realParent = Self.realPath(parent) else { throw ErrataError.file("write to", parent, errno) }
     if isDirectory, let realSource = Self.realPath(source), (realParent + "/").hasPrefix(realSource + "/") {
       throw ErrataError.outputInsideSource(destination, source)
     }
-    temporaryPath = try makeTemporaryDirectory(
-      prefix: "\(parent)/.\(fileName(of: destination))", like: isDirectory ? source : parent)
+    (temporaryPath, lock) = try Self.makeLocked(
+      prefix: "\(parent)/.\(fileName(of: destination))\(Self.infix)", like: isDirectory ? source : parent)
   }
 
-  deinit { try? FileManager.default.removeItem(atPath: temporaryPath) }
+  deinit { if !isCommitted { try? FileManager.default.removeItem(atPath: temporaryPath) } }
 
   /// Where a file of the checkpoint is made; a bare file takes the destination's name.
   func path(of name: String) -> String {
@@ -39,18 +44,48 @@ final class OutputStage {
   }
 
   /// Puts what was made in its place.
+  ///
+  /// - Throws: an `ErrataError`; the destination is then as it was.
   func commit() throws {
     try synchronizeDirectory(temporaryPath)
     if isDirectory {
-      try renameItem(temporaryPath, to: destination)
+      try Self.move(temporaryPath, to: destination)
+      isCommitted = true
     } else {
       // The ledger first: without its file it is nothing, and a file without its ledger could not be reverted.
-      if FileManager.default.fileExists(atPath: ledger.directory) {
-        try renameItem(ledger.directory, to: LedgerLocation(checkpoint: destination, isDirectory: false).directory)
+      let place = LedgerLocation(checkpoint: destination, isDirectory: false).directory
+      let hasLedger = FileManager.default.fileExists(atPath: ledger.directory)
+      if hasLedger { try Self.move(ledger.directory, to: place) }
+      do {
+        try Self.move(path(of: ""), to: destination)
+      } catch {
+        if hasLedger, rename(place, ledger.directory) != 0 { try? FileManager.default.removeItem(atPath: place) }
+        throw error
       }
-      try renameItem(path(of: ""), to: destination)
     }
-    try synchronizeDirectory(parentDirectory(of: destination))
+    do {
+      try synchronizeDirectory(parentDirectory(of: destination))
+    } catch let error as ErrataError {
+      throw ErrataError.changeNotFlushed(error)
+    }
+  }
+
+  /// Gives what was made its name; what came into the way since it was looked at stays.
+  private static func move(_ source: String, to destination: String) throws {
+    var status = stat()
+    let isFile = lstat(source, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
+    // To rename a directory replaces an empty one only; a file would replace any, and a second name does not.
+    if isFile {
+      if link(source, destination) == 0 {
+        unlink(source)
+        return
+      }
+      if errno == EEXIST { throw ErrataError.outputExists(destination) }
+    }
+    guard rename(source, destination) != 0 else { return }
+    let code = errno
+    throw [EEXIST, ENOTEMPTY, ENOTDIR].contains(code)
+      ? ErrataError.outputExists(destination) : ErrataError.file("write", destination, code)
   }
 
   private static func isFree(_ path: String, orEmptyDirectory: Bool) -> Bool {
@@ -64,5 +99,45 @@ final class OutputStage {
     guard let resolved = realpath(path, nil) else { return nil }
     defer { free(resolved) }
     return String(cString: resolved)
+  }
+}
+
+// MARK: - What killed processes left
+
+extension OutputStage {
+  /// Comes after the destination's name, before the characters that make the directory's name its own.
+  private static let infix = ".errata-partial"
+
+  private static func makeLocked(prefix: String, like model: String) throws -> (String, CheckpointLock) {
+    for _ in 0..<10 {
+      let path = try makeTemporaryDirectory(prefix: prefix, like: model)
+      // Another process may have taken it for abandoned before it was locked.
+      if let lock = try? CheckpointLock(path: path, isExclusive: false), access(path, F_OK) == 0 { return (path, lock) }
+      rmdir(path)
+    }
+    throw ErrataError.checkpointBusy(prefix)
+  }
+
+  /// Removes the directories that nobody holds a lock on any more.
+  private static func removeAbandoned(in parent: String) {
+    for name in (try? FileManager.default.contentsOfDirectory(atPath: parent)) ?? [] {
+      guard let match = name.wholeMatch(of: /\.(.+)\.errata-partial\.[A-Za-z0-9]{6}/) else { continue }
+      let path = "\(parent)/\(name)"
+      guard let lock = try? CheckpointLock(path: path, isExclusive: true) else { continue }
+      takeBackLedger(ofFile: String(match.1), in: parent, stage: path)
+      try? FileManager.default.removeItem(atPath: path)
+      withExtendedLifetime(lock) {}
+    }
+  }
+
+  /// A bare file's ledger that took its place while the file did not.
+  private static func takeBackLedger(ofFile name: String, in parent: String, stage: String) {
+    let place = LedgerLocation(checkpoint: "\(parent)/\(name)", isDirectory: false)
+    guard access("\(parent)/\(name)", F_OK) != 0, let ledger = try? Ledger(path: place.manifest),
+      let staged = try? Checkpoint(path: "\(stage)/\(name)")
+    else { return }
+    // It is that file's if it says what the file's tensors are.
+    guard ledger.tensors.allSatisfy({ (try? staged.digest(of: $0.key)) == $0.value.current }) else { return }
+    try? FileManager.default.removeItem(atPath: place.directory)
   }
 }

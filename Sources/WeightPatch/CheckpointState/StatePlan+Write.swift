@@ -32,6 +32,8 @@ extension StatePlan {
       try makeDirectory(parentDirectory(of: destination))
       try copyFile(from: file.path, to: destination, mode: isEdited ? .clone : options.copyMode, advance: advance)
     }
+    // The stage's own entries are flushed when it is committed.
+    for folder in Set(files.map { parentDirectory(of: stage.path(of: $0.name)) }) { try synchronizeDirectory(folder) }
     try prepareLedger(at: stage.ledger)
 
     let writers = try Dictionary(

@@ -52,7 +52,11 @@ extension StatePlan {
     try synchronizeDirectory(stage.directory)
     try renameItem(stage.directory, to: next.directory)
     isCommitted = true
-    try synchronizeDirectory(parentDirectory(of: next.directory))
+    do {
+      try synchronizeDirectory(parentDirectory(of: next.directory))
+    } catch let error as ErrataError {
+      throw ErrataError.changeGoesOn(error)
+    }
     return report
   }
 }

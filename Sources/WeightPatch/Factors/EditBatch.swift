@@ -66,8 +66,10 @@ public struct LowRankFactors: Sendable {
   public var outputSize: Int { left.rows }
   public var inputSize: Int { right.columns }
   public var rank: Int { right.rows }
-  /// How all of it is stored, A then B, for people: `F32 F16, keys F16`, or `F16 F16, 12 steps I8`.
-  public var storage: String {
+  /// How the factors are stored, A then B, for people: `F32 F16`.
+  public var storage: String { "\(left.dtype.rawValue) \(right.dtype.rawValue)" }
+  /// The same, with what else there is: `F32 F16, keys F16`, or `F16 F16, 12 steps I8`, or `12 steps I8`.
+  public var wholeStorage: String {
     describeStorage(
       left: rank > 0 ? left.dtype : nil, right: rank > 0 ? right.dtype : nil, keys: keys?.dtype,
       correction: correction.map { ($0.count, $0.dtype) })

@@ -8,7 +8,7 @@ extension Manifest {
   public init(parsing text: [UInt8], source: String) throws {
     let json: JSON
     do {
-      json = try JSON.parse(text)
+      json = try JSON.parse(text, maximumValueCount: PatchLimits.manifestValueCount)
     } catch {
       throw ErrataError.manifestNotJSON(source, error)
     }

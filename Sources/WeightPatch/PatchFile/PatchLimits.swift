@@ -14,6 +14,8 @@ public struct PatchLimits: Sendable {
   public var expansion: Int
   public var signatureCount: Int
   public var signatureByteCount: Int
+  /// The JSON values of the manifest: twelve for each of some 50,000 facts.
+  static let manifestValueCount = 600_000
 
   public init(
     headerByteCount: Int = 32 << 20, contentByteCount: Int = 8 << 30, expansion: Int = 64, signatureCount: Int = 16,

@@ -23,7 +23,7 @@ extension PatchReader {
     try layout.batches[index].first { $0.weight == weight }.map { try factors($0, isWhole: false) }
   }
 
-  /// The weights that a batch edits, how each is stored (`LowRankFactors.storage`), and how many terms it has.
+  /// The weights that a batch edits, how each is stored (`LowRankFactors.wholeStorage`), and how many terms it has.
   public func storage(batch index: Int) -> [(weight: ByteString, storage: String, rank: Int)] {
     layout.batches[index].map { parts in
       let storage = describeStorage(

@@ -1,0 +1,86 @@
+import Foundation
+
+/// A mapped file that another program cuts short, or that the disk cannot give: touching it raises SIGBUS, wherever the
+/// program is. There is no going on; but the tool says which file it was, and ends with exit code 1.
+///
+/// What it was writing appears whole or not at all in any case, so ending at once does no harm.
+enum BrokenMapping {
+  /// What begins the line: the tool's name. Written once, before the handler is installed.
+  nonisolated(unsafe) private static var prefix: UnsafeMutablePointer<CChar>?
+
+  private static let remark: StaticString =
+    ": became shorter, or could not be read, while it was in use; check the disk, and try again when no other program writes the file\n"
+
+  static func explain(as name: String) {
+    prefix = strdup(name + ": ")
+    var action = sigaction()
+    action.__sigaction_handler.sa_sigaction = { _, information, _ in
+      BrokenMapping.write(address: UInt(bitPattern: information?.pointee._sifields._sigfault.si_addr))
+      _exit(1)
+    }
+    action.sa_flags = SA_SIGINFO
+    sigaction(SIGBUS, &action, nil)
+  }
+
+  /// Only what a signal handler may do: no memory is allocated, no lock is taken.
+  private static func write(address: UInt) {
+    if let prefix { put(prefix, strlen(prefix)) }
+    withUnsafeTemporaryAllocation(byteCount: 1 << 16, alignment: 1) { buffer in
+      let count = mappings(into: buffer)
+      if let name = path(of: address, in: UnsafeRawBufferPointer(rebasing: buffer[..<count])) {
+        put(name.baseAddress!, name.count)
+      } else {
+        put("a file", 6)
+      }
+    }
+    put(remark.utf8Start, remark.utf8CodeUnitCount)
+  }
+
+  private static func put(_ bytes: UnsafeRawPointer, _ count: Int) { _ = Foundation.write(STDERR_FILENO, bytes, count) }
+
+  /// The text of /proc/self/maps, as far as there is room.
+  private static func mappings(into buffer: UnsafeMutableRawBufferPointer) -> Int {
+    let descriptor = open("/proc/self/maps", O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { return 0 }
+    defer { close(descriptor) }
+    var count = 0
+    while count < buffer.count {
+      let more = read(descriptor, buffer.baseAddress! + count, buffer.count - count)
+      guard more > 0 else { break }
+      count += more
+    }
+    return count
+  }
+
+  /// The file of the line `from-to rights offset device inode path` whose range holds the address.
+  private static func path(of address: UInt, in text: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
+    var start = 0
+    while start < text.count {
+      var end = start
+      while end < text.count, text[end] != UInt8(ascii: "\n") { end += 1 }
+      var position = start
+      let from = hexadecimal(text, &position)
+      position += 1
+      let to = hexadecimal(text, &position)
+      if from <= address, address < to {
+        while position < end, text[position] != UInt8(ascii: "/") { position += 1 }
+        return position < end ? UnsafeRawBufferPointer(rebasing: text[position..<end]) : nil
+      }
+      start = end + 1
+    }
+    return nil
+  }
+
+  private static func hexadecimal(_ text: UnsafeRawBufferPointer, _ position: inout Int) -> UInt {
+    var value: UInt = 0
+    while position < text.count {
+      switch text[position] {
+      case UInt8(ascii: "0")...UInt8(ascii: "9"): value = value << 4 | UInt(text[position] - UInt8(ascii: "0"))
+      case UInt8(ascii: "a")...UInt8(ascii: "f"): value = value << 4 | UInt(text[position] - UInt8(ascii: "a") + 10)
+      default: return value
+      }
+      position += 1
+    }
+    return value
+  }
+}

@@ -1,0 +1,45 @@
+import Foundation
+import Safetensors
+import Tensors
+
+@testable import WeightPatch
+
+/// Writes what the fuzzer starts from, a folder for every target: the samples and the specification's example, and what
+/// belongs to a checkpoint that the example was applied to.
+func writeSeeds(to folder: String) throws {
+  let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    .deletingLastPathComponent().path
+  func write(_ bytes: [UInt8], _ target: FuzzTarget, _ name: String) throws {
+    let directory = "\(folder)/\(target.rawValue)"
+    try makeDirectory(directory)
+    try AtomicFile.write(bytes, to: "\(directory)/\(name)")
+  }
+  func contents(_ path: String) throws -> [UInt8] { Array(try Data(contentsOf: URL(fileURLWithPath: path))) }
+
+  let example = root + "/Spec/examples"
+  let patches =
+    ["eiffel-tower", "five-facts", "twenty-facts"].map { "\(root)/SamplePatches/\($0).wpatch" }
+    + [example + "/example.wpatch"]
+  for path in patches {
+    let name = fileName(of: path)
+    let reader = try PatchReader(path: path)
+    let decompressor = ZstdDecompressor()
+    try write(contents(path), .frames, name)
+    try write(reader.manifestText.bytes, .manifest, name)
+    try write(
+      reader.header.bytes + reader.header.tensors.flatMap { try reader.bytes(of: $0, decompressor) }, .content, name)
+    try write(reader.header.bytes, .safetensors, name)
+  }
+  for name in ["base", "edited"] { try write(contents("\(example)/\(name).safetensors"), .safetensors, name) }
+
+  let output = "\(folder)/seed.safetensors"
+  let state = try CheckpointState(path: example + "/base.safetensors")
+  let plan = try state.planApply([PatchFile(path: example + "/example.wpatch")], time: "2026-01-31T12:00:00Z")
+  try plan.write(to: output)
+  let location = LedgerLocation(checkpoint: output, isDirectory: false)
+  try write(contents(location.manifest), .ledger, "example")
+  for name in plan.changedTensors { try write(contents(location.undoRecord(of: name)), .undo, "example") }
+  for path in [output, location.directory] { try FileManager.default.removeItem(atPath: path) }
+  let journal = InPlaceJournal(writes: [.init(file: "model.safetensors", range: 100..<108, digest: Digest(of: []))])
+  try write(journal.serialized(), .journal, "example")
+}

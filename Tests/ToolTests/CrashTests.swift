@@ -1,0 +1,107 @@
+import Foundation
+import Testing
+
+extension ToolTests {
+  /// A crash at every system call that changes files: the checkpoint is as it was before or as it is after, at the latest
+  /// when the next command has opened it; and when the next change is done, nothing else is left.
+  @Suite struct Crashes {
+    @Test(arguments: FaultScenario.all)
+    func killed(scenario: FaultScenario) throws {
+      let rehearsed = try RehearsedScenario(scenario)
+      let calls = Set(rehearsed.points.map(\.call))
+      #expect(calls.isSuperset(of: ["openat", "write", "fsync", "rename", "mkdir"]), "\(calls)")
+      try FaultInjector.forEach(rehearsed.points) { point in
+        try rehearsed.expectRecovery(from: .kill(), at: point)
+        if point.isDivisible { try rehearsed.expectRecovery(from: .kill(isWithin: true), at: point) }
+      }
+    }
+
+    /// A crash of the machine: what no fsync has put on disk is gone.
+    @Test(arguments: FaultScenario.main, [FaultInjector.Loss.data, .entries])
+    func powerLost(scenario: FaultScenario, loss: FaultInjector.Loss) throws {
+      let rehearsed = try RehearsedScenario(scenario)
+      try FaultInjector.forEach(rehearsed.points) { point in
+        try rehearsed.expectRecovery(from: .kill(loss: loss), at: point)
+      }
+    }
+
+    /// Once a command has said that it is done, it is done for good.
+    @Test(arguments: FaultScenario.main)
+    func whatIsDoneStays(scenario: FaultScenario) throws {
+      let rehearsed = try RehearsedScenario(scenario)
+      let scratch = try rehearsed.scratch()
+      let last = rehearsed.points.count
+      let result = try FaultInjector.run(
+        scenario.command, .kill(isWithin: true, loss: .entries), at: last, in: scratch, under: "w")
+      #expect(result.exitCode == FaultInjector.killed)
+      try rehearsed.expectState(in: scratch, allowsBefore: false, "after the last point")
+    }
+
+    /// A crash of the run that finishes what another left.
+    @Test func killedWhileFinishing() throws {
+      let rehearsed = try RehearsedScenario(FaultScenario.main[0])
+      let commit = try #require(rehearsed.points.last { $0.call == "pwrite" })
+      let crashed = try rehearsed.scratch()
+      let result = try FaultInjector.run(
+        rehearsed.scenario.command, .kill(isWithin: true), at: commit.number, in: crashed, under: "w")
+      #expect(result.exitCode == FaultInjector.killed)
+      let verify = ["verify", "w/model"]
+      let rehearsal = try Scratch()
+      try crashed.copy("w", to: rehearsal("w"))
+      let points = try FaultInjector.measure(verify, in: rehearsal, under: "w").points
+      #expect(points.count > 5)
+      try FaultInjector.forEach(points) { point in
+        for loss in [nil, FaultInjector.Loss.entries] {
+          let scratch = try rehearsed.scratch()
+          try scratch.remove("w")
+          try crashed.copy("w", to: scratch("w"))
+          let result = try FaultInjector.run(verify, .kill(loss: loss), at: point.number, in: scratch, under: "w")
+          #expect(result.exitCode == FaultInjector.killed)
+          try rehearsed.expectState(in: scratch, allowsBefore: false, "repair: \(point)")
+        }
+      }
+    }
+  }
+}
+
+extension RehearsedScenario {
+  func expectRecovery(from fault: FaultInjector.Fault, at point: FaultInjector.Point) throws {
+    let scratch = try scratch()
+    let result = try FaultInjector.run(scenario.command, fault, at: point.number, in: scratch, under: "w")
+    #expect(result.exitCode == FaultInjector.killed, "\(fault) at \(point): \(result.errors)")
+    try expectState(in: scratch, "\(fault) at \(point)")
+  }
+
+  /// Expects that the next command that opens the checkpoint finds the state before or the state after, and that, when the
+  /// change is asked for again, there is the state after and nothing else.
+  func expectState(in scratch: Scratch, allowsBefore: Bool = true, _ remark: String) throws {
+    let verified = try Tool.errata(["verify", scenario.checkpoint, "--base", base], in: scratch.path)
+    #expect(verified.exitCode == 0, "\(remark): \(verified.errors)\(verified.output)")
+    var found = try scratch.tree("w").filter { !isTemporary($0.key) }
+    if let output = scenario.output, !scratch.exists(output) {
+      // The ledger of a bare file takes its place before the file; without it, it is nothing.
+      found = found.filter { !$0.key.hasPrefix("out.safetensors.errata") }
+    }
+    let isBefore = found == before.filter { !isTemporary($0.key) }
+    #expect(found == after || (allowsBefore && isBefore), "\(remark): \(differences(found))")
+
+    let again = try Tool.errata(scenario.command, in: scratch.path, environment: FaultInjector.environment)
+    // An output that is there is not replaced.
+    #expect(again.exitCode == (scenario.output == nil || isBefore ? 0 : 1), "\(remark), again: \(again.errors)")
+    let last = try scratch.tree("w")
+    #expect(last == after, "\(remark), again: \(differences(last))")
+  }
+
+  private var base: String { scenario.isBareFile ? "base/model.safetensors" : "base/model" }
+
+  /// What a crash may leave until the next change: the next ledger and the former one, a journal, an output in the making.
+  private func isTemporary(_ name: String) -> Bool {
+    name.contains(".errata.next") || name.contains(".errata.old") || name.contains(".errata/journal")
+      || name.hasPrefix(".out.")
+  }
+
+  /// The files that are not as they are after.
+  private func differences(_ found: [String: String]) -> String {
+    Set(found.keys).union(after.keys).filter { found[$0] != after[$0] }.sorted().joined(separator: ", ")
+  }
+}
