@@ -65,8 +65,10 @@ struct BatchFigures {
       let recorded = described.tensors[factors.name]
       let memorization = described.terms == .facts ? factors.memorization(lambda: described.method.lambda) : nil
       return Tensor(
-        name: factors.name, storage: factors.storage, deltaNorm: factors.deltaNorm(),
-        preservation: factors.preservation() ?? recorded?.preservation, memorization: memorization,
+        name: factors.name,
+        storage: factors.storage + (factors.keys.map { ", keys \($0.dtype.rawValue)" } ?? ""),
+        deltaNorm: factors.deltaNorm(), preservation: factors.preservation() ?? recorded?.preservation,
+        memorization: memorization,
         worstMemorization: memorization?.max() ?? recorded?.memorization, rank: factors.rank, recorded: recorded)
     }
   }

@@ -46,9 +46,7 @@ public struct LowRankFactors: Sendable {
   public var inputSize: Int { right.columns }
   public var rank: Int { right.rows }
   /// How the factors are stored, A then B, for people: `F32 F16`.
-  public var storage: String {
-    "\(left.dtype.rawValue) \(right.dtype.rawValue)" + (keys.map { ", keys \($0.dtype.rawValue)" } ?? "")
-  }
+  public var storage: String { "\(left.dtype.rawValue) \(right.dtype.rawValue)" }
 }
 
 /// A factor as it stands in the file: numbers of a narrow type, and a power-of-two scale per fact.
