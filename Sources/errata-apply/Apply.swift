@@ -50,7 +50,7 @@ struct Apply: ParsableCommand {
     let state = try CheckpointState(path: checkpoint, forWriting: destination.inPlace && !destination.dryRun)
     if state.wasRepaired { printNotice(repairNotice(checkpoint)) }
     let plan = try state.planApply(files, force: force, time: timestamp())
-    let report: StateReport? = if plan.isEmpty || destination.dryRun { nil } else { try write(plan) }
+    let report: StateReport? = plan.isEmpty ? nil : try write(plan)
     if json {
       printJSON(answer(plan, report))
     } else {
@@ -60,9 +60,14 @@ struct Apply: ParsableCommand {
     if !plan.fitsBase { printNotice("note: applied by force to a base that the patch was not made for") }
   }
 
-  private func write(_ plan: StatePlan) throws -> StateReport {
+  /// - Returns: nil for a dry run.
+  private func write(_ plan: StatePlan) throws -> StateReport? {
     let progress = ByteProgress("applying", isQuiet: quiet)
     defer { progress.finish() }
+    if destination.dryRun {
+      try plan.rehearse(progress: progress.update)
+      return nil
+    }
     guard let output = destination.output else { return try plan.writeInPlace(progress: progress.update) }
     let options = WriteOptions(copyMode: destination.link ? .hardLink : .clone, progress: progress.update)
     return try plan.write(to: output, options: options)

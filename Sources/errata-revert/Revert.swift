@@ -66,7 +66,7 @@ struct Revert: ParsableCommand {
     if !facts.isEmpty { try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true) }
     defer { try? FileManager.default.removeItem(atPath: folder) }
     let (plan, notApplied) = try plan(state, folder: folder)
-    let report: StateReport? = if plan.isEmpty || destination.dryRun { nil } else { try write(plan) }
+    let report: StateReport? = plan.isEmpty ? nil : try write(plan)
     if json {
       printJSON(answer(plan, notApplied, report))
     } else {
@@ -103,9 +103,14 @@ struct Revert: ParsableCommand {
     return (applied, notApplied)
   }
 
-  private func write(_ plan: StatePlan) throws -> StateReport {
+  /// - Returns: nil for a dry run.
+  private func write(_ plan: StatePlan) throws -> StateReport? {
     let progress = ByteProgress("reverting", isQuiet: quiet)
     defer { progress.finish() }
+    if destination.dryRun {
+      try plan.rehearse(progress: progress.update)
+      return nil
+    }
     guard let output = destination.output else { return try plan.writeInPlace(progress: progress.update) }
     let options = WriteOptions(copyMode: destination.link ? .hardLink : .clone, progress: progress.update)
     return try plan.write(to: output, options: options)

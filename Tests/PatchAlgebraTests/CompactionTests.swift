@@ -99,12 +99,13 @@ extension LowRankFactors {
         (.facts, compaction.factsError),
       ] {
         let error = size(rest, norm, of: change, edit) / size(change, norm, of: change, edit)
-        #expect(abs(try #require(recorded) - error) < 1e-5)
+        #expect(abs(try #require(recorded) - error) < 1e-3, "\(norm): \(recorded!) \(error)")
       }
       let perFact = zip(
         rest.multiplied(by: edit.keys).columnNorms(), change.multiplied(by: edit.keys).columnNorms()
       ).map { $0 / $1 }
-      #expect(abs(try #require(compaction.worstFactError) - perFact.max()!) < 1e-5)
+      let worst = try #require(compaction.worstFactError)
+      #expect(abs(worst - perFact.max()!) < 1e-3, "\(worst) \(perFact.max()!)")
       #expect(abs(try #require(figures.deltaError) - rest.frobeniusNorm / change.frobeniusNorm) < 1e-9)
       let short = factors.dense.multiplied(by: edit.keys).subtracting(edit.residuals).columnNorms()
       let shortfall = zip(short, edit.residuals.columnNorms()).map { $0 / $1 }.max()!

@@ -112,11 +112,11 @@ import WeightPatch
       name: "w", isTransposed: false,
       left: StoredFactor(Matrix(rows: 10, columns: 2, repeating: 1), dtype: .f32, facts: .columns),
       right: StoredFactor(Matrix(rows: 2, columns: 40, repeating: 1), dtype: .f32, facts: .rows),
-      gram: Matrix(rows: 2, columns: 2, repeating: 1e300))
+      gram: Matrix(rows: 2, columns: 2, repeating: 1e308))
     let file = try patchFile([EditBatch(tensors: [large])], lambda: 1, in: directory)
     expect(
       .general, "\(path): the factors of batch 0 have no singular values: their numbers are too large"
-    ) { _ = try file.compacted(to: .rank(1), in: .text) }
+    ) { _ = try file.compacted(to: .rank(1), in: .facts) }
   }
 
   @Test func storage() throws {

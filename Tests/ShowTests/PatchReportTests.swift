@@ -69,7 +69,7 @@ import WeightPatch
         "compacted   mlp.down_proj.weight: 2 of 4 terms, by facts, without 28% of facts, 40% of the worst, 22% of text, 20% "
           + "of D"))
     #expect(
-      lines.last == "mlp.down_proj.weight  6.016    3.008             3          -    50%  F32 F16              -")
+      lines.last == "mlp.down_proj.weight  6.016    3.008             3          -    50%  F32 F16                 -")
     // No figure per fact.
     #expect(lines.contains { $0.hasPrefix("3b827a65514852a3  Kazakhstan") && $0.hasSuffix("93.8%      -") })
     #expect(compacted.json["figures"]?.arrayValue?[0][name]?["preservation"]?.doubleValue == 3)

@@ -137,6 +137,8 @@ func makeTemporaryDirectory(prefix: String, like model: String) throws -> String
   var status = stat()
   if stat(model, &status) == 0, chmod(path, status.st_mode & 0o777 | 0o700) != 0 {
     let code = errno
+    // Another process may have taken it for abandoned already: whoever locks it will find out.
+    if code == ENOENT { return path }
     rmdir(path)
     throw ErrataError.file("write to", parentDirectory(of: prefix), code)
   }

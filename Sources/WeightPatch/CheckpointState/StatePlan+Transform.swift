@@ -4,9 +4,28 @@ import Tensors
 
 /// What writing beside the source and writing in place have in common.
 extension StatePlan {
+  /// Does everything but write: recovers and checks the base of every tensor that changes, computes it anew, and checks
+  /// the result.
+  ///
+  /// - Parameter progress: is told how many bytes are done, of how many. May throw to stop.
+  /// - Throws: an `ErrataError` if `write` would throw one for another reason than the place that it writes to.
+  public func rehearse(progress: (_ done: Int, _ total: Int) throws -> Void = { _, _ in }) throws {
+    let tensors = try changedTensors.map { try state.checkpoint.tensor(named: $0) }
+    let total = tensors.reduce(0) { $0 + $1.info.byteCount }
+    var done = 0
+    for tensor in tensors {
+      _ = try transform(tensor, ledger: nil) { bytes, _ in
+        done += bytes.count
+        try progress(done, total)
+      }
+    }
+  }
+
   /// Computes a tensor anew, and checks the result.
+  ///
+  /// - Parameter ledger: takes the undo record; none is made if this is nil.
   func transform(
-    _ tensor: StoredTensor, ledger: LedgerLocation, write: (_ bytes: [UInt8], _ offset: Int) throws -> Void
+    _ tensor: StoredTensor, ledger: LedgerLocation?, write: (_ bytes: [UInt8], _ offset: Int) throws -> Void
   ) throws -> StateReport.TensorReport {
     let name = tensor.name
     let base = baseDigests[name]!
@@ -14,7 +33,7 @@ extension StatePlan {
     let new = try batches.factors(of: name, known: Dictionary(uniqueKeysWithValues: old))
     let transition = try TensorTransition(
       tensor, from: old.map(\.1), to: new.map(\.1), base: base, location: state.location)
-    let after = try transition.run(recordPath: ledger.undoRecord(of: name), write: write)
+    let after = try transition.run(recordPath: ledger?.undoRecord(of: name), write: write)
     if let expectedResult, let expected = expectedResult.digests[name], expected != after {
       throw ErrataError.resultDiffers(
         expectedResult.source, DigestMismatch(tensor: name, expected: expected, found: after))
