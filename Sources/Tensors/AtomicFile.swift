@@ -1,4 +1,3 @@
-import CKernels
 import Foundation
 
 /// A file that appears whole or not at all: bytes go to a temporary file beside it, which `commit` flushes to disk and
@@ -115,7 +114,6 @@ public final class AtomicFile {
       }
       rest = UnsafeRawBufferPointer(rebasing: rest[written...])
     }
-    if bytes.count >= Self.bufferSize / 2 { startWriteback(descriptor) }
   }
 
   /// Writes `bytes` to `path` atomically.
@@ -133,7 +131,3 @@ public func synchronizeDirectory(_ path: String) throws {
   defer { close(descriptor) }
   guard fsync(descriptor) == 0 || errno == EINVAL else { throw ErrataError.system("write", path, errno) }
 }
-
-/// Lets the kernel begin to write a file's bytes to disk, without waiting for it: the `fsync` that follows has less left to
-/// do. It promises nothing, and where it is not possible nothing happens.
-public func startWriteback(_ descriptor: Int32) { errata_start_writeback(descriptor) }

@@ -12,6 +12,6 @@
 #include "normalization.h"
 #include "probability.h"
 #include "rotary.h"
-#include "writeback.h"
+#include "file_calls.h"
 
 #endif

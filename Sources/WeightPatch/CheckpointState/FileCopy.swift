@@ -1,3 +1,4 @@
+import CKernels
 import Foundation
 import Tensors
 
@@ -35,13 +36,20 @@ func copyFile(
     try advance(size)
   } else {
     var left = size
+    var isWithinFileSystem = true
     while left > 0 {
-      let count = sendfile(output, input, nil, min(left, 32 << 20))
+      let piece = min(left, 32 << 20)
+      let count =
+        isWithinFileSystem
+        ? errata_copy_file_range(input, output, piece) : sendfile(output, input, nil, piece)
       if count < 0, errno == EINTR { continue }
+      if count < 0, isWithinFileSystem, [EXDEV, EINVAL, ENOSYS, EOPNOTSUPP].contains(errno) {
+        isWithinFileSystem = false
+        continue
+      }
       guard count >= 0 else { throw ErrataError.file("write", destination, errno) }
       guard count > 0 else { throw ErrataError.changedWhileCopied(source) }
       left -= count
-      startWriteback(output)
       try advance(count)
     }
   }
@@ -57,8 +65,6 @@ private let ficlone: UInt = 0x4004_9409
 final class FileRegionWriter {
   private let path: String
   private let descriptor: Int32
-  /// Bytes since the kernel was last asked to begin with them.
-  private var written = 0
 
   init(path: String) throws {
     self.path = path
@@ -94,11 +100,6 @@ final class FileRegionWriter {
         throw ErrataError.file("write", path, errno)
       }
       done += count
-    }
-    written += bytes.count
-    if written >= 4 << 20 {
-      startWriteback(descriptor)
-      written = 0
     }
   }
 

@@ -26,14 +26,22 @@ extension StatePlan {
     }
 
     let editedNames = Set(tensors.map { fileName(of: $0.file.path) })
-    for file in files {
-      let isEdited = editedNames.contains(file.name)
-      let destination = stage.path(of: file.name)
-      try makeDirectory(parentDirectory(of: destination))
-      try copyFile(from: file.path, to: destination, mode: isEdited ? .clone : options.copyMode, advance: advance)
+    let folders = Set(files.map { parentDirectory(of: stage.path(of: $0.name)) })
+    for folder in folders.sorted() { try makeDirectory(folder) }
+    for file in files where editedNames.contains(file.name) {
+      try copyFile(from: file.path, to: stage.path(of: file.name), mode: .clone, advance: advance)
     }
-    // The stage's own entries are flushed when it is committed.
-    for folder in Set(files.map { parentDirectory(of: stage.path(of: $0.name)) }) { try synchronizeDirectory(folder) }
+    let others = files.filter { !editedNames.contains($0.name) }
+    var background: BackgroundCopy?
+    if others.reduce(0, { $0 + $1.byteCount }) >= Self.backgroundByteCount {
+      background = BackgroundCopy(others.map { ($0.path, stage.path(of: $0.name)) }, mode: options.copyMode)
+    } else {
+      for file in others {
+        try copyFile(from: file.path, to: stage.path(of: file.name), mode: options.copyMode, advance: advance)
+      }
+    }
+    // Before the stage is removed, if anything fails.
+    defer { background?.cancel() }
     try prepareLedger(at: stage.ledger)
 
     let writers = try Dictionary(
@@ -42,12 +50,18 @@ extension StatePlan {
       let writer = writers[fileName(of: tensor.file.path)]!
       return try transform(tensor, ledger: stage.ledger) { bytes, offset in
         try writer.write(bytes, at: tensor.info.fileRange.lowerBound + offset)
-        try advance(bytes.count)
+        try advance(bytes.count + (background?.takeProgress() ?? 0))
       }
     }
+    try background?.finish(advance: advance)
+    // The stage's own entries are flushed when it is committed.
+    for folder in folders { try synchronizeDirectory(folder) }
     for writer in writers.values { try writer.synchronize() }
     let report = try finishLedger(at: stage.ledger, reports)
     try stage.commit()
     return report
   }
+
+  /// From here on copying is worth another thread.
+  private static let backgroundByteCount = 64 << 20
 }
