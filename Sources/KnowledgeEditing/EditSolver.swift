@@ -25,13 +25,7 @@ public struct EditSolver: Sendable {
   ///   - ridge: added to the diagonal, in units of its mean.
   /// - Throws: `Cholesky.NotPositiveDefinite`.
   public init(secondMoment: Matrix<Double>, ridge: Double = 0) throws {
-    var matrix = secondMoment
-    let size = matrix.rows
-    if ridge > 0 {
-      let mean = (0..<size).reduce(0) { $0 + secondMoment[$1, $1] } / Double(size)
-      for index in 0..<size { matrix[index, index] += ridge * mean }
-    }
-    factor = try Cholesky(matrix)
+    factor = try Cholesky(secondMoment.addingRidge(ridge))
   }
 
   /// C^-1 K, d_in x E, for keys K of that shape.

@@ -69,8 +69,25 @@ extension ErrataError {
     )
   }
 
-  static func corpusNotText(_ path: String, _ offset: Int) -> ErrataError {
-    ErrataError(.damagedInput, "\(path): is not UTF-8 text near byte \(offset)")
+  static func corpusNotText(_ path: String, line: Int) -> ErrataError {
+    ErrataError(.damagedInput, "\(path): line \(line) is not UTF-8 text")
+  }
+
+  static func corpusLineNotJSON(_ path: String, line: Int, _ reason: String) -> ErrataError {
+    ErrataError(.damagedInput, "\(path): line \(line) is not valid JSON: \(reason)")
+  }
+
+  static func corpusLineWithoutText(_ path: String, line: Int, field: String) -> ErrataError {
+    ErrataError(
+      .general, "\(path): line \(line) is no object with a text in its field '\(field)'; name the field with --field")
+  }
+
+  static func textRepeated(_ path: String) -> ErrataError {
+    ErrataError(.usage, "\(path): is given twice; its tokens would count twice")
+  }
+
+  static func fieldWithoutJSONLines() -> ErrataError {
+    ErrataError(.usage, "--field goes with a --text whose name ends in .jsonl")
   }
 
   static func corpusTooShort(_ path: String, _ tokens: Int) -> ErrataError {

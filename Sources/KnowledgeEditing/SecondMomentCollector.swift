@@ -37,7 +37,7 @@ public final class SecondMomentCollector {
     max(100_000, 10 * architecture.intermediateSize)
   }
 
-  /// Opens the text, and what an interrupted run left for the same output.
+  /// Takes up what an interrupted run left for the same output.
   ///
   /// - Parameters:
   ///   - layers: ascending.
@@ -45,19 +45,18 @@ public final class SecondMomentCollector {
   ///   - outputPath: the second-moment file to write; an interrupted run's is that with `.partial`.
   /// - Throws: an `ErrataError`, also if the interrupted run was one of another model, text or setting.
   public init(
-    _ model: LanguageModel, corpusPath: String, layers: [Int], tokenCount: Int, sequenceLength: Int,
+    _ model: LanguageModel, corpus: Corpus, layers: [Int], tokenCount: Int, sequenceLength: Int,
     outputPath: String
   ) throws {
     try model.check(layers: layers)
     self.model = model
     self.outputPath = outputPath
     wantedTokens = tokenCount
-    let file = try MappedFile(path: corpusPath)
     let length = min(sequenceLength, model.decoder.maximumSequenceLength)
-    corpus = CorpusTokens(file: file, tokenizer: model.tokenizer, sequenceLength: length)
+    self.corpus = CorpusTokens(corpus: corpus, tokenizer: model.tokenizer, sequenceLength: length)
     origin = SecondMomentOrigin(
-      model: model.name, tokenizer: model.tokenizer.digest, corpus: URL(fileURLWithPath: corpusPath).lastPathComponent,
-      corpusDigest: Digest(of: file.bytes), sequenceLength: length,
+      model: model.name, tokenizer: model.tokenizer.digest, corpus: corpus.name,
+      corpusDigest: corpus.digest, sequenceLength: length,
       weights: Dictionary(
         uniqueKeysWithValues: try layers.map { ($0, try model.checkpoint.digest(of: model.decoder.editedTensor($0))) }))
     let size = model.architecture.intermediateSize
@@ -97,7 +96,7 @@ public final class SecondMomentCollector {
       }
     }
     try count(&sequences)
-    guard tokens > 0 else { throw ErrataError.corpusTooShort(corpus.file.path, tokens) }
+    guard tokens > 0 else { throw ErrataError.corpusTooShort(corpus.corpus.path, tokens) }
     try write()
     return .complete(tokens: tokens)
   }
@@ -138,24 +137,11 @@ public final class SecondMomentCollector {
     var powers: [Int: Double] = [:]
     for layer in sums.keys {
       sums[layer]!.mirrorUpperTriangle()
-      powers[layer] = try outputPower(layer)
-      guard powers[layer]!.isFinite else { throw ErrataError.keysNotFinite(model.checkpoint.path, layer: layer) }
+      powers[layer] = try model.outputPower(ofKeysWithSum: sums[layer]!, tokenCount: tokens, layer: layer)
     }
     try SecondMoments.write(
       sums, tokenCount: tokens, outputPowers: powers, origin: origin, to: outputPath)
     unlink(partialPath)
-  }
-
-  /// tr(W C W^T)
-  private func outputPower(_ layer: Int) throws -> Double {
-    let stored = try model.checkpoint.matrix(named: model.decoder.editedTensor(layer)).widened()
-    let weight = model.architecture.storesTransposed ? stored.transposed() : stored
-    let product = weight.multiplied(by: sums[layer]!)
-    return product.withUnsafePointer { p in
-      weight.withUnsafePointer { w in
-        (0..<product.count).reduce(0.0) { $0 + p[$1] * w[$1] } / Double(tokens)
-      }
-    }
   }
 }
 

@@ -13,6 +13,9 @@ public struct Cholesky: Sendable {
   private let factor: Matrix<Double>
   public var size: Int { factor.rows }
 
+  /// The squares of L's diagonal: for each row, how much of the matrix's diagonal element the rows before it leave.
+  public var pivots: [Double] { (0..<size).map { factor[$0, $0] * factor[$0, $0] } }
+
   /// Reads the lower triangle of `matrix`.
   ///
   /// - Throws: `NotPositiveDefinite`, also if the matrix is not finite.

@@ -26,4 +26,21 @@ extension ErrataError {
   package static func notStatistics(_ path: String, _ reason: String) -> ErrataError {
     ErrataError(.damagedInput, "\(path): not a second-moment file of 'errata stats': \(reason)")
   }
+
+  static func mergedLayersDiffer(_ first: SecondMoments, _ second: SecondMoments) -> ErrataError {
+    func list(_ file: SecondMoments) -> String { file.layers.map(String.init).joined(separator: ", ") }
+    return ErrataError(
+      .baseMismatch,
+      "\(second.path): has layers \(list(second)), and \(first.path) has \(list(first)); only files of the same layers "
+        + "merge")
+  }
+
+  static func mergedModelsDiffer(_ first: String, _ second: String, _ part: String) -> ErrataError {
+    ErrataError(
+      .baseMismatch, "\(second): belongs to another model than \(first): \(part) is not the same")
+  }
+
+  static func mergedTextsEqual(_ first: String, _ second: String) -> ErrataError {
+    ErrataError(.general, "\(first) and \(second) were collected from the same text, which would count twice")
+  }
 }

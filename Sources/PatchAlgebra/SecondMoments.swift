@@ -11,10 +11,12 @@ public struct SecondMomentOrigin: Sendable, Equatable {
   /// The corpus's file name, for people.
   public var corpus: String
   public var corpusDigest: Digest
-  /// How many tokens stand in one sequence.
+  /// How many tokens stand in one sequence; 0 if that is not known, or not the same everywhere.
   public var sequenceLength: Int
   /// The digest of each layer's down-projection when its keys were measured: which model it was.
   public var weights: [Int: Digest]
+
+  package static let unknownSequenceLength = 0
 
   package init(
     model: String, tokenizer: Digest, corpus: String, corpusDigest: Digest, sequenceLength: Int, weights: [Int: Digest]

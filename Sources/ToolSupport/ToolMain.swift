@@ -10,7 +10,9 @@ public let errataVersion = "0.1.0"
 /// A failure is one line on standard error, `errata apply: what, where, what to do`; a usage error also says how to get
 /// help.
 public enum ToolMain {
-  public static func run<Command: ParsableCommand>(_ command: Command.Type) -> Never {
+  ///
+  /// - Parameter arguments: those behind the command's name; nil takes the process's.
+  public static func run<Command: ParsableCommand>(_ command: Command.Type, _ arguments: [String]? = nil) -> Never {
     // A reader that closes the pipe early (`errata show x | head`) ends the tool quietly, as it does other Unix tools.
     signal(SIGPIPE, SIG_DFL)
 
@@ -20,7 +22,7 @@ public enum ToolMain {
     }
     BrokenMapping.explain(as: name)
     do {
-      var parsed = try command.parseAsRoot()
+      var parsed = try command.parseAsRoot(arguments)
       try parsed.run()
       fflush(nil)
       exit(0)

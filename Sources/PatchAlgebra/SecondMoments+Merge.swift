@@ -1,0 +1,76 @@
+import LinearAlgebra
+import Tensors
+
+extension SecondMoments {
+  /// Writes what would have been collected over the texts of several files together: the mean of their C, weighted by
+  /// their numbers of tokens.
+  ///
+  /// The sums are formed in binary64, in the order of the files; each C is the binary32 mean that its file holds, so the
+  /// result differs from that of one run over all texts by binary32 rounding.
+  ///
+  /// - Parameters:
+  ///   - parts: at least one, of the same model and layers and of different texts.
+  ///   - path: the file to write.
+  /// - Throws: an `ErrataError` if the files do not fit together.
+  public static func merge(_ parts: [SecondMoments], to path: String) throws {
+    let first = parts[0]
+    var tokenCount = 0
+    for (index, part) in parts.enumerated() {
+      guard part.layers == first.layers else { throw ErrataError.mergedLayersDiffer(first, part) }
+      if let layer = part.layers.first(where: { part.origin.weights[$0] != first.origin.weights[$0] }) {
+        throw ErrataError.mergedModelsDiffer(first.path, part.path, "layer \(layer)'s down-projection")
+      }
+      guard part.origin.tokenizer == first.origin.tokenizer else {
+        throw ErrataError.mergedModelsDiffer(first.path, part.path, "the tokenizer")
+      }
+      if let same = parts[..<index].first(where: { $0.origin.corpusDigest == part.origin.corpusDigest }) {
+        throw ErrataError.mergedTextsEqual(same.path, part.path)
+      }
+      let (sum, overflow) = tokenCount.addingReportingOverflow(part.tokenCount)
+      guard part.tokenCount > 0, !overflow else {
+        throw ErrataError.notStatistics(part.path, "it cannot have counted \(part.tokenCount) tokens")
+      }
+      tokenCount = sum
+    }
+    var sums: [Int: Matrix<Double>] = [:]
+    var powers: [Int: Double] = [:]
+    for layer in first.layers {
+      var sum: Matrix<Double>?
+      for part in parts {
+        let mean = try part.matrix(layer: layer)
+        var total = sum ?? Matrix<Double>(rows: mean.rows, columns: mean.columns)
+        guard total.rows == mean.rows else {
+          throw ErrataError.notStatistics(part.path, "layer \(layer) has \(mean.rows) rows, not \(total.rows)")
+        }
+        sum = nil
+        total.add(mean, times: Double(part.tokenCount))
+        sum = total
+      }
+      sums[layer] = sum
+      let known = parts.compactMap { part in part.outputPowers[layer].map { $0 * Double(part.tokenCount) } }
+      if known.count == parts.count { powers[layer] = known.reduce(0, +) / Double(tokenCount) }
+    }
+    var origin = first.origin
+    if parts.count > 1 {
+      origin.corpus = parts.map(\.origin.corpus).joined(separator: ", ")
+      var hasher = DigestHasher()
+      for part in parts { hasher.update(part.origin.corpusDigest.description + "\n") }
+      origin.corpusDigest = hasher.finalize()
+      if parts.contains(where: { $0.origin.sequenceLength != origin.sequenceLength }) {
+        origin.sequenceLength = SecondMomentOrigin.unknownSequenceLength
+      }
+    }
+    try write(sums, tokenCount: tokenCount, outputPowers: powers, origin: origin, to: path)
+  }
+}
+
+extension Matrix<Double> {
+  fileprivate mutating func add(_ other: Matrix<Double>, times factor: Double) {
+    let count = self.count
+    other.withUnsafePointer { source in
+      withUnsafeMutablePointer { target in
+        for index in 0..<count { target[index] += factor * source[index] }
+      }
+    }
+  }
+}

@@ -1,0 +1,94 @@
+import ArgumentParser
+import KnowledgeEditing
+import PatchAlgebra
+import Tensors
+import ToolSupport
+
+struct Stats: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "errata stats",
+    abstract: "Collects the second moments that an edit needs, from texts.",
+    discussion: """
+      Runs the text through the model and averages k k^T over the tokens, where k is the input of a layer's \
+      down-projection. All layers are collected in one pass; layers above the last one are not computed.
+
+      Ctrl-C keeps what was counted in OUTPUT.partial; the same command continues from there.
+
+      Of files that were collected:
+        errata stats show FILE                   says how well they can be inverted
+        errata stats merge FILE ... -o FILE      makes one of several texts' files
+        errata stats import MODEL NPZ ... -o FILE  converts those of the ROME and MEMIT code
+      """,
+    version: errataVersion)
+
+  @Argument(help: "The checkpoint's directory.")
+  var model: String
+
+  @Option(
+    help: """
+      A UTF-8 text file of ordinary text, or a .jsonl with an object in each line; may be given again for further files. \
+      Each file, and each line of a .jsonl, is a document.
+      """)
+  var text: [String]
+
+  @Option(help: "The field that holds the text in a .jsonl (default: text).")
+  var field: String?
+
+  @Option(help: "The layers to collect, like 5, 3,4,5 or 3-5 (default: those that 'errata edit' would edit).")
+  var layers: String?
+
+  @Option(help: "How many tokens to count (default: 100000, or 10 times the key length if that is more).")
+  var tokens: Int?
+
+  @Option(help: "How many tokens stand in one sequence.")
+  var sequenceLength = 512
+
+  @Option(name: [.short, .long], help: "The file to write.")
+  var output: String
+
+  @Flag(help: "Print the result as JSON.")
+  var json = false
+
+  @Flag(help: "Show no progress.")
+  var quiet = false
+
+  func validate() throws {
+    if let tokens, tokens < 1 { throw ValidationError("--tokens must be positive") }
+    if sequenceLength < 1 { throw ValidationError("--sequence-length must be positive") }
+  }
+
+  func run() throws {
+    try checkOutput(output)
+    let layers = try self.layers.map(parseLayers)
+    let model = try LanguageModel(path: model)
+    let presetLayers = EditMethod.allCases.flatMap { Preset.settings($0, for: model.architecture).layers }
+    let collector = try SecondMomentCollector(
+      model, corpus: try Corpus(paths: text, field: field), layers: layers ?? Set(presetLayers).sorted(),
+      tokenCount: tokens ?? SecondMomentCollector.defaultTokenCount(model.architecture),
+      sequenceLength: sequenceLength, outputPath: output)
+    Interruption.install()
+    var progress: Progress?
+    let outcome = try collector.run(
+      onProgress: { state in
+        let line =
+          progress
+          ?? Progress(
+            "second moments", unit: "tokens", total: state.total, initial: state.resumedTokens, isQuiet: quiet)
+        progress = line
+        line.update(completed: state.tokens)
+      }, isInterrupted: { Interruption.isRequested })
+    progress?.finish()
+    switch outcome {
+    case .interrupted(let tokens, let partialPath):
+      throw ErrataError(
+        .general, "interrupted after \(tokens) tokens, kept in \(partialPath); run the same command to continue")
+    case .complete:
+      try ConditionReport(output).print(asJSON: json)
+    }
+  }
+}
+
+/// Before long work: the output can be written, and replaces nothing but an earlier result.
+func checkOutput(_ path: String) throws {
+  try AtomicFile.check(path: path) { (try? SecondMoments(contentsOf: $0)) != nil }
+}

@@ -1,0 +1,68 @@
+import Foundation
+import PatchAlgebra
+import Tensors
+import ToolSupport
+
+/// What a second-moment file holds, and how well each layer's C can be inverted.
+struct ConditionReport {
+  let statistics: SecondMoments
+  let conditions: [SecondMomentCondition]
+
+  /// - Parameter ridge: judged as if `errata edit --ridge` added it.
+  init(_ path: String, ridge: Double = 0) throws {
+    let statistics = try SecondMoments(contentsOf: path)
+    self.statistics = statistics
+    conditions = try statistics.layers.map { try SecondMomentCondition(statistics, layer: $0, ridge: ridge) }
+  }
+
+  func print(asJSON: Bool) {
+    if asJSON {
+      printJSON(json)
+    } else {
+      for line in lines { Swift.print(line) }
+    }
+  }
+
+  private var lines: [String] {
+    let layers = statistics.layers.map(String.init).joined(separator: ", ")
+    var table = TextTable([
+      ("layer", .right), ("tokens per value", .right), ("condition", .right), ("smallest pivot", .right),
+      ("always zero", .right), ("verdict", .left),
+    ])
+    for condition in conditions {
+      table.append([
+        String(condition.layer), String(format: "%.1f", condition.tokensPerValue),
+        condition.condition.map { String(format: "%.1e", $0) } ?? "-",
+        condition.smallestPivot.map { String(format: "%.1e", $0) } ?? "-", String(condition.deadFeatures),
+        condition.advice,
+      ])
+    }
+    return [
+      printable(
+        "\(statistics.path): second moments of layer\(statistics.layers.count == 1 ? "" : "s") \(layers) over "
+          + "\(statistics.tokenCount) tokens of \(statistics.origin.corpus)"),
+      printable(
+        "model \(statistics.origin.model), keys of \(conditions.first?.keyLength ?? 0) values, digest "
+          + statistics.digest.abbreviated),
+    ] + table.lines
+  }
+
+  private var json: JSON {
+    [
+      "output": JSON(statistics.path), "tokens": .integer(statistics.tokenCount),
+      "layers": .array(statistics.layers.map { .integer($0) }), "digest": JSON(statistics.digest.description),
+      "model": JSON(statistics.origin.model), "corpus": JSON(statistics.origin.corpus),
+      "conditions": .array(
+        conditions.map { condition in
+          [
+            "layer": .integer(condition.layer), "key_length": .integer(condition.keyLength),
+            "tokens_per_value": .double(condition.tokensPerValue),
+            "condition": condition.condition.map { JSON.double($0) } ?? JSON.null,
+            "smallest_pivot": condition.smallestPivot.map { JSON.double($0) } ?? JSON.null,
+            "always_zero": .integer(condition.deadFeatures), "verdict": JSON(condition.verdict.rawValue),
+            "missing_tokens": .integer(condition.missingTokens), "advice": JSON(condition.advice),
+          ]
+        }),
+    ]
+  }
+}
