@@ -51,6 +51,7 @@ let package = Package(
     .executableTarget(name: "errata-edit", dependencies: ["EditEvaluation", "ToolSupport"]),
     .executableTarget(name: "errata-tune", dependencies: ["EditEvaluation", "ToolSupport"]),
     .executableTarget(name: "errata-ask", dependencies: ["KnowledgeEditing", "ToolSupport"]),
+    .executableTarget(name: "errata-trace", dependencies: ["KnowledgeEditing", "ToolSupport"]),
     .executableTarget(name: "errata-eval", dependencies: ["EditEvaluation", "ToolSupport"]),
 
     // What the benchmarks work on; no tool.
@@ -97,6 +98,7 @@ let package = Package(
         "errata-compact",
         "errata-stack",
         "errata-diff",
+        "errata-trace",
         "fault-injector",
       ]),
   ],

@@ -86,6 +86,12 @@ extension ErrataError {
     ErrataError(.general, "\(path): \(problem)")
   }
 
+  static func notADownProjection(_ tensor: ByteString, _ model: String) -> ErrataError {
+    ErrataError(
+      .general,
+      "a patch edits \(tensor), which is no layer's down-projection in \(model): apply it first, and trace the result")
+  }
+
   static func noFacts(_ source: String) -> ErrataError {
     ErrataError(.general, "\(source): holds no facts")
   }

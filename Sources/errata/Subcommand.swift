@@ -20,6 +20,7 @@ struct Subcommand {
     Subcommand(name: "sign", summary: "sign a patch, or take a signature off"),
     Subcommand(name: "diff", summary: "compare patches or checkpoints, and make a patch of two checkpoints"),
     Subcommand(name: "ask", summary: "let a checkpoint continue a prompt"),
+    Subcommand(name: "trace", summary: "say which edits fire on a prompt, at which token and how strongly"),
     Subcommand(name: "eval", summary: "score a checkpoint on facts: efficacy, paraphrase, neighbourhood"),
   ]
 

@@ -34,6 +34,24 @@ import Testing
     #expect(try fileDigests(reverted) == before)
   }
 
+  @Test func aPlanTellsItsResultWithoutWriting() throws {
+    let fixture = try CheckpointFixture(.sharded)
+    let before = try fileDigests(fixture.path)
+    let patch = try fixture.patch("p.wpatch", [fixture.batch(facts: 3, seed: 1)])
+    let plan = try CheckpointState(path: fixture.path).planApply([patch], time: "")
+    for (name, elements) in fixture.elements(with: patch.patch.batches) {
+      #expect(try plan.result(of: name) == elements.bytes)
+    }
+    #expect(try fileDigests(fixture.path) == before)
+    let edited = fixture.output("edited")
+    try apply([patch], to: fixture.path, output: edited)
+    let back = try CheckpointState(path: edited).planRevert([patch.identifier])
+    #expect(back.changedTensors.count == 3)
+    for name in back.changedTensors {
+      #expect(try back.result(of: name) == storedBytes(of: name, in: fixture.path))
+    }
+  }
+
   @Test func orderDoesNotMatter() throws {
     let fixture = try CheckpointFixture(.sharded)
     let patches = try [

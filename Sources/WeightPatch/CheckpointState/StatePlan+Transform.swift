@@ -21,6 +21,18 @@ extension StatePlan {
     }
   }
 
+  /// The bytes that one of `changedTensors` will have, checked as `write` checks them. Nothing is written.
+  ///
+  /// - Throws: an `ErrataError` if the base is not what it should be, or if the result cannot be computed or is not what
+  ///   it should be.
+  public func result(of name: ByteString) throws -> [UInt8] {
+    let tensor = try state.checkpoint.tensor(named: name)
+    var result: [UInt8] = []
+    result.reserveCapacity(tensor.info.byteCount)
+    _ = try transform(tensor, ledger: nil) { bytes, _ in result += bytes }
+    return result
+  }
+
   /// Computes a tensor anew, and checks the result.
   ///
   /// - Parameter ledger: takes the undo record; none is made if this is nil.

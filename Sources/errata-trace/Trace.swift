@@ -1,0 +1,104 @@
+import ArgumentParser
+import KnowledgeEditing
+import Tensors
+import ToolSupport
+import WeightPatch
+
+struct Trace: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "errata trace",
+    abstract: "Says which edits fire on a prompt, at which token and how strongly.",
+    discussion: """
+      For each fact, in each layer that its patch edits, the token of the prompt at which it fires most strongly. What \
+      is measured at a token is the norm of what the fact's term adds to the output of the layer's down-projection, \
+      |A_e (B_e . k)| for the key k there, in percent of the norm of the residual stream that leaves the layer. (Gemma 2 \
+      normalizes the output of the down-projection: there, in percent of the norm of that output.) A whole batch adds \
+      |D k|; its terms may cancel one another. A compacted batch has components instead of facts, and is listed as a whole.
+
+      A term that fires strongly is not yet the cause of an answer: the first line says what the model answers with the \
+      patches and without them.
+
+      Patches that edit other tensors, or with corrections ('errata diff'), are traced where they can be; the others are \
+      named on standard error.
+
+      Traced are the patches that are applied to the checkpoint, and those given by --patch as if they were: the exact \
+      weights are computed in memory, and nothing is written.
+      """,
+    version: errataVersion)
+
+  @Argument(help: "The checkpoint's directory: one with patches, or the base of the patches given by --patch.")
+  var model: String
+
+  @Argument(help: "The prompts.")
+  var prompts: [String]
+
+  @Option(
+    name: .customLong("patch"), parsing: .singleValue,
+    help: "A patch to be traced as if it were applied. May be repeated.")
+  var patches: [String] = []
+
+  @Flag(help: "Trace patches given by --patch also on a base that they were not made for, or without their parents.")
+  var force = false
+
+  @Option(help: "How many facts to list at most.")
+  var top = 10
+
+  @Option(help: "List what fires with at least this share of the stream: 0.05 for 5 percent.")
+  var threshold = 0.0
+
+  @Flag(help: "Print the result as JSON.")
+  var json = false
+
+  func validate() throws {
+    if top < 1 { throw ValidationError("--top must be positive") }
+    if !(threshold >= 0 && threshold.isFinite) { throw ValidationError("--threshold must not be negative") }
+  }
+
+  func run() throws {
+    let state = try CheckpointState(path: model)
+    if state.wasRepaired { printNotice(repairNotice(model)) }
+    let plan = try state.planApply(try patches.map { try PatchFile(path: $0) }, force: force, time: timestamp())
+    if !plan.fitsBase { printNotice("note: traced by force on a base that the patch was not made for") }
+    let batches = TracedBatch.all(in: plan)
+    guard !batches.isEmpty else {
+      throw ErrataError(
+        .general, "\(model): no patch is applied, so there is nothing to trace; name one with --patch, or apply it")
+    }
+    let model = try LanguageModel(path: model)
+    let tokenization = PromptTokenization(model.tokenizer)
+    let inputs = try prompts.map { prompt in
+      let tokens = tokenization.prompt(prompt)
+      // The token that every prompt begins with is no prompt.
+      guard !prompt.isEmpty, !tokens.isEmpty else { throw ErrataError(.usage, "the prompt \"\(prompt)\" is empty") }
+      return tokens
+    }
+
+    let trace = try EditTrace(model.decoder, batches: batches.map(\.batch))
+    try notice(trace.untraced, isAll: trace.isEmpty)
+    try model.compute(after: plan)
+    let results = try inputs.map { try trace.run($0) }
+    let base = try state.planRevert(Set(state.ledger.patches.map(\.patch)))
+    // Where patches edit more than down-projections, the base is not at hand.
+    let isBaseKnown = model.otherTensors(in: base).isEmpty
+    if isBaseKnown { try model.compute(after: base) }
+    let reports = try zip(zip(prompts, inputs), results).map { input, result in
+      TraceReport(
+        prompt: input.0, tokens: input.1, batches: batches, result: result,
+        unpatched: isBaseKnown ? try EditTrace.next(model.decoder, after: input.1) : nil, tokenization: tokenization)
+    }
+    if json {
+      printJSON(.array(reports.map { $0.json(top: top, threshold: threshold) }))
+    } else {
+      let blocks = reports.map { $0.lines(top: top, threshold: threshold).joined(separator: "\n") }
+      print(blocks.joined(separator: "\n\n"))
+    }
+  }
+
+  private func notice(_ untraced: [ByteString], isAll: Bool) throws {
+    guard let first = untraced.first else { return }
+    let others = untraced.count > 1 ? " and \(untraced.count - 1) more" : ""
+    let text = "\(first)\(others) cannot be traced: no down-projection, or changed by a correction too"
+    if isAll { throw ErrataError(.general, "\(model): \(text)") }
+    printNotice(printable("note: \(text)"))
+  }
+}

@@ -1,0 +1,187 @@
+import Foundation
+import KnowledgeEditing
+import Tensors
+import ToolSupport
+import Transformer
+import WeightPatch
+
+/// What `errata trace` says about one prompt.
+struct TraceReport {
+  /// A fact, or a whole batch, in one layer.
+  struct Row {
+    let batch: TracedBatch
+    let layer: Int
+    /// Nil for a whole batch.
+    let fact: Manifest.Fact?
+    /// Per token.
+    let strengths: [Double]
+    /// The token where it is strongest.
+    let token: Int
+
+    init(_ batch: TracedBatch, layer: Int, fact: Manifest.Fact?, strengths: [Double]) {
+      self.batch = batch
+      self.layer = layer
+      self.fact = fact
+      self.strengths = strengths
+      token = strengths.indices.max { strengths[$0] < strengths[$1] } ?? 0
+    }
+
+    var strength: Double { strengths[token] }
+  }
+
+  let prompt: String
+  let tokens: [Int32]
+  /// The facts, and the batches that have none, the strongest first.
+  let terms: [Row]
+  /// Every batch as a whole, by layer.
+  let batches: [Row]
+  /// Of the token after the prompt, with the patches, and without them if that is known.
+  let next: (patched: TokenDistribution, unpatched: TokenDistribution?)
+  let tokenization: PromptTokenization
+
+  init(
+    prompt: String, tokens: [Int32], batches: [TracedBatch], result: EditTrace.Result, unpatched: TokenDistribution?,
+    tokenization: PromptTokenization
+  ) {
+    self.prompt = prompt
+    self.tokens = tokens
+    self.tokenization = tokenization
+    next = (result.next, unpatched)
+    self.batches = result.firings.map {
+      Row(batches[$0.batch], layer: $0.layer, fact: nil, strengths: $0.total)
+    }
+    let terms = zip(result.firings, self.batches).flatMap { firing, whole in
+      let batch = whole.batch
+      guard batch.description.terms == .facts else { return [whole] }
+      return batch.description.facts.enumerated().map { index, fact in
+        Row(batch, layer: firing.layer, fact: fact, strengths: firing.terms.row(index))
+      }
+    }
+    // Equal strengths stay in the order of layers, batches and facts.
+    self.terms = terms.enumerated().sorted {
+      ($1.element.strength, $0.offset) < ($0.element.strength, $1.offset)
+    }.map(\.element)
+  }
+
+  private func listed(_ top: Int, _ threshold: Double) -> [Row] {
+    Array(terms.prefix { $0.strength >= threshold }.prefix(top))
+  }
+
+  // MARK: For people
+
+  func lines(top: Int, threshold: Double) -> [String] {
+    let rows = listed(top, threshold)
+    var lines = [answer, strongestPerToken, ""]
+    if rows.isEmpty {
+      lines.append("nothing fires with \(share(threshold)) or more (at most \(share(terms.first?.strength ?? 0)))")
+    } else {
+      lines += termTable(rows)
+      if rows.count < terms.count { lines.append("… and \(terms.count - rows.count) weaker (--top, --threshold)") }
+    }
+    return lines + [""] + batchTable
+  }
+
+  private var answer: String {
+    let patched = next.patched.mostLikely(1)[0]
+    func text(_ token: Int, _ distribution: TokenDistribution) -> String {
+      "\(shown(Int32(token))) \(share(probability(token, distribution)))"
+    }
+    let answer = "\(printable(prompt)) -> \(text(patched, next.patched))"
+    guard let without = next.unpatched else { return answer }
+    let unpatched = without.mostLikely(1)[0]
+    let answers = (unpatched == patched ? [patched] : [unpatched, patched]).map { text($0, without) }
+    return "\(answer); without the patches \(answers.joined(separator: ", "))"
+  }
+
+  /// Each token with the strength of what fires most strongly there, on one line.
+  private var strongestPerToken: String {
+    "  "
+      + tokens.indices.map { token in
+        "\(shown(tokens[token])) \(share(terms.map { $0.strengths[token] }.max() ?? 0))"
+      }.joined(separator: " | ")
+  }
+
+  private func termTable(_ rows: [Row]) -> [String] {
+    var table = TextTable([
+      ("strength", .right), ("fact", .left), ("subject", .left), ("new target", .left), ("patch", .left),
+      ("layer", .right), ("token", .left),
+    ])
+    for row in rows {
+      table.append([
+        share(row.strength), row.fact?.identifier ?? "-",
+        row.fact.map { elide(printable($0.subject), to: 32) } ?? "(batch \(row.batch.index))",
+        row.fact.map { elide(printable($0.targetNew), to: 24) } ?? "(\(row.batch.extent))",
+        printable(row.batch.patchName), "\(row.layer)", place(row.token),
+      ])
+    }
+    return table.lines
+  }
+
+  private var batchTable: [String] {
+    var table = TextTable([
+      ("strength", .right), ("whole batch", .left), ("patch", .left), ("layer", .right), ("token", .left),
+    ])
+    for row in batches {
+      table.append([
+        share(row.strength), "\(row.batch.index): \(row.batch.extent)", printable(row.batch.patchName), "\(row.layer)",
+        place(row.token),
+      ])
+    }
+    return table.lines
+  }
+
+  private func place(_ token: Int) -> String { "\(token) \(shown(tokens[token]))" }
+
+  private func shown(_ token: Int32) -> String {
+    let text = tokenization.continuation([token])
+    let trimmed = text.trimmingCharacters(in: .whitespaces)
+    return printable((trimmed.isEmpty ? "\"\(text)\"" : trimmed).replacingOccurrences(of: "\n", with: "\\n"))
+  }
+
+  private func share(_ value: Double) -> String { String(format: "%.1f%%", 100 * value) }
+
+  private func probability(_ token: Int, _ distribution: TokenDistribution) -> Double {
+    exp(distribution.logProbability(token))
+  }
+
+  // MARK: For programs
+
+  func json(top: Int, threshold: Double) -> JSON {
+    func prediction(_ distribution: TokenDistribution) -> JSON {
+      let token = distribution.mostLikely(1)[0]
+      return [
+        "id": .integer(token), "text": JSON(tokenization.continuation([Int32(token)])),
+        "probability": .double(probability(token, next.patched)),
+        "probability_without": next.unpatched.map { .double(probability(token, $0)) } ?? .null,
+      ]
+    }
+    return [
+      "prompt": JSON(prompt), "next": prediction(next.patched), "next_without": next.unpatched.map(prediction) ?? .null,
+      "tokens": .array(
+        tokens.enumerated().map { position, token in
+          let strongest = terms.max { $0.strengths[position] < $1.strengths[position] }
+          return [
+            "id": .integer(Int(token)), "text": JSON(tokenization.continuation([token])),
+            "strongest": strongest.map { .double($0.strengths[position]) } ?? .null,
+            "fact": (strongest?.fact).map { JSON($0.identifier) } ?? .null,
+          ]
+        }),
+      "threshold": .double(threshold), "fired": .array(listed(top, threshold).map { self.json($0) }),
+      "batches": .array(batches.map { self.json($0) }),
+    ]
+  }
+
+  private func json(_ row: Row) -> JSON {
+    var object = row.batch.json.objectValue!
+    if let fact = row.fact {
+      object["fact"] = JSON(fact.identifier)
+      object["subject"] = JSON(fact.subject)
+      object["target_new"] = JSON(fact.targetNew)
+    }
+    object["layer"] = .integer(row.layer)
+    object["token"] = .integer(row.token)
+    object["strength"] = .double(row.strength)
+    object["strengths"] = .array(row.strengths.map { .double($0) })
+    return .object(object)
+  }
+}
