@@ -20,7 +20,10 @@ extension ToolTests {
     private func writeHalves() throws {
       let paragraphs = String(decoding: try scratch.bytes("samples/corpus.txt"), as: UTF8.self)
         .split(separator: "\n").prefix(600)
-      let lines = paragraphs.prefix(300).map { JSON.object(["body": JSON(String($0))]).serialized() }
+      let lines = paragraphs.prefix(300).map { line -> [UInt8] in
+        let record: JSON = ["body": JSON(String(line))]
+        return record.serialized()
+      }
       try scratch.write(lines.joined(separator: [0x0A]), to: "first.jsonl")
       try scratch.write(paragraphs.suffix(300).joined(separator: "\n"), to: "second.txt")
     }
@@ -207,20 +210,34 @@ private func zipArchive(_ entries: [(name: String, bytes: [UInt8])]) -> [UInt8] 
   var directory: [UInt8] = []
   for entry in entries {
     let (size, name) = (littleEndian(UInt64(entry.bytes.count), 4), Array(entry.name.utf8))
-    let common =
-      [20, 0, 0, 0, 0, 0, 0, 0, 0, 0] + littleEndian(UInt64(checksum(entry.bytes)), 4) + size + size
-      + littleEndian(UInt64(name.count), 2) + [0, 0]
+    var common: [UInt8] = [20, 0, 0, 0, 0, 0, 0, 0, 0, 0]
+    common += littleEndian(UInt64(checksum(entry.bytes)), 4)
+    common += size + size
+    common += littleEndian(UInt64(name.count), 2)
+    common += [0, 0] as [UInt8]
     let offset = littleEndian(UInt64(file.count), 4)
-    file += [0x50, 0x4B, 3, 4] + common + name + entry.bytes
-    directory += [0x50, 0x4B, 1, 2, 20, 0] + common + [UInt8](repeating: 0, count: 10) + offset + name
+    file += [0x50, 0x4B, 3, 4] as [UInt8]
+    file += common + name + entry.bytes
+    directory += [0x50, 0x4B, 1, 2, 20, 0] as [UInt8]
+    directory += common + [UInt8](repeating: 0, count: 10) + offset + name
   }
   let count = littleEndian(UInt64(entries.count), 2)
-  return file + directory + [0x50, 0x4B, 5, 6, 0, 0, 0, 0] + count + count
-    + littleEndian(UInt64(directory.count), 4) + littleEndian(UInt64(file.count), 4) + [0, 0]
+  var end: [UInt8] = [0x50, 0x4B, 5, 6, 0, 0, 0, 0]
+  end += count + count
+  end += littleEndian(UInt64(directory.count), 4)
+  end += littleEndian(UInt64(file.count), 4)
+  end += [0, 0] as [UInt8]
+  return file + directory + end
 }
 
 private func checksum(_ bytes: [UInt8]) -> UInt32 {
-  ~bytes.reduce(~UInt32(0)) { value, byte in
-    (0..<8).reduce(value ^ UInt32(byte)) { value, _ in value & 1 == 1 ? value >> 1 ^ 0xEDB8_8320 : value >> 1 }
+  var value = ~UInt32(0)
+  for byte in bytes {
+    value ^= UInt32(byte)
+    for _ in 0..<8 {
+      let shifted = value >> 1
+      value = value & 1 == 1 ? shifted ^ 0xEDB8_8320 : shifted
+    }
   }
+  return ~value
 }
