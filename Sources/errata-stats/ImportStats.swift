@@ -28,10 +28,6 @@ struct ImportStats: ParsableCommand {
   @Flag(help: "Print the result as JSON.")
   var json = false
 
-  func validate() throws {
-    if files.isEmpty { throw ValidationError("give at least one .npz file") }
-  }
-
   func run() throws {
     try checkOutput(output)
     let layers = try self.layers.map(parseLayers)

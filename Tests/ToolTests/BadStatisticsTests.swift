@@ -135,7 +135,7 @@ extension ToolTests {
       try fail(
         "a.jsonl", 1, "line 2 is no object with a text in its field 'text'; name the field with --field")
       try scratch.write(#"{"text": "a"}"# + "\n{", to: "b.jsonl")
-      try fail("b.jsonl", 6, "line 2 is not valid JSON: expected a string at byte 1")
+      try fail("b.jsonl", 6, "line 2 is not valid JSON: a key is expected at byte 1")
       try scratch.fail(
         "stats", "samples/model", "--text", "samples/corpus.txt", "--field", "body", "-o", "out", exitCode: 2,
         message: "errata stats: --field goes with a --text whose name ends in .jsonl")

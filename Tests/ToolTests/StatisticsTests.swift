@@ -103,7 +103,7 @@ extension ToolTests {
         #expect(try #require(condition["smallest_pivot"]?.doubleValue) > 0)
       }
       try scratch.fail(
-        "stats", "show", "samples/stats.safetensors", "--ridge", "-1", exitCode: 2,
+        "stats", "show", "samples/stats.safetensors", "--ridge=-1", exitCode: 2,
         message: "errata stats show: --ridge must be zero or more (see 'errata stats show --help')")
       try scratch.fail(
         "stats", "show", "samples/facts.json", exitCode: 6,
@@ -172,7 +172,7 @@ extension ToolTests {
       try fail(
         ["samples/corpus.txt", "--layers", "1"], 6,
         "samples/corpus.txt: not a .npz file of second moments: it is no zip archive, or cut off")
-      try fail([], 2, "give at least one .npz file (see 'errata stats import --help')")
+      try fail([], 2, "Missing expected argument '<files> ...' (see 'errata stats import --help')")
     }
 
     @Test func explainsItsParts() throws {
