@@ -50,7 +50,7 @@ func readContent(_ bytes: UnsafeRawBufferPointer) throws {
 
 private func readSealed(_ body: [UInt8]) throws {
   let sealed = body + PatchContainer.seal(Digest(of: body))
-  let patch = try sealed.withUnsafeBytes { try PatchReader(bytes: $0, owner: nil, source: "input").read() }
+  let patch = try sealed.withUnsafeBytes { try PatchReader(bytes: $0, source: "input").read() }
   // What `errata show` computes of a patch that was read.
   for (batch, description) in zip(patch.batches, patch.manifest.batches) {
     for factors in batch.tensors where factors.rank <= 64 && factors.outputSize * factors.inputSize <= 1 << 16 {
