@@ -147,15 +147,6 @@ extension ToolTests {
       try scratch.expectSampleModel("model")
     }
 
-    @Test func anEditStartsFromABase() throws {
-      try scratch.succeed("apply", "samples/model", "samples/eiffel-tower.wpatch", "-o", "edited", "--quiet")
-      try scratch.fail(
-        "edit", "edited", "--facts", "samples/facts.json", "--records", "1", "--stats", "samples/stats.safetensors",
-        "-o", "o.wpatch", exitCode: 4,
-        message: "errata edit: edited: carries a patch; an edit is computed on the base: take a copy from "
-          + "'errata revert edited --all -o BASE'")
-    }
-
     @Test func aDryRunWritesNothing() throws {
       try scratch.succeed("apply", "samples/model", "samples/eiffel-tower.wpatch", "-o", "edited", "--dry-run")
       #expect(try scratch.names() == ["samples"])
