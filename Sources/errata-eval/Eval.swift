@@ -128,6 +128,7 @@ struct Eval: ParsableCommand {
     if let references, let texts = work.references, let records = work.records {
       guard records.contains(where: { texts.covers($0) }) else { throw ErrataError.noReferences(references) }
     }
+    for path in models { try work.check(path) }
     Interruption.install()
     var results: [ModelEvaluation] = []
     for path in models where !Interruption.isRequested {

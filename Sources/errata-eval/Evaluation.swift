@@ -30,6 +30,12 @@ struct Evaluation {
   let seed: UInt64
   let isQuiet: Bool
 
+  /// Checks what can be known before long work: that a checkpoint can be opened, and that the questions fit it.
+  func check(_ path: String) throws {
+    let model = try LanguageModel(path: path)
+    for task in tasks { try DownstreamScorer(model, writes: writes).check(task) }
+  }
+
   /// - Parameter base: the first checkpoint's results, which a later one's are compared with.
   func run(_ path: String, base: ModelEvaluation?) throws -> ModelEvaluation {
     let model = try LanguageModel(path: path)

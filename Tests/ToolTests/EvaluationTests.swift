@@ -130,6 +130,10 @@ extension ToolTests {
         "--downstream", "none.jsonl", exitCode: 2,
         message: "none.jsonl: no task is known by this name; a file is named for its task: sst2.jsonl, mrpc.jsonl, "
           + "cola.jsonl, rte.jsonl, nli.jsonl")
+      // Said before the first checkpoint is scored.
+      try scratch.fail(
+        "eval", "samples/model", "nowhere", "--facts", "samples/facts.json", exitCode: 1,
+        message: "errata eval: nowhere: no such file or directory; give a checkpoint directory or a .safetensors file")
       try scratch.write("precious", to: "notes.txt")
       try fail(
         "--facts", "samples/facts.json", "--csv", "notes.txt", exitCode: 1,

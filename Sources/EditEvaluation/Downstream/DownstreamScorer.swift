@@ -72,12 +72,13 @@ public struct DownstreamScorer {
     self.writes = writes
   }
 
-  /// - Parameter onProgress: called with the number of questions done; false ends early, with the answers so far.
-  /// - Throws: an `ErrataError` if a prompt is too long for the model, or a probability is not a number.
-  public func score(_ set: DownstreamSet, onProgress: (Int) -> Bool = { _ in true }) throws -> DownstreamResult {
+  /// - Throws: an `ErrataError` if a question is too long for the model.
+  public func check(_ set: DownstreamSet) throws { _ = try prompts(set) }
+
+  private func prompts(_ set: DownstreamSet) throws -> [TargetPrompt] {
     let context = set.context
     let targets = [set.task.answers.positive, set.task.answers.negative].map { tokenization.target($0) }
-    let prompts = try set.questions.map { question in
+    return try set.questions.map { question in
       let prompt = TargetPrompt(tokens: tokenization.prompt(context + question.prompt), targets: targets)
       let maximum = model.decoder.maximumSequenceLength
       let length = max(prompt.length, prompt.tokens.count + (writes ? Self.writtenTokens : 0))
@@ -86,6 +87,12 @@ public struct DownstreamScorer {
       }
       return prompt
     }
+  }
+
+  /// - Parameter onProgress: called with the number of questions done; false ends early, with the answers so far.
+  /// - Throws: an `ErrataError` if a question is too long for the model, or a probability is not a number.
+  public func score(_ set: DownstreamSet, onProgress: (Int) -> Bool = { _ in true }) throws -> DownstreamResult {
+    let prompts = try prompts(set)
     let scorer = TargetScorer(model)
     var answers: [DownstreamAnswer] = []
     while answers.count < prompts.count {
