@@ -4,6 +4,7 @@ import KnowledgeEditing
 import PatchAlgebra
 import Tensors
 import ToolSupport
+import WeightPatch
 
 struct Tune: ParsableCommand {
   static let configuration = CommandConfiguration(
