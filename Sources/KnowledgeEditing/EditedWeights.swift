@@ -39,7 +39,7 @@ final class EditedWeights {
   }
 
   /// Lets the decoder compute with the weights that the edit began with.
-  func withdraw() throws { try model.compute(after: foundation.standing) }
+  func withdraw() throws { try model.compute(on: foundation) }
 
   /// A weight without any patch.
   func base(of name: ByteString) throws -> Matrix<Float> { try matrix(name, try foundation.baseBytes(of: name)) }

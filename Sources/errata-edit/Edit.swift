@@ -116,7 +116,8 @@ struct Edit: ParsableCommand {
     for note in notes where !quiet { printNotice("errata edit: \(printable(note))") }
     var settings = try settings.settings(for: model.architecture)
     settings.factorTypes = factors
-    // The contexts are those of the model without the edits to come, the same for every batch.
+    // The contexts are what the model says as the edit finds it, the same for every batch.
+    try model.compute(on: foundation)
     let templates = try contextTemplates(model, settings)
     let job = EditJob(
       model: model, settings: settings, templates: templates, statistics: statistics, storesKeys: keys,

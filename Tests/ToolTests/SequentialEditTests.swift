@@ -44,7 +44,7 @@ extension ToolTests {
         #expect(patch["manifest"]?["base"]?["tensors"] == first["manifest"]?["base"]?["tensors"])
       }
       // The base's name is that of the directory; all else is the same.
-      #expect(onDisk["manifest"]?["batches"] == second["manifest"]?["batches"])
+      #expect((onDisk["manifest"]?["batches"] == second["manifest"]?["batches"]) == true)
       #expect(onDisk["manifest"]?["result"] == second["manifest"]?["result"])
       func digests(_ patch: JSON) -> [JSON?]? { patch["manifest"]?["batches"]?.arrayValue?.map { $0["digest"] } }
       #expect(digests(second) != digests(alone))
@@ -55,9 +55,8 @@ extension ToolTests {
       #expect(try scratch.bytes("both/model.safetensors") == scratch.bytes("one-by-one/model.safetensors"))
       try scratch.fail(
         "apply", "samples/model", "second.wpatch", "-o", "x", exitCode: 4,
-        message:
-          "errata apply: second.wpatch: was computed on top of \(first["patch"]!.stringValue!.prefix(12)), which "
-          + "is not on the checkpoint; apply it first, or use --force")
+        message: "errata apply: second.wpatch: was computed on top of \(first["patch"]!.stringValue!.prefix(12)), not "
+          + "applied here: apply that first (--force applies it all the same)")
       let refused = try Tool.errata(["revert", "both", first["patch"]!.stringValue!, "-o", "x"], in: scratch.path)
       #expect(refused.exitCode == 4)
       try scratch.succeed("revert", "both", "--all", "-o", "restored", "--quiet")
