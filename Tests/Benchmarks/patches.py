@@ -130,17 +130,26 @@ def benchmark(arguments, name):
                 drop(model)
             return best.add(title, Run(*command, sync=sync))
 
+        def copy():
+            Run("cp", "-r", model, output, sync=True)
+            shutil.rmtree(output)
+
         for _ in range(arguments.runs):
             run("apply --in-place", errata, "apply", model, patch, "--in-place", "--quiet")
             run("verify", errata, "verify", model, "--quiet")
             run("revert --in-place", errata, "revert", model, "--in-place", "--quiet")
             assert {path: os.stat(path).st_size for path in files(model)} == before
+            # Each of these follows the removal of a copy: memory that the system has just got back is faster to fill, most of
+            # all in a virtual machine.
+            copy()
             run("apply --output", errata, "apply", model, patch, "-o", output, "--quiet")
             run("verify --base", errata, "verify", output, "--base", model, "--quiet")
             shutil.rmtree(output)
+            copy()
             run("cp -r", "cp", "-r", model, output, sync=True)
             shutil.rmtree(output)
             if arguments.python:
+                copy()
                 run("Python script", arguments.python, here + "/apply_patch.py", model, content, output, sync=True)
                 shutil.rmtree(output)
         cache = "dropped from the page cache before each run" if arguments.cold else "in the page cache as the runs leave it"
