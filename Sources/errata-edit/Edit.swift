@@ -76,6 +76,9 @@ struct Edit: ParsableCommand {
   @Flag(help: "Show no progress.")
   var quiet = false
 
+  @OptionGroup
+  var profile: ProfileOptions
+
   func validate() throws {
     guard PatchWriter.compressionLevels.contains(compressionLevel) else {
       throw ValidationError("--compression-level must be from 1 to 22")
@@ -83,17 +86,18 @@ struct Edit: ParsableCommand {
   }
 
   func run() throws {
+    profile.start()
     // What is cheap to check is checked before the model is opened.
     try AtomicFile.check(path: output) { (try? PatchReader(path: $0)) != nil }
     let records = try FactRecord.read(facts, selection: records, areDistinct: true)
     let statistics = try SecondMoments(contentsOf: stats)
-    let model = try LanguageModel(path: model)
+    let model = try Profile.measure("open the model") { try LanguageModel(path: self.model) }
     try refusePatched(model)
     let notes = try FactPreflight(model.tokenizer).notes(records.map(\.fact))
     for note in notes where !quiet { printNotice("errata edit: \(printable(note))") }
     var settings = try settings.settings(for: model.architecture)
     settings.factorTypes = factors
-    let templates = try contextTemplates(model, settings)
+    let templates = try Profile.measure("context templates") { try contextTemplates(model, settings) }
     let computation = try EditComputation(
       model, settings: settings, templates: templates, statistics: statistics, storesKeys: keys)
     let facts = records.map(\.fact)
@@ -120,7 +124,8 @@ struct Edit: ParsableCommand {
     }
     let patch = try write(batches, computation, model)
     archive.remove()
-    EditReport(patch: patch, path: output, seconds: progress.secondsElapsed).print(asJSON: json)
+    EditReport(patch: patch, path: output, seconds: progress.secondsElapsed).print(asJSON: json, profile)
+    profile.print(asJSON: json)
   }
 
   /// A patch's base is a pristine checkpoint. On top of other patches the numbers would belong to no base.
@@ -150,9 +155,9 @@ struct Edit: ParsableCommand {
   ) throws -> Patch {
     let scorer = FactScorer(model)
     let facts = batches.flatMap(\.description.facts)
-    let after = try scorer.probabilities(facts)
+    let after = try Profile.measure("probabilities after") { try scorer.probabilities(facts) }
     computation.withdraw()
-    let before = try scorer.probabilities(facts)
+    let before = try Profile.measure("probabilities before") { try scorer.probabilities(facts) }
     var outcomes = zip(before, after).makeIterator()
     let descriptions = batches.map { batch in
       var description = batch.description
@@ -167,8 +172,10 @@ struct Edit: ParsableCommand {
       created: timestamp(), tool: Manifest.Tool(name: "errata", version: errataVersion),
       base: try computation.describeBase(), result: try computation.resultDigests(), batches: descriptions,
       author: author, licence: licence, note: note)
-    return try PatchWriter.write(
-      manifest, batches: batches.map(\.batch), compressionLevel: compressionLevel, to: output)
+    return try Profile.measure("write the patch") {
+      try PatchWriter.write(
+        manifest, batches: batches.map(\.batch), compressionLevel: compressionLevel, to: output)
+    }
   }
 }
 

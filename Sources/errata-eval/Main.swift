@@ -43,21 +43,30 @@ struct Eval: ParsableCommand {
   @Flag(help: "Show no progress.")
   var quiet = false
 
+  @OptionGroup
+  var profile: ProfileOptions
+
   func run() throws {
     let records = try FactRecord.read(facts, selection: records)
     var results: [(model: String, scores: [RecordScore])] = []
+    var descriptions: [JSON] = []
     for path in models {
-      let scorer = FactScorer(try LanguageModel(path: path))
+      profile.start()
+      let scorer = FactScorer(try Profile.measure("open the model") { try LanguageModel(path: path) })
       let progress = Progress("scoring \(path)", unit: "records", total: records.count, isQuiet: quiet)
-      let scores = try scorer.score(records) {
-        progress.update(completed: $0)
-        return true
+      let scores = try Profile.measure("scores") {
+        try scorer.score(records) {
+          progress.update(completed: $0)
+          return true
+        }
       }
       progress.finish()
       results.append((path, scores))
+      if json { descriptions.append(profile.adding(to: describe(path, scores, records))) }
+      profile.print(asJSON: json)
     }
     if json {
-      printJSON(.array(results.map { describe($0.model, $0.scores, records) }))
+      printJSON(.array(descriptions))
     } else {
       for line in ScoreTable.lines(results.map { ($0.model, ScoreSummary($0.scores)) }) { print(line) }
     }
