@@ -1,5 +1,7 @@
 # make demo   installs what is missing, builds, and edits the sample model
 # make test   installs what is missing, builds, and runs the whole test suite
+# make benchmark   how fast edits are computed, beside PyTorch (fetched, 3 GB, unless BENCHMARK_PYTHON has it); an hour
+# make benchmark-growth    how that grows with facts, layers and the model's size
 # make benchmark-patches   how fast patches get into checkpoints of 6 and 13.5 GB, beside a Python script and cp
 # make fuzz   feeds the readers of hostile files with random damage, for a minute
 
@@ -8,12 +10,18 @@ BIN := .build/release
 WITNESS := .venv/with-tokenizers
 SMOLLM2 := .cache/smollm2-135m
 
-
-# An interpreter with torch and safetensors, for the benchmarks alone; and where they may use 30 GB.
-BENCHMARK_PYTHON ?= python3
+# For the benchmarks alone: an interpreter with torch, transformers and safetensors, made if none is given; where they may
+# use 30 GB; and further options, such as "--quick" or "--rows value,keys".
+ifeq ($(origin BENCHMARK_PYTHON),undefined)
+BENCHMARK_PYTHON := .cache/benchmark-python/bin/python
+BENCHMARK_ENVIRONMENT := .cache/benchmark-python/complete
+endif
 BENCHMARK_SCRATCH ?= .cache/benchmark
+BENCHMARK_OPTIONS ?=
+BENCHMARK_FACTS := Tests/Benchmarks/facts.json
+BENCHMARK_TEXT := SamplePatches/corpus.txt
 
-.PHONY: all build demo test fuzz benchmark-patches demo-smollm2 sample-patches format lint clean install-packages
+.PHONY: all build demo test fuzz benchmark benchmark-growth benchmark-patches demo-smollm2 sample-patches format lint clean install-packages
 
 all: build
 
@@ -32,12 +40,25 @@ test: install-packages $(WITNESS)
 fuzz: install-packages
 	@.ci/fuzz 60
 
-benchmark-patches: build
+benchmark: build $(SMOLLM2)/model.safetensors $(BENCHMARK_ENVIRONMENT)
+	@$(BENCHMARK_PYTHON) Tests/Benchmarks/benchmark.py $(BIN) $(BENCHMARK_PYTHON) $(SMOLLM2) $(BENCHMARK_FACTS) \
+	  $(BENCHMARK_TEXT) $(BENCHMARK_SCRATCH) $(BENCHMARK_OPTIONS)
+
+benchmark-growth: build $(SMOLLM2)/model.safetensors
+	@mkdir -p $(BENCHMARK_SCRATCH)
+	@python3 Tests/Benchmarks/growth.py $(BIN) $(SMOLLM2) $(BENCHMARK_FACTS) $(BENCHMARK_TEXT) $(BENCHMARK_SCRATCH) \
+	  --svg $(BENCHMARK_SCRATCH)/growth.svg $(BENCHMARK_OPTIONS)
+
+benchmark-patches: build $(BENCHMARK_ENVIRONMENT)
 	@mkdir -p $(BENCHMARK_SCRATCH)
 	@python3 Tests/Benchmarks/patches.py $(BIN) $(BENCHMARK_PYTHON) $(BENCHMARK_SCRATCH)
 
 demo-smollm2: build $(SMOLLM2)/model.safetensors
 	@SamplePatches/smollm2/demo.sh $(BIN) $(SMOLLM2)
+
+.cache/benchmark-python/complete:
+	@.ci/python-environment .cache/benchmark-python torch transformers safetensors
+	@touch $@
 
 $(WITNESS):
 	@.ci/python-environment .venv numpy zstandard safetensors tokenizers==0.23.3

@@ -4,33 +4,45 @@
 #include "exponential.h"
 
 typedef float vector8 __attribute__((vector_size(32), aligned(4)));
+typedef float vector16 __attribute__((vector_size(64), aligned(4)));
 
-// One register tile: R rows and 8 V columns of C. R and V are constants where this is inlined.
-ERRATA_INLINE void product_tile(const float *restrict a, size_t a_stride, const float *restrict b, size_t b_stride,
-                                float *restrict c, size_t c_stride, size_t k, int accumulate, const int R,
-                                const int V) {
-  vector8 sum[4][2];
-  for (int r = 0; r < R; r++) {
-    for (int v = 0; v < V; v++) {
-      sum[r][v] = accumulate ? *(const vector8 *)(c + r * c_stride + 8 * v) : (vector8){0};
-    }
+// Products in register tiles, for vectors of LANES floats. Each element is one sum over k in order, whatever the vectors'
+// width, so that it does not decide any bit.
+#define DEFINE_PRODUCT(vector, LANES)                                                                                     \
+  /* R rows and LANES V columns of C. R and V are constants where this is inlined. */                                     \
+  ERRATA_INLINE void product_tile_##LANES(const float *restrict a, size_t a_stride, const float *restrict b,              \
+                                          size_t b_stride, float *restrict c, size_t c_stride, size_t k, int accumulate,  \
+                                          const int R, const int V) {                                                     \
+    vector sum[4][2];                                                                                                     \
+    for (int r = 0; r < R; r++) {                                                                                         \
+      for (int v = 0; v < V; v++) {                                                                                       \
+        sum[r][v] = accumulate ? *(const vector *)(c + r * c_stride + LANES * v) : (vector){0};                           \
+      }                                                                                                                   \
+    }                                                                                                                     \
+    for (size_t i = 0; i < k; i++) {                                                                                      \
+      for (int v = 0; v < V; v++) {                                                                                       \
+        vector column = *(const vector *)(b + i * b_stride + LANES * v);                                                  \
+        for (int r = 0; r < R; r++) sum[r][v] += a[r * a_stride + i] * column;                                            \
+      }                                                                                                                   \
+    }                                                                                                                     \
+    for (int r = 0; r < R; r++) {                                                                                         \
+      for (int v = 0; v < V; v++) *(vector *)(c + r * c_stride + LANES * v) = sum[r][v];                                  \
+    }                                                                                                                     \
   }
-  for (size_t i = 0; i < k; i++) {
-    for (int v = 0; v < V; v++) {
-      vector8 column = *(const vector8 *)(b + i * b_stride + 8 * v);
-      for (int r = 0; r < R; r++) sum[r][v] += a[r * a_stride + i] * column;
-    }
-  }
-  for (int r = 0; r < R; r++) {
-    for (int v = 0; v < V; v++) *(vector8 *)(c + r * c_stride + 8 * v) = sum[r][v];
-  }
-}
+
+DEFINE_PRODUCT(vector8, 8)
+DEFINE_PRODUCT(vector16, 16)
 
 ERRATA_INLINE void product_rows(const float *restrict a, size_t a_stride, const float *restrict b, size_t b_stride,
-                                float *restrict c, size_t c_stride, size_t n, size_t k, int accumulate, const int R) {
+                                float *restrict c, size_t c_stride, size_t n, size_t k, int accumulate, const int R,
+                                const int is_wide) {
   size_t j = 0;
-  for (; j + 16 <= n; j += 16) product_tile(a, a_stride, b + j, b_stride, c + j, c_stride, k, accumulate, R, 2);
-  for (; j + 8 <= n; j += 8) product_tile(a, a_stride, b + j, b_stride, c + j, c_stride, k, accumulate, R, 1);
+  if (is_wide) {
+    for (; j + 32 <= n; j += 32) product_tile_16(a, a_stride, b + j, b_stride, c + j, c_stride, k, accumulate, R, 2);
+    for (; j + 16 <= n; j += 16) product_tile_16(a, a_stride, b + j, b_stride, c + j, c_stride, k, accumulate, R, 1);
+  }
+  for (; j + 16 <= n; j += 16) product_tile_8(a, a_stride, b + j, b_stride, c + j, c_stride, k, accumulate, R, 2);
+  for (; j + 8 <= n; j += 8) product_tile_8(a, a_stride, b + j, b_stride, c + j, c_stride, k, accumulate, R, 1);
   for (; j < n; j++) {
     for (int r = 0; r < R; r++) {
       float sum = accumulate ? c[r * c_stride + j] : 0;
@@ -40,16 +52,39 @@ ERRATA_INLINE void product_rows(const float *restrict a, size_t a_stride, const 
   }
 }
 
-ERRATA_INLINE void small_product_body(const float *restrict a, size_t a_stride, const float *restrict b,
+ERRATA_INLINE void small_product_rows(const float *restrict a, size_t a_stride, const float *restrict b,
                                       size_t b_stride, float *restrict c, size_t c_stride, size_t m, size_t n,
-                                      size_t k, int accumulate) {
+                                      size_t k, int accumulate, const int is_wide) {
   size_t i = 0;
   for (; i + 4 <= m; i += 4) {
-    product_rows(a + i * a_stride, a_stride, b, b_stride, c + i * c_stride, c_stride, n, k, accumulate, 4);
+    product_rows(a + i * a_stride, a_stride, b, b_stride, c + i * c_stride, c_stride, n, k, accumulate, 4, is_wide);
   }
   for (; i < m; i++) {
-    product_rows(a + i * a_stride, a_stride, b, b_stride, c + i * c_stride, c_stride, n, k, accumulate, 1);
+    product_rows(a + i * a_stride, a_stride, b, b_stride, c + i * c_stride, c_stride, n, k, accumulate, 1, is_wide);
   }
+}
+
+static void small_product_baseline(const float *a, size_t a_stride, const float *b, size_t b_stride, float *c,
+                                   size_t c_stride, size_t m, size_t n, size_t k, int accumulate) {
+  small_product_rows(a, a_stride, b, b_stride, c, c_stride, m, n, k, accumulate, 0);
+}
+
+#if defined(__x86_64__)
+ERRATA_AVX2 static void small_product_avx2(const float *a, size_t a_stride, const float *b, size_t b_stride, float *c,
+                                           size_t c_stride, size_t m, size_t n, size_t k, int accumulate) {
+  small_product_rows(a, a_stride, b, b_stride, c, c_stride, m, n, k, accumulate, 0);
+}
+
+ERRATA_AVX512 static void small_product_avx512(const float *a, size_t a_stride, const float *b, size_t b_stride,
+                                               float *c, size_t c_stride, size_t m, size_t n, size_t k,
+                                               int accumulate) {
+  small_product_rows(a, a_stride, b, b_stride, c, c_stride, m, n, k, accumulate, 1);
+}
+#endif
+
+void errata_small_product(const float *a, size_t a_stride, const float *b, size_t b_stride, float *c, size_t c_stride,
+                          size_t m, size_t n, size_t k, int accumulate) {
+  ERRATA_WIDEST(small_product)(a, a_stride, b, b_stride, c, c_stride, m, n, k, accumulate);
 }
 
 ERRATA_INLINE void small_transpose_body(const float *restrict a, size_t a_stride, float *restrict b, size_t b_stride,
@@ -106,10 +141,6 @@ ERRATA_INLINE void soft_cap_backward_body(const float *restrict y, float *restri
   }
 }
 
-ERRATA_KERNEL(small_product,
-              (const float *a, size_t a_stride, const float *b, size_t b_stride, float *c, size_t c_stride, size_t m,
-               size_t n, size_t k, int accumulate),
-              (a, a_stride, b, b_stride, c, c_stride, m, n, k, accumulate))
 ERRATA_KERNEL(small_transpose,
               (const float *a, size_t a_stride, float *b, size_t b_stride, size_t rows, size_t columns),
               (a, a_stride, b, b_stride, rows, columns))

@@ -78,7 +78,7 @@ public final class EditComputation {
     onFound: ([(fact: String, value: FoundValue)]) throws -> Void = { _ in }
   ) throws -> [ComputedBatch]? {
     // Everything that can be wrong with the facts is found before anything is computed.
-    let prepared = try facts.map(prepare)
+    let prepared = try Profile.measure("tokens") { try facts.map(prepare) }
     switch settings.method {
     case .memit, .emmet:
       let independent = try independentFacts(prepared)
@@ -129,9 +129,13 @@ public final class EditComputation {
     let valueSearch = ValueSearch(
       model.decoder, layer: settings.layers.last!, site: site, settings: settings)
     guard
-      let found = try valueSearch.search(
-        missing.map { facts[$0].problem }, onStep: { onStep(facts.count - missing.count + $0, $1) },
-        onFound: { found in try onFound(found.map { (facts[missing[$0.index]].fact.identifier, $0.value) }) })
+      let found = try Profile.measure(
+        "value search",
+        {
+          try valueSearch.search(
+            missing.map { facts[$0].problem }, onStep: { onStep(facts.count - missing.count + $0, $1) },
+            onFound: { found in try onFound(found.map { (facts[missing[$0.index]].fact.identifier, $0.value) }) })
+        })
     else { return nil }
     for (index, value) in zip(missing, found) { values[index] = value }
     return values.map { $0! }
@@ -147,7 +151,9 @@ public final class EditComputation {
     var figures: [ByteString: Manifest.TensorFigures] = [:]
     for (position, layer) in layers.enumerated() {
       let keys = try keyMatrix(facts, layer: layer, form: .meanOfGroupMeans)
-      let outputs = try measurement.outputs(facts.map { $0.problem.prompts[0] }, layer: layers.last!, site: site)
+      let outputs = try Profile.measure("outputs") {
+        try measurement.outputs(facts.map { $0.problem.prompts[0] }, layer: layers.last!, site: site)
+      }
       let residuals = residualMatrix(values, outputs, share: 1 / Double(layers.count - position))
       let solution = try solveSystem(facts, keys: keys, residuals: residuals, layer: layer)
       let (factors, tensorFigures) = try store(solution, keys: keys, residuals: residuals, layer: layer)
@@ -201,8 +207,10 @@ public final class EditComputation {
 
   /// K, d_in x E.
   private func keyMatrix(_ facts: [PreparedFact], layer: Int, form: KeyForm) throws -> Matrix<Double> {
-    let rows = try measurement.keys(facts.map(\.problem.prompts), layer: layer).map(form.combine)
-    return Matrix(rows: rows.count, columns: rows[0].count, elements: rows.flatMap { $0 }).transposed()
+    try Profile.measure("keys") {
+      let rows = try measurement.keys(facts.map(\.problem.prompts), layer: layer).map(form.combine)
+      return Matrix(rows: rows.count, columns: rows[0].count, elements: rows.flatMap { $0 }).transposed()
+    }
   }
 
   /// R, d_out x E: a share of what each output is short of its value.
@@ -225,13 +233,16 @@ public final class EditComputation {
 
   private func solver(_ layer: Int) throws -> EditSolver {
     if let solver = solvers[layer] { return solver }
-    let secondMoment = try statistics.matrix(layer: layer)
+    var secondMoment: Matrix<Double>? = try statistics.matrix(layer: layer)
     let expected = model.architecture.intermediateSize
-    guard secondMoment.rows == expected else {
-      throw ErrataError.notStatistics(statistics.path, "layer \(layer) has \(secondMoment.rows) rows, not \(expected)")
+    let rows = secondMoment!.rows
+    guard rows == expected else {
+      throw ErrataError.notStatistics(statistics.path, "layer \(layer) has \(rows) rows, not \(expected)")
     }
     do {
-      let solver = try EditSolver(secondMoment: secondMoment, ridge: settings.ridge)
+      let solver = try Profile.measure("factor C") {
+        try EditSolver(secondMoment: secondMoment.take()!, ridge: settings.ridge)
+      }
       solvers[layer] = solver
       return solver
     } catch is Cholesky.NotPositiveDefinite {
@@ -260,8 +271,9 @@ public final class EditComputation {
   ) throws -> EditSolver.Solution {
     let solver = try solver(layer)
     do {
-      return try solver.solve(
-        keys: keys, residuals: residuals, lambda: settings.slack(factCount: facts.count))
+      return try Profile.measure("solve") { () throws(Cholesky.NotPositiveDefinite) in
+        try solver.solve(keys: keys, residuals: residuals, lambda: settings.slack(factCount: facts.count))
+      }
     } catch {
       throw ErrataError.dependentFacts([facts[min(error.order, facts.count) - 1].fact.label])
     }
@@ -272,8 +284,10 @@ public final class EditComputation {
   private func store(
     _ solution: EditSolver.Solution, keys: Matrix<Double>, residuals: Matrix<Double>, layer: Int
   ) throws -> (LowRankFactors, Manifest.TensorFigures) {
-    let choice = try chooseStorage(
-      left: solution.left, right: solution.right, keys: keys, residuals: residuals, types: settings.factorTypes)
+    let choice = try Profile.measure("choose factor types") {
+      try chooseStorage(
+        left: solution.left, right: solution.right, keys: keys, residuals: residuals, types: settings.factorTypes)
+    }
     let name = model.decoder.editedTensor(layer)
     let factors = LowRankFactors(
       name: name, isTransposed: model.architecture.storesTransposed, left: choice.left, right: choice.right,

@@ -24,8 +24,10 @@ public struct EditSolver: Sendable {
   ///   - secondMoment: C, d_in x d_in, symmetric.
   ///   - ridge: added to the diagonal, in units of its mean.
   /// - Throws: `Cholesky.NotPositiveDefinite`.
-  public init(secondMoment: Matrix<Double>, ridge: Double = 0) throws {
-    factor = try Cholesky(secondMoment.addingRidge(ridge))
+  public init(secondMoment: consuming Matrix<Double>, ridge: Double = 0) throws {
+    // Large: moved from hand to hand, and factored in place.
+    if ridge > 0 { secondMoment = secondMoment.addingRidge(ridge) }
+    factor = try Cholesky(secondMoment)
   }
 
   /// C^-1 K, d_in x E, for keys K of that shape.

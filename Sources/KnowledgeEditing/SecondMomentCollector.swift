@@ -87,7 +87,7 @@ public final class SecondMomentCollector {
       if tokens + sequences.count * corpus.sequenceLength >= wantedTokens { break }
       sequences.append(sequence)
       if (sequences.count + 1) * corpus.sequenceLength > Self.rowsPerPass {
-        try count(&sequences)
+        try Profile.measure("passes") { try count(&sequences) }
         onProgress(Progress(tokens: tokens, total: wantedTokens, resumedTokens: resumed))
         if isInterrupted() {
           try writePartial()
@@ -95,9 +95,9 @@ public final class SecondMomentCollector {
         }
       }
     }
-    try count(&sequences)
+    try Profile.measure("passes") { try count(&sequences) }
     guard tokens > 0 else { throw ErrataError.corpusTooShort(corpus.corpus.path, tokens) }
-    try write()
+    try Profile.measure("write") { try write() }
     return .complete(tokens: tokens)
   }
 

@@ -91,8 +91,10 @@ public struct ValueSearch {
     var results: [FoundValue] = []
     while results.count < problems.count {
       let start = results.count
-      let batch = try ValueSearchBatch(
-        decoder, problems: Array(problems[start...]), layer: layer, site: site, memoryBudget: memoryBudget)
+      let batch = try Profile.measure("constant rows") {
+        try ValueSearchBatch(
+          decoder, problems: Array(problems[start...]), layer: layer, site: site, memoryBudget: memoryBudget)
+      }
       // Of a stopped batch nothing is kept: the rest, searched in other company, would round differently, and the run
       // that goes on would not come to the values of an undisturbed one.
       guard let found = try search(batch, onStep: { done, remark in onStep(start + done, remark) }) else { return nil }
@@ -112,7 +114,9 @@ public struct ValueSearch {
     var histories = [[ValueSearchStep]](repeating: [], count: count)
     var active = Array(0..<count)
     for step in 0..<settings.steps where !active.isEmpty {
-      let evaluations = try batch.evaluate(active, deltas: deltas, klFactor: settings.klFactor)
+      let evaluations = try Profile.measure("steps") {
+        try batch.evaluate(active, deltas: deltas, klFactor: settings.klFactor)
+      }
       var continued: [Int] = []
       for (fact, evaluation) in zip(active, evaluations) {
         let initialNorm = norm(batch.initial[fact])

@@ -94,7 +94,7 @@ final class ValueSearchBatch {
     let lossRows = packedRows.lossRows
     let read = hidden.rows(at: lossRows.map(\.row))
     let logits = try decoder.logits(read)
-    let (losses, dLogits) = losses(logits, lossRows, klFactor: klFactor)
+    let (losses, dLogits) = Profile.measure("losses") { self.losses(logits, lossRows, klFactor: klFactor) }
     let dRead = try decoder.logitsBackward(read, logits: logits, dLogits: dLogits)
     var gradient = Matrix<Float>(rows: hidden.rows, columns: size)
     gradient.withUnsafeMutablePointer { target in

@@ -16,19 +16,23 @@ public struct Cholesky: Sendable {
   /// The squares of L's diagonal: for each row, how much of the matrix's diagonal element the rows before it leave.
   public var pivots: [Double] { (0..<size).map { factor[$0, $0] * factor[$0, $0] } }
 
-  /// Reads the lower triangle of `matrix`.
+  /// Reads the lower triangle of `matrix`, in whose memory the factor is made if nobody else holds it.
   ///
   /// - Throws: `NotPositiveDefinite`, also if the matrix is not finite.
-  public init(_ matrix: Matrix<Double>) throws(NotPositiveDefinite) {
+  public init(_ matrix: consuming Matrix<Double>) throws(NotPositiveDefinite) {
     precondition(matrix.rows == matrix.columns)
     var factor = matrix
-    var size = Int32(matrix.rows)
+    let order = factor.rows
+    var size = Int32(order)
     var info: Int32 = 0
     if size > 0 {
       factor.withUnsafeMutablePointer { elements in
-        Threads.withBLASThreads(multiplyAdds: matrix.rows * matrix.rows * matrix.rows / 6) {
-          // LAPACK is column-major: the row-major lower triangle is its upper one.
-          dpotrf_("U", &size, elements, &size, &info, 1)
+        Profile.measure("Cholesky") {
+          Profile.count(operations: order * order * order / 3)
+          Threads.withBLASThreads(multiplyAdds: order * order * order / 6) {
+            // LAPACK is column-major: the row-major lower triangle is its upper one.
+            dpotrf_("U", &size, elements, &size, &info, 1)
+          }
         }
       }
     }
@@ -48,11 +52,14 @@ public struct Cholesky: Sendable {
     let (rows, columns) = (Int32(size), Int32(right.columns))
     factor.withUnsafePointer { l in
       result.withUnsafeMutablePointer { x in
-        Threads.withBLASThreads(multiplyAdds: size * size * right.columns) {
-          cblas_dtrsm(
-            CblasRowMajor, CblasLeft, CblasLower, CblasNoTrans, CblasNonUnit, rows, columns, 1, l, rows, x, columns)
-          cblas_dtrsm(
-            CblasRowMajor, CblasLeft, CblasLower, CblasTrans, CblasNonUnit, rows, columns, 1, l, rows, x, columns)
+        Profile.measure("triangular solves") {
+          Profile.count(operations: 2 * size * size * right.columns)
+          Threads.withBLASThreads(multiplyAdds: size * size * right.columns) {
+            cblas_dtrsm(
+              CblasRowMajor, CblasLeft, CblasLower, CblasNoTrans, CblasNonUnit, rows, columns, 1, l, rows, x, columns)
+            cblas_dtrsm(
+              CblasRowMajor, CblasLeft, CblasLower, CblasTrans, CblasNonUnit, rows, columns, 1, l, rows, x, columns)
+          }
         }
       }
     }

@@ -34,30 +34,33 @@ public func multiply(
     }
     return
   }
-  let (a, b, c) = (Shared(a), Shared(b), Shared(c))
-  let smallestShare = 1 << 21  // multiply-adds: below this a thread costs more than it brings
-  let columnsLead = columns >= rows
-  let other = (columnsLead ? rows : columns) * inner
-  let lead = columnsLead ? columns : rows
-  Threads.forRanges((lead + 15) / 16, grain: max(1, smallestShare / max(1, other * 16))) { blocks in
-    let start = blocks.lowerBound * 16
-    let length = min(blocks.upperBound * 16, lead) - start
-    let (rowStart, rowCount) = columnsLead ? (0, rows) : (start, length)
-    let (columnStart, columnCount) = columnsLead ? (start, length) : (0, columns)
-    let aStart = a.pointer + (aOrientation == .asStored ? rowStart * aStride : rowStart)
-    let bStart = b.pointer + (bOrientation == .asStored ? columnStart : columnStart * bStride)
-    if rowCount == 1, aOrientation == .asStored {
-      // One row (generation): a matrix-vector product is five times as fast as a product with one row.
-      let (storedRows, storedColumns) = bOrientation == .asStored ? (inner, columnCount) : (columnCount, inner)
-      cblas_sgemv(
-        CblasRowMajor, bOrientation == .asStored ? CblasTrans : CblasNoTrans, Int32(storedRows), Int32(storedColumns),
-        1, bStart, Int32(bStride), aStart, 1, beta, c.pointer + rowStart * cStride + columnStart, 1)
-      return
+  Profile.measure("matrix products") {
+    Profile.count(operations: 2 * rows * columns * inner)
+    let (a, b, c) = (Shared(a), Shared(b), Shared(c))
+    let smallestShare = 1 << 21  // multiply-adds: below this a thread costs more than it brings
+    let columnsLead = columns >= rows
+    let other = (columnsLead ? rows : columns) * inner
+    let lead = columnsLead ? columns : rows
+    Threads.forRanges((lead + 15) / 16, grain: max(1, smallestShare / max(1, other * 16))) { blocks in
+      let start = blocks.lowerBound * 16
+      let length = min(blocks.upperBound * 16, lead) - start
+      let (rowStart, rowCount) = columnsLead ? (0, rows) : (start, length)
+      let (columnStart, columnCount) = columnsLead ? (start, length) : (0, columns)
+      let aStart = a.pointer + (aOrientation == .asStored ? rowStart * aStride : rowStart)
+      let bStart = b.pointer + (bOrientation == .asStored ? columnStart : columnStart * bStride)
+      if rowCount == 1, aOrientation == .asStored {
+        // One row (generation): a matrix-vector product is five times as fast as a product with one row.
+        let (storedRows, storedColumns) = bOrientation == .asStored ? (inner, columnCount) : (columnCount, inner)
+        cblas_sgemv(
+          CblasRowMajor, bOrientation == .asStored ? CblasTrans : CblasNoTrans, Int32(storedRows), Int32(storedColumns),
+          1, bStart, Int32(bStride), aStart, 1, beta, c.pointer + rowStart * cStride + columnStart, 1)
+        return
+      }
+      cblas_sgemm(
+        CblasRowMajor, aOrientation.cblas, bOrientation.cblas, Int32(rowCount), Int32(columnCount), Int32(inner), 1,
+        aStart, Int32(aStride), bStart, Int32(bStride), beta,
+        c.pointer + rowStart * cStride + columnStart, Int32(cStride))
     }
-    cblas_sgemm(
-      CblasRowMajor, aOrientation.cblas, bOrientation.cblas, Int32(rowCount), Int32(columnCount), Int32(inner), 1,
-      aStart, Int32(aStride), bStart, Int32(bStride), beta,
-      c.pointer + rowStart * cStride + columnStart, Int32(cStride))
   }
 }
 
@@ -98,10 +101,13 @@ extension Matrix where Element == Double {
     withUnsafePointer { a in
       other.withUnsafePointer { b in
         result.withUnsafeMutablePointer { c in
-          Threads.withBLASThreads(multiplyAdds: resultRows * resultColumns * inner) {
-            cblas_dgemm(
-              CblasRowMajor, orientation.cblas, otherOrientation.cblas, Int32(resultRows), Int32(resultColumns),
-              Int32(inner), 1, a, Int32(columns), b, Int32(other.columns), 0, c, Int32(resultColumns))
+          Profile.measure("binary64 products") {
+            Profile.count(operations: 2 * resultRows * resultColumns * inner)
+            Threads.withBLASThreads(multiplyAdds: resultRows * resultColumns * inner) {
+              cblas_dgemm(
+                CblasRowMajor, orientation.cblas, otherOrientation.cblas, Int32(resultRows), Int32(resultColumns),
+                Int32(inner), 1, a, Int32(columns), b, Int32(other.columns), 0, c, Int32(resultColumns))
+            }
           }
         }
       }
@@ -114,9 +120,13 @@ extension Matrix where Element == Double {
     precondition(rows == columns)
     guard count > 0 else { return }
     let size = Int32(rows)
+    let operations = (rows + 1) * rows * count
     withUnsafeMutablePointer { c in
-      Threads.withBLASThreads(multiplyAdds: Int(size) * Int(size) * count / 2) {
-        cblas_dsyrk(CblasRowMajor, CblasUpper, CblasTrans, size, Int32(count), 1, keys, size, 1, c, size)
+      Profile.measure("outer products") {
+        Profile.count(operations: operations)
+        Threads.withBLASThreads(multiplyAdds: Int(size) * Int(size) * count / 2) {
+          cblas_dsyrk(CblasRowMajor, CblasUpper, CblasTrans, size, Int32(count), 1, keys, size, 1, c, size)
+        }
       }
     }
   }

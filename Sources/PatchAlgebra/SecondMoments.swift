@@ -68,7 +68,10 @@ public struct SecondMoments: Sendable {
   public func matrix(layer: Int) throws -> Matrix<Double> {
     guard origin.weights[layer] != nil else { throw ErrataError.statisticsWithoutLayer(path, layer, has: layers) }
     let matrix = try file.tensor(named: Self.tensorName(layer)).matrix()
-    guard matrix.rows == matrix.columns, matrix.elements.allSatisfy(\.isFinite) else {
+    let isFinite = matrix.withUnsafePointer {
+      UnsafeBufferPointer(start: $0, count: matrix.count).allSatisfy(\.isFinite)
+    }
+    guard matrix.rows == matrix.columns, isFinite else {
       throw ErrataError.notStatistics(path, "layer \(layer) is not a finite square matrix")
     }
     return matrix.widened()

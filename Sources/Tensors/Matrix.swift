@@ -1,3 +1,5 @@
+import Foundation
+
 /// A dense matrix, row-major, in one 64-byte aligned allocation; copied on write.
 ///
 /// Element access through `subscript(row, column)` is checked only in debug builds; kernels take a pointer with
@@ -149,12 +151,25 @@ final class AlignedStorage<Element: BitwiseCopyable> {
 
   @inlinable
   init(count: Int) {
-    let bytes = UnsafeMutableRawPointer.allocate(
-      byteCount: max(count, 1) * MemoryLayout<Element>.stride, alignment: 64)
+    let bytes = allocateAligned(byteCount: max(count, 1) * MemoryLayout<Element>.stride)
     base = bytes.bindMemory(to: Element.self, capacity: count)
   }
 
   deinit {
     UnsafeMutableRawPointer(base).deallocate()
   }
+}
+
+/// Memory for a matrix, 64-byte aligned; large ones on huge pages where the system has them: to touch 4 KiB pages for the
+/// first time costs as much as to convert the weights that go into them.
+@usableFromInline
+func allocateAligned(byteCount: Int) -> UnsafeMutableRawPointer {
+  let hugePage = 1 << 21
+  guard byteCount >= 4 * hugePage else { return .allocate(byteCount: byteCount, alignment: 64) }
+  let bytes = UnsafeMutableRawPointer.allocate(byteCount: byteCount, alignment: hugePage)
+  #if os(Linux)
+    // If it is refused, the pages are of the usual size.
+    _ = madvise(bytes, byteCount / hugePage * hugePage, MADV_HUGEPAGE)
+  #endif
+  return bytes
 }

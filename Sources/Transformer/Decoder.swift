@@ -18,7 +18,9 @@ public final class Decoder {
   private var cachedByteCount = 0
   private var replacements: [ByteString: Matrix<Float>] = [:]
   let finalNormalization: Normalization
-  private(set) lazy var head: Result<Linear, any Error> = Result { try loader.head() }
+  private(set) lazy var head: Result<Linear, any Error> = Result {
+    try Profile.measure("weights to float32") { try loader.head() }
+  }
 
   /// - Parameter weightBudget: bytes of float32 weights to keep, at most.
   /// - Throws: an `ErrataError` if the architecture is not supported or a tensor is missing or has the wrong shape.
@@ -78,7 +80,7 @@ public final class Decoder {
 
   func layer(_ index: Int) throws -> LayerWeights {
     if let cached = cachedLayers[index] { return cached }
-    let weights = try loader.layer(index, replacements: replacements)
+    let weights = try Profile.measure("weights to float32") { try loader.layer(index, replacements: replacements) }
     if cachedByteCount + weights.byteCount <= weightBudget {
       cachedLayers[index] = weights
       cachedByteCount += weights.byteCount

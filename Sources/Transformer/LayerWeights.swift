@@ -1,3 +1,4 @@
+import LinearAlgebra
 import Safetensors
 import Tensors
 
@@ -130,33 +131,49 @@ struct WeightLoader {
 
   func head() throws -> Linear {
     Linear(
-      weight: try checkpoint.matrix(named: architecture.head), isInputMajor: false,
+      weight: try weight([architecture.head], [:]), isInputMajor: false,
       bias: try architecture.headBias.map { try checkpoint.matrix(named: $0).elements })
   }
 
   private func linear(
     _ parts: [Architecture.LinearTensors], _ replacements: [ByteString: Matrix<Float>]
   ) throws -> Linear {
-    let weights = try parts.map { try replacements[$0.weight] ?? checkpoint.matrix(named: $0.weight) }
     let biases = try parts.map { try $0.bias.map { try checkpoint.matrix(named: $0).elements } }
     let hasBias = biases.contains { $0 != nil }
     return Linear(
-      weight: architecture.storesTransposed ? weights[0] : stacked(weights),
-      isInputMajor: architecture.storesTransposed,
+      weight: try weight(parts.map(\.weight), replacements), isInputMajor: architecture.storesTransposed,
       bias: hasBias
-        ? zip(weights, biases).flatMap { $1 ?? Array(repeating: 0, count: $0.rows) } : nil)
+        ? try zip(parts, biases).flatMap {
+          try $1 ?? Array(repeating: 0, count: checkpoint.tensor(named: $0.weight).shape.extents[0])
+        } : nil)
   }
 
-  /// The rows of all matrices, one below the other: one tall product is faster than three short ones.
-  private func stacked(_ matrices: [Matrix<Float>]) -> Matrix<Float> {
-    if matrices.count == 1 { return matrices[0] }
-    let columns = matrices[0].columns
-    var result = Matrix<Float>(uninitializedRows: matrices.reduce(0) { $0 + $1.rows }, columns: columns)
+  /// The rows of all tensors in float32, one below the other: one tall product is faster than three short ones.
+  private func weight(_ names: [ByteString], _ replacements: [ByteString: Matrix<Float>]) throws -> Matrix<Float> {
+    if names.count == 1, let replacement = replacements[names[0]] { return replacement }
+    let tensors = try names.map { try checkpoint.tensor(named: $0) }
+    let columns = tensors[0].shape.extents[1]
+    var result = Matrix<Float>(
+      uninitializedRows: tensors.reduce(0) { $0 + $1.shape.extents[0] }, columns: columns)
     result.withUnsafeMutablePointer { target in
       var offset = 0
-      for matrix in matrices {
-        matrix.withUnsafePointer { (target + offset).update(from: $0, count: matrix.count) }
-        offset += matrix.count
+      for (name, tensor) in zip(names, tensors) {
+        let destination = Shared(target + offset)
+        let rows = tensor.shape.extents[0]
+        if let replacement = replacements[name] {
+          replacement.withUnsafePointer { destination.pointer.update(from: $0, count: replacement.count) }
+        } else {
+          Threads.forRanges(rows, grain: max(1, (1 << 16) / columns)) { range in
+            let rowBytes = columns * tensor.dtype.bitsPerElement / 8
+            widen(
+              UnsafeRawBufferPointer(
+                rebasing: tensor.bytes[range.lowerBound * rowBytes..<range.upperBound * rowBytes]),
+              dtype: tensor.dtype,
+              into: UnsafeMutableBufferPointer(
+                start: destination.pointer + range.lowerBound * columns, count: range.count * columns))
+          }
+        }
+        offset += rows * columns
       }
     }
     return result

@@ -94,6 +94,9 @@ struct Edit: ParsableCommand {
   @Flag(help: "Show no progress.")
   var quiet = false
 
+  @OptionGroup
+  var profile: ProfileOptions
+
   func validate() throws {
     guard PatchWriter.compressionLevels.contains(compressionLevel) else {
       throw ValidationError("--compression-level must be from 1 to 22")
@@ -103,6 +106,7 @@ struct Edit: ParsableCommand {
   }
 
   func run() throws {
+    profile.start()
     // What is cheap to check is checked before the model is opened.
     if batchSize == nil { try AtomicFile.check(path: output) { (try? PatchReader(path: $0)) != nil } }
     let records = try FactRecord.read(facts, selection: records, areDistinct: true)
@@ -111,25 +115,27 @@ struct Edit: ParsableCommand {
     let state = try CheckpointState(path: model)
     if state.wasRepaired { printNotice(repairNotice(model)) }
     let foundation = try EditFoundation(state, with: parents, time: timestamp())
-    let model = try LanguageModel(path: model)
+    let model = try Profile.measure("open the model") { try LanguageModel(path: self.model) }
     let notes = try FactPreflight(model.tokenizer).notes(records.map(\.fact))
     for note in notes where !quiet { printNotice("errata edit: \(printable(note))") }
     var settings = try settings.settings(for: model.architecture)
     settings.factorTypes = factors
     // The contexts are what the model says as the edit finds it, the same for every batch.
     try model.compute(on: foundation)
-    let templates = try contextTemplates(model, settings)
+    let templates = try Profile.measure("context templates") { try contextTemplates(model, settings) }
     let job = EditJob(
       model: model, settings: settings, templates: templates, statistics: statistics, storesKeys: keys,
       compressionLevel: compressionLevel, author: author, licence: licence, note: note, isQuiet: quiet)
     Interruption.install()
     if let batchSize {
       let sequence = SequentialEdit(job: job, state: state, parents: parents, folder: output)
-      try sequence.run(records, batchSize: batchSize, evaluates: !noEvaluation, asJSON: json)
+      let steps = try sequence.run(records, batchSize: batchSize, evaluates: !noEvaluation)
+      SequenceReport(steps: steps).print(asJSON: json, profile)
     } else {
       let result = try job.run(records.map(\.fact), on: foundation, title: "values", output: output)
-      EditReport(patch: result.patch, path: output, seconds: result.seconds).print(asJSON: json)
+      EditReport(patch: result.patch, path: output, seconds: result.seconds).print(asJSON: json, profile)
     }
+    profile.print(asJSON: json)
   }
 
   private func contextTemplates(_ model: LanguageModel, _ settings: EditSettings) throws -> ContextTemplates {

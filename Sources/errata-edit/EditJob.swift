@@ -91,9 +91,9 @@ final class EditJob {
   ) throws -> Patch {
     let scorer = FactScorer(model)
     let facts = batches.flatMap(\.description.facts)
-    let after = try scorer.probabilities(facts)
+    let after = try Profile.measure("probabilities after") { try scorer.probabilities(facts) }
     try computation.withdraw()
-    let before = try scorer.probabilities(facts)
+    let before = try Profile.measure("probabilities before") { try scorer.probabilities(facts) }
     var outcomes = zip(before, after).makeIterator()
     let descriptions = batches.map { batch in
       var description = batch.description
@@ -108,7 +108,8 @@ final class EditJob {
       created: timestamp(), tool: Manifest.Tool(name: "errata", version: errataVersion),
       base: try computation.describeBase(), result: try computation.resultDigests(), batches: descriptions,
       parents: computation.parents, author: author, licence: licence, note: note)
-    return try PatchWriter.write(
-      manifest, batches: batches.map(\.batch), compressionLevel: compressionLevel, to: output)
+    return try Profile.measure("write the patch") {
+      try PatchWriter.write(manifest, batches: batches.map(\.batch), compressionLevel: compressionLevel, to: output)
+    }
   }
 }

@@ -14,9 +14,9 @@ struct EditReport {
     ((try? FileManager.default.attributesOfItem(atPath: path)[.size]) as? Int) ?? 0
   }
 
-  func print(asJSON: Bool) {
+  func print(asJSON: Bool, _ profile: ProfileOptions) {
     if asJSON {
-      printJSON([
+      let result: JSON = [
         "output": JSON(path), "patch": JSON(patch.identifier.description), "bytes": .integer(byteCount),
         "seconds": .double(seconds),
         "facts": .array(
@@ -29,7 +29,8 @@ struct EditReport {
               "probability_after": $0.outcome?.probabilityAfter.map { .double($0) } ?? .null,
             ]
           }),
-      ])
+      ]
+      printJSON(profile.adding(to: result))
       return
     }
     var table = TextTable([

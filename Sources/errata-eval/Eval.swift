@@ -86,6 +86,9 @@ struct Eval: ParsableCommand {
   @Flag(help: "Show no progress.")
   var quiet = false
 
+  @OptionGroup
+  var profile: ProfileOptions
+
   func validate() throws {
     if facts == nil, perplexity == nil, downstream.isEmpty {
       throw ValidationError("give --facts, --perplexity or --downstream: what the checkpoints are scored on")
@@ -131,16 +134,20 @@ struct Eval: ParsableCommand {
     for path in models { try work.check(path) }
     Interruption.install()
     var results: [ModelEvaluation] = []
+    var answers: [JSON] = []
     for path in models where !Interruption.isRequested {
+      profile.start()
       results.append(try work.run(path, base: results.first))
+      if json { answers.append(profile.adding(to: EvaluationFile.json(results.last!))) }
+      profile.print(asJSON: json)
     }
-    try write(results)
+    try write(results, answers)
     if Interruption.isRequested {
       throw ErrataError(.general, "interrupted; what was measured before is above, and marked as partial")
     }
   }
 
-  private func write(_ results: [ModelEvaluation]) throws {
+  private func write(_ results: [ModelEvaluation], _ answers: [JSON]) throws {
     if let csv {
       let lines = EvaluationFile.table(results).map { $0 + "\n" }.joined()
       if csv == "-" { print(lines, terminator: "") } else { try AtomicFile.write(Array(lines.utf8), to: csv) }
@@ -151,7 +158,7 @@ struct Eval: ParsableCommand {
       try file.commit()
     }
     if json {
-      printJSON(.array(results.map { EvaluationFile.json($0) }))
+      printJSON(.array(answers))
     } else if csv != "-" {
       for line in EvaluationTable.lines(results) { print(line) }
     }

@@ -1,5 +1,6 @@
 import EditEvaluation
 import KnowledgeEditing
+import Tensors
 import ToolSupport
 
 /// What was measured of one checkpoint.
@@ -38,7 +39,7 @@ struct Evaluation {
 
   /// - Parameter base: the first checkpoint's results, which a later one's are compared with.
   func run(_ path: String, base: ModelEvaluation?) throws -> ModelEvaluation {
-    let model = try LanguageModel(path: path)
+    let model = try Profile.measure("open the model") { try LanguageModel(path: path) }
     var result = ModelEvaluation(model: path)
     if let records {
       result.records = records
@@ -55,9 +56,11 @@ struct Evaluation {
     _ records: [FactRecord], _ model: LanguageModel, _ result: inout ModelEvaluation, _ base: ModelEvaluation?
   ) throws {
     let progress = Progress("\(result.model): facts", unit: "records", total: records.count, isQuiet: isQuiet)
-    let scores = try FactScorer(model).score(records) {
-      progress.update(completed: $0)
-      return !Interruption.isRequested
+    let scores = try Profile.measure("scores") {
+      try FactScorer(model).score(records) {
+        progress.update(completed: $0)
+        return !Interruption.isRequested
+      }
     }
     progress.finish()
     result.scores = scores

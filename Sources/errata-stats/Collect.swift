@@ -52,15 +52,19 @@ struct Stats: ParsableCommand {
   @Flag(help: "Show no progress.")
   var quiet = false
 
+  @OptionGroup
+  var profile: ProfileOptions
+
   func validate() throws {
     if let tokens, tokens < 1 { throw ValidationError("--tokens must be positive") }
     if sequenceLength < 1 { throw ValidationError("--sequence-length must be positive") }
   }
 
   func run() throws {
+    profile.start()
     try checkOutput(output)
     let layers = try self.layers.map(parseLayers)
-    let model = try LanguageModel(path: model)
+    let model = try Profile.measure("open the model") { try LanguageModel(path: self.model) }
     let presetLayers = EditMethod.allCases.flatMap { Preset.settings($0, for: model.architecture).layers }
     let collector = try SecondMomentCollector(
       model, corpus: try Corpus(paths: text, field: field), layers: layers ?? Set(presetLayers).sorted(),
@@ -83,7 +87,9 @@ struct Stats: ParsableCommand {
       throw ErrataError(
         .general, "interrupted after \(tokens) tokens, kept in \(partialPath); run the same command to continue")
     case .complete:
-      try ConditionReport(output).print(asJSON: json)
+      let report = try Profile.measure("condition of C") { try ConditionReport(output) }
+      report.print(asJSON: json, profile)
+      profile.print(asJSON: json)
     }
   }
 }

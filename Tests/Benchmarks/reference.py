@@ -4,6 +4,7 @@
     reference.py second-moments MODEL --text FILE --layers 3 4 5 --tokens 100000 -o covs.safetensors
     reference.py edit MODEL --facts FILE --records 0:10 --method emmet --layers 5 --stats covs.safetensors --templates FILE -o DIR
     reference.py evaluate DIR --facts FILE --records 0:10
+    reference.py values | keys | problem | solve | machine ...    (single parts of an edit)
 
 It does the same work in the same places as kmeng01/rome, kmeng01/memit and unified-model-editing: every step of a value
 search runs the whole model over all padded prompts, second moments take one pass over the text per layer, and the solves
@@ -235,6 +236,63 @@ def edit(options: Options) -> dict[str, Any]:
     }
 
 
+def search_values(options: Options) -> dict[str, Any]:
+    """The value search alone."""
+    facts, options.templates = read_facts(options), read_templates(options.templates)
+    lm = LanguageModel(options.model)
+    found = []
+    for fact in facts:
+        with measured("value_search"):
+            found.append(value_search(lm, fact, lm.layers[options.layer], options))
+    save_file({"rows": torch.stack([value for value, _ in found])}, options.output)
+    return {"losses": [losses for _, losses in found]}
+
+
+def measure_keys(options: Options) -> dict[str, Any]:
+    """The keys alone."""
+    facts, templates = read_facts(options), read_templates(options.templates)
+    lm = LanguageModel(options.model)
+    with measured("keys"):
+        found = keys(lm, facts, options.layer, templates, mean_of_means=True)
+    save_file({"rows": found}, options.output)
+    return {}
+
+
+def make_problem(options: Options) -> dict[str, Any]:
+    """A closed form to solve: C of a wide spectrum, keys that have C as their second moment but for a common part."""
+    generator = torch.Generator().manual_seed(0)
+    normal = lambda *shape: torch.randn(*shape, generator=generator)
+    scale = torch.logspace(0, -2, options.size)
+    common = normal(options.size, 256) / 16
+    moment = common @ common.T
+    moment.diagonal().add_(scale)
+    save_file({"moment": moment, "keys": common @ normal(256, options.count) + scale.sqrt()[:, None] * normal(options.size, options.count),
+               "residual": normal(options.outputs, options.count)}, options.output)
+    return {}
+
+
+def solve_problem(options: Options) -> dict[str, Any]:
+    """The closed form alone, from matrices as they are stored and measured, in binary32, to D in binary64."""
+    problem = load_file(options.problem)
+    moment, key, residual = (problem.pop(name) for name in ("moment", "keys", "residual"))
+    with measured("solve"):
+        update = solve(options.method, residual.double(), key.double(), moment.double(), options)
+    if options.output:
+        save_file({"update": update}, options.output)
+    return {}
+
+
+def measure_machine(_: Options) -> dict[str, Any]:
+    """GFLOP/s of PyTorch's float32 products, the best of five."""
+    factor = torch.full((2048, 2048), 0.5)
+    seconds = []
+    for _ in range(5):
+        start = time.perf_counter()
+        factor @ factor
+        seconds.append(time.perf_counter() - start)
+    return {"sgemm": 2e-9 * 2048**3 / min(seconds)}
+
+
 def write_checkpoint(lm: LanguageModel, options: Options) -> None:
     """The checkpoint as it was, but for the edited tensors, which are rounded to bfloat16."""
     edited = {f"model.layers.{l}.mlp.down_proj.weight": lm.down_projection(l).weight.data.bfloat16() for l in options.layers}
@@ -253,7 +311,9 @@ def write_checkpoint(lm: LanguageModel, options: Options) -> None:
 def pack(lm: LanguageModel, options: Options) -> list[list[list[int]]]:
     """The text's first tokens as sequences of one article each (or a piece of one), batched with others of their length."""
     sequences, left = [], options.tokens
-    for article in itertools.takewhile(lambda _: left, filter(str.strip, options.text.read_text("utf-8").split("\n\n"))):
+    text = options.text.read_text("utf-8")
+    articles = [text] if options.one_article else text.split("\n\n")
+    for article in itertools.takewhile(lambda _: left, filter(str.strip, articles)):
         ids = lm.tokenizer(article)["input_ids"][:left]
         left -= len(ids)
         sequences += [ids[i : i + options.length] for i in range(0, len(ids), options.length)]
@@ -296,11 +356,12 @@ def second_moments(options: Options) -> dict[str, Any]:
 def target_losses(lm: LanguageModel, prompts: list[str], targets: list[str]) -> Tensor:
     """[prompts, targets]: the mean over a target's tokens of their negative log-probability after the prompt."""
     batch = lm.pad([f"{prompt} {target.strip()}" for prompt in prompts for target in targets])
-    log_probabilities = torch.log_softmax(lm.model(**batch, use_cache=False).logits, dim=-1)
+    logits = lm.model(**batch, use_cache=False).logits
     each = []
     for row, (prompt, target) in enumerate(itertools.product(prompts, targets)):
         ids, begin = lm.target_ids(target), lm.token_count(prompt) - 1
-        each.append(-log_probabilities[row, range(begin, begin + len(ids)), ids].mean())
+        log_probabilities = torch.log_softmax(logits[row, begin : begin + len(ids)], dim=-1)
+        each.append(-log_probabilities[range(len(ids)), ids].mean())
     return torch.stack(each).view(len(prompts), len(targets))
 
 
@@ -351,20 +412,38 @@ def arguments() -> Options:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(required=True)
 
-    def command(name: str, run: Callable[[Options], dict[str, Any]], summary: str) -> Callable[..., Any]:
+    def command(name: str, run: Callable[[Options], dict[str, Any]], summary: str, of_model: bool = True) -> Callable[..., Any]:
         added = commands.add_parser(name, help=summary, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
         added.set_defaults(run=run)
-        added.add_argument("model", type=Path, help="checkpoint directory")
+        if of_model:
+            added.add_argument("model", type=Path, help="checkpoint directory")
         added.add_argument("--threads", type=int, default=2, help="of PyTorch")
         return added.add_argument
 
     moments = command("second-moments", second_moments, "C of each layer over a text")
     moments("--text", type=Path, required=True, help="articles separated by blank lines")
     moments("--tokens", type=int, default=100_000, help="how much of the text")
+    moments("--one-article", action="store_true", help="take blank lines for text too")
     moments("--length", type=int, default=512, help="longest sequence, in tokens")
     editing = command("edit", edit, "edit facts into a checkpoint")
     scoring = command("evaluate", evaluate, "ES, PS, NS and S of a checkpoint")
-    for add in (editing, scoring):
+    values = command("values", search_values, "the value search alone")
+    key = command("keys", measure_keys, "the keys alone")
+    problem = command("problem", make_problem, "makes a closed form to solve", of_model=False)
+    solving = command("solve", solve_problem, "the closed form alone", of_model=False)
+    command("machine", measure_machine, "the rate of products", of_model=False)
+    for add in (values, key):
+        add("--layer", type=int, required=True, help="counted from 0")
+        add("--templates", type=Path, required=True, help="groups of context templates")
+        add("-o", "--output", type=Path, required=True, help="a safetensors file for what was found")
+    problem("--size", type=int, required=True, help="of keys")
+    problem("--count", type=int, required=True, help="of keys")
+    problem("--outputs", type=int, required=True, help="size of residuals")
+    problem("-o", "--output", type=Path, required=True, help="what to write")
+    solving("problem", type=Path, help="what problem wrote")
+    solving("--method", choices=("memit", "emmet"), required=True, help="which solve")
+    solving("-o", "--output", type=Path, help="a safetensors file for D")
+    for add in (editing, scoring, values, key):
         add("--facts", type=Path, required=True, help="CounterFact records")
         add("--records", default=":", help="A:B, the records A to B - 1")
     for add in (moments, editing):
@@ -375,7 +454,8 @@ def arguments() -> Options:
     editing("--templates", type=Path, required=True, help="groups of context templates")
     for name, kind, default in (("steps", int, 25), ("lr", float, 0.5), ("clamp", float, 4.0), ("weight-decay", float, 1e-3),
                                 ("kl-factor", float, 0.0625), ("emmet-lambda", float, 0.1), ("mom2-weight", float, 100.0)):
-        editing(f"--{name}", type=kind, default=default, help="hyperparameter")
+        for add in (editing, values, solving):
+            add(f"--{name}", type=kind, default=default, help="hyperparameter")
     return parser.parse_args()
 
 

@@ -66,7 +66,7 @@ extension ToolTests {
     @Test func batchByBatch() throws {
       let result = try made("samples/model", "0-4", "--batch-size", "2", "--json", "-o", "all")
       #expect(try scratch.names(in: "all") == ["001.wpatch", "002.wpatch", "003.wpatch"])
-      let steps = try #require(try result.json.arrayValue)
+      let steps = try #require(try result.json["patches"]?.arrayValue)
       #expect(steps.map { $0["facts"]?.integerValue } == [2, 2, 1])
       #expect(steps.map { $0["all"]?["records"]?.integerValue } == [2, 4, 5])
       #expect(steps.map { $0["batch"]?["records"]?.integerValue } == [2, 2, 1])

@@ -48,42 +48,45 @@ struct Attention {
   ) {
     let shared = Shared((packed: packed, kept: kept, output: output, probabilities: probabilities))
     let offsets = probabilities == nil ? [] : probabilityOffsets(plan).offsets
-    Threads.forEach(plan.runs.count * keyValueHeadCount) { task in
-      let (index, keyValueHead) = task.quotientAndRemainder(dividingBy: keyValueHeadCount)
-      let run = plan.runs[index]
-      let count = run.rows.count
-      let contextCount = run.contextCount
-      let columns = contextCount + count
-      let width = Self.padded(columns)
-      let pointers = shared.pointer
-      let scoreCount = pointers.probabilities == nil ? min(count, Self.queryBlock) * width : 0
-      let scratchCount = 2 * width * headSize + scoreCount
-      withUnsafeTemporaryAllocation(of: Float.self, capacity: scratchCount) { scratch in
-        let keysTransposed = scratch.baseAddress!
-        let values = keysTransposed + width * headSize
-        gather(
-          run, keyValueHead, pointers.packed, pointers.kept, keys: nil, keysTransposed: keysTransposed,
-          values: values, valuesTransposed: nil, width: width)
-        for head in keyValueHead * queriesPerKey..<(keyValueHead + 1) * queriesPerKey {
-          for start in Swift.stride(from: 0, to: count, by: Self.queryBlock) {
-            let rows = min(Self.queryBlock, count - start)
-            let visible = Self.padded(contextCount + start + rows)
-            let scores: UnsafeMutablePointer<Float>
-            if let recorded = pointers.probabilities {
-              scores = recorded + offsets[index] + (head * count + start) * width
-            } else {
-              scores = values + width * headSize
+    Profile.measure("attention") {
+      Threads.forEach(plan.runs.count * keyValueHeadCount) { task in
+        let (index, keyValueHead) = task.quotientAndRemainder(dividingBy: keyValueHeadCount)
+        let run = plan.runs[index]
+        let count = run.rows.count
+        let contextCount = run.contextCount
+        let columns = contextCount + count
+        let width = Self.padded(columns)
+        let pointers = shared.pointer
+        let scoreCount = pointers.probabilities == nil ? min(count, Self.queryBlock) * width : 0
+        let scratchCount = 2 * width * headSize + scoreCount
+        withUnsafeTemporaryAllocation(of: Float.self, capacity: scratchCount) { scratch in
+          let keysTransposed = scratch.baseAddress!
+          let values = keysTransposed + width * headSize
+          gather(
+            run, keyValueHead, pointers.packed, pointers.kept, keys: nil, keysTransposed: keysTransposed,
+            values: values, valuesTransposed: nil, width: width)
+          for head in keyValueHead * queriesPerKey..<(keyValueHead + 1) * queriesPerKey {
+            for start in Swift.stride(from: 0, to: count, by: Self.queryBlock) {
+              let rows = min(Self.queryBlock, count - start)
+              let visible = Self.padded(contextCount + start + rows)
+              let scores: UnsafeMutablePointer<Float>
+              if let recorded = pointers.probabilities {
+                scores = recorded + offsets[index] + (head * count + start) * width
+              } else {
+                scores = values + width * headSize
+              }
+              let query = pointers.packed + (run.rows.lowerBound + start) * stride + head * headSize
+              errata_small_product(
+                query, stride, keysTransposed, width, scores, width, rows, visible, headSize, 0)
+              if let scoreCap { errata_soft_cap(scores, width, rows, visible, scale, scoreCap) }
+              errata_causal_softmax(
+                scores, width, rows, width, contextCount + start, window ?? .max, scoreCap == nil ? scale : 1)
+              errata_small_product(
+                scores, width, values, headSize,
+                pointers.output + (run.rows.lowerBound + start) * querySize + head * headSize, querySize, rows,
+                headSize,
+                min(visible, columns), 0)
             }
-            let query = pointers.packed + (run.rows.lowerBound + start) * stride + head * headSize
-            errata_small_product(
-              query, stride, keysTransposed, width, scores, width, rows, visible, headSize, 0)
-            if let scoreCap { errata_soft_cap(scores, width, rows, visible, scale, scoreCap) }
-            errata_causal_softmax(
-              scores, width, rows, width, contextCount + start, window ?? .max, scoreCap == nil ? scale : 1)
-            errata_small_product(
-              scores, width, values, headSize,
-              pointers.output + (run.rows.lowerBound + start) * querySize + head * headSize, querySize, rows, headSize,
-              min(visible, columns), 0)
           }
         }
       }
@@ -105,15 +108,17 @@ struct Attention {
       (packed: packed, kept: kept, probabilities: probabilities, dOutput: dOutput, dPacked: dPacked))
     let offsets = probabilityOffsets(plan).offsets
     // Runs of one group add to the same context rows: a group's head is one task.
-    Threads.forEach(plan.groups.count * keyValueHeadCount) { task in
-      let (group, keyValueHead) = task.quotientAndRemainder(dividingBy: keyValueHeadCount)
-      for index in plan.groups[group] {
-        let run = plan.runs[index]
-        let pointers = shared.pointer
-        backwardRun(
-          run, keyValueHead, packed: pointers.packed, kept: pointers.kept,
-          probabilities: pointers.probabilities + offsets[index], dOutput: pointers.dOutput,
-          dPacked: pointers.dPacked)
+    Profile.measure("attention") {
+      Threads.forEach(plan.groups.count * keyValueHeadCount) { task in
+        let (group, keyValueHead) = task.quotientAndRemainder(dividingBy: keyValueHeadCount)
+        for index in plan.groups[group] {
+          let run = plan.runs[index]
+          let pointers = shared.pointer
+          backwardRun(
+            run, keyValueHead, packed: pointers.packed, kept: pointers.kept,
+            probabilities: pointers.probabilities + offsets[index], dOutput: pointers.dOutput,
+            dPacked: pointers.dPacked)
+        }
       }
     }
   }

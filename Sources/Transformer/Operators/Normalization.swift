@@ -13,9 +13,11 @@ struct Normalization {
   /// `y` (rows x width) from `x`.
   func forward(_ x: UnsafePointer<Float>, rows: Int, into y: UnsafeMutablePointer<Float>) {
     let (x, y) = (Shared(x), Shared(y))
-    Threads.forRanges(rows, grain: 64) { range in
-      let offset = range.lowerBound * width
-      forwardRows(x.pointer + offset, rows: range.count, into: y.pointer + offset)
+    Profile.measure("normalizations") {
+      Threads.forRanges(rows, grain: 64) { range in
+        let offset = range.lowerBound * width
+        forwardRows(x.pointer + offset, rows: range.count, into: y.pointer + offset)
+      }
     }
   }
 
@@ -35,9 +37,11 @@ struct Normalization {
     _ x: UnsafePointer<Float>, _ dY: UnsafePointer<Float>, rows: Int, addingInto dX: UnsafeMutablePointer<Float>
   ) {
     let (x, dY, dX) = (Shared(x), Shared(dY), Shared(dX))
-    Threads.forRanges(rows, grain: 64) { range in
-      let offset = range.lowerBound * width
-      backwardRows(x.pointer + offset, dY.pointer + offset, rows: range.count, addingInto: dX.pointer + offset)
+    Profile.measure("normalizations") {
+      Threads.forRanges(rows, grain: 64) { range in
+        let offset = range.lowerBound * width
+        backwardRows(x.pointer + offset, dY.pointer + offset, rows: range.count, addingInto: dX.pointer + offset)
+      }
     }
   }
 

@@ -11,15 +11,17 @@ struct Perceptron {
   /// `key` (rows x width) from `up` (rows x width, or rows x 2 width if gated).
   func forward(_ up: UnsafePointer<Float>, rows: Int, into key: UnsafeMutablePointer<Float>) {
     let (up, key) = (Shared(up), Shared(key))
-    Threads.forRanges(rows, grain: 16) { range in
-      let target = key.pointer + range.lowerBound * width
-      switch kind {
-      case .gated(let activation):
-        errata_gated_forward(
-          activation.rawValue, up.pointer + range.lowerBound * 2 * width, target, range.count, width)
-      case .plain(let activation):
-        errata_activation_forward(
-          activation.rawValue, up.pointer + range.lowerBound * width, target, range.count * width)
+    Profile.measure("activations") {
+      Threads.forRanges(rows, grain: 16) { range in
+        let target = key.pointer + range.lowerBound * width
+        switch kind {
+        case .gated(let activation):
+          errata_gated_forward(
+            activation.rawValue, up.pointer + range.lowerBound * 2 * width, target, range.count, width)
+        case .plain(let activation):
+          errata_activation_forward(
+            activation.rawValue, up.pointer + range.lowerBound * width, target, range.count * width)
+        }
       }
     }
   }
@@ -29,17 +31,19 @@ struct Perceptron {
     _ up: UnsafePointer<Float>, _ dKey: UnsafePointer<Float>, rows: Int, into dUp: UnsafeMutablePointer<Float>
   ) {
     let (up, dKey, dUp) = (Shared(up), Shared(dKey), Shared(dUp))
-    Threads.forRanges(rows, grain: 16) { range in
-      let gradient = dKey.pointer + range.lowerBound * width
-      switch kind {
-      case .gated(let activation):
-        let offset = range.lowerBound * 2 * width
-        errata_gated_backward(
-          activation.rawValue, up.pointer + offset, gradient, dUp.pointer + offset, range.count, width)
-      case .plain(let activation):
-        let offset = range.lowerBound * width
-        errata_activation_backward(
-          activation.rawValue, up.pointer + offset, gradient, dUp.pointer + offset, range.count * width)
+    Profile.measure("activations") {
+      Threads.forRanges(rows, grain: 16) { range in
+        let gradient = dKey.pointer + range.lowerBound * width
+        switch kind {
+        case .gated(let activation):
+          let offset = range.lowerBound * 2 * width
+          errata_gated_backward(
+            activation.rawValue, up.pointer + offset, gradient, dUp.pointer + offset, range.count, width)
+        case .plain(let activation):
+          let offset = range.lowerBound * width
+          errata_activation_backward(
+            activation.rawValue, up.pointer + offset, gradient, dUp.pointer + offset, range.count * width)
+        }
       }
     }
   }
