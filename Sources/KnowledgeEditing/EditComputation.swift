@@ -233,16 +233,21 @@ public final class EditComputation {
 
   private func solver(_ layer: Int) throws -> EditSolver {
     if let solver = solvers[layer] { return solver }
-    var secondMoment: Matrix<Double>? = try statistics.matrix(layer: layer)
-    let expected = model.architecture.intermediateSize
-    let rows = secondMoment!.rows
+    let (expected, rows) = (model.architecture.intermediateSize, try statistics.keyLength(layer: layer))
     guard rows == expected else {
       throw ErrataError.notStatistics(statistics.path, "layer \(layer) has \(rows) rows, not \(expected)")
     }
+    let kept = try Profile.measure("read the factor of C") {
+      try SecondMomentFactors(of: statistics, ridge: settings.ridge)?.factor(layer: layer)
+    }
     do {
-      let solver = try Profile.measure("factor C") {
-        try EditSolver(secondMoment: secondMoment.take()!, ridge: settings.ridge)
-      }
+      let solver =
+        try kept.map { EditSolver($0) }
+        ?? Profile.measure("factor C") {
+          // Large: nobody else holds it.
+          var secondMoment: Matrix<Double>? = try statistics.matrix(layer: layer)
+          return try EditSolver(secondMoment: secondMoment.take()!, ridge: settings.ridge)
+        }
       solvers[layer] = solver
       return solver
     } catch is Cholesky.NotPositiveDefinite {

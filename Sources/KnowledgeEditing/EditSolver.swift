@@ -30,6 +30,9 @@ public struct EditSolver: Sendable {
     factor = try Cholesky(secondMoment)
   }
 
+  /// - Parameter factor: of C with its ridge.
+  public init(_ factor: Cholesky) { self.factor = factor }
+
   /// C^-1 K, d_in x E, for keys K of that shape.
   public func directions(_ keys: Matrix<Double>) -> Matrix<Double> {
     factor.solve(keys)

@@ -45,14 +45,6 @@ extension ErrataError {
     ErrataError(.usage, "\(method) edits one layer; give one with --layers")
   }
 
-  static func notPositiveDefinite(layer: Int, tokens: Int, keyLength: Int) -> ErrataError {
-    ErrataError(
-      .general,
-      "the second moments of layer \(layer) are singular: \(tokens) tokens were counted, and keys have "
-        + "\(keyLength) values; count at least \(10 * keyLength) tokens with 'errata stats --tokens', or add --ridge 1e-4"
-    )
-  }
-
   static func dependentFacts(_ facts: [String]) -> ErrataError {
     ErrataError(
       .conflict,

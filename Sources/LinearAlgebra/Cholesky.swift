@@ -44,6 +44,36 @@ public struct Cholesky: Sendable {
     self.factor = factor
   }
 
+  /// A factor that was made before.
+  ///
+  /// - Parameter factor: L in the lower triangle.
+  public init(factor: consuming Matrix<Double>) {
+    precondition(factor.rows == factor.columns)
+    self.factor = factor
+  }
+
+  /// Calls `body` with the rows of L, each up to the diagonal.
+  public func forEachRow(_ body: (UnsafeBufferPointer<Double>) throws -> Void) rethrows {
+    try factor.withUnsafePointer { elements in
+      for row in 0..<size { try body(UnsafeBufferPointer(start: elements + row * size, count: row + 1)) }
+    }
+  }
+
+  /// `M x` for a vector x, a column.
+  public func product(with vector: Matrix<Double>) -> Matrix<Double> {
+    precondition(vector.rows == size && vector.columns == 1)
+    var result = vector
+    let order = Int32(size)
+    guard size > 0 else { return result }
+    factor.withUnsafePointer { l in
+      result.withUnsafeMutablePointer { x in
+        cblas_dtrmv(CblasRowMajor, CblasLower, CblasTrans, CblasNonUnit, order, l, order, x, 1)
+        cblas_dtrmv(CblasRowMajor, CblasLower, CblasNoTrans, CblasNonUnit, order, l, order, x, 1)
+      }
+    }
+    return result
+  }
+
   /// `M^-1 X` for a matrix X with `size` rows.
   public func solve(_ right: Matrix<Double>) -> Matrix<Double> {
     precondition(right.rows == size)

@@ -27,6 +27,18 @@ extension ErrataError {
     ErrataError(.damagedInput, "\(path): not a second-moment file of 'errata stats': \(reason)")
   }
 
+  package static func notPositiveDefinite(layer: Int, tokens: Int, keyLength: Int) -> ErrataError {
+    ErrataError(
+      .general,
+      "the second moments of layer \(layer) are singular: \(tokens) tokens were counted, and keys have "
+        + "\(keyLength) values; count at least \(10 * keyLength) tokens with 'errata stats --tokens', or add --ridge 1e-4"
+    )
+  }
+
+  static func damagedFactors(_ path: String, _ reason: String) -> ErrataError {
+    ErrataError(.damagedInput, "\(path): damaged: \(reason); remove it, or make it again with 'errata stats factor'")
+  }
+
   static func mergedLayersDiffer(_ first: SecondMoments, _ second: SecondMoments) -> ErrataError {
     func list(_ file: SecondMoments) -> String { file.layers.map(String.init).joined(separator: ", ") }
     return ErrataError(

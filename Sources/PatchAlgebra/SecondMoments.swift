@@ -62,6 +62,14 @@ public struct SecondMoments: Sendable {
     digest = try Digest(contentsOf: path)
   }
 
+  /// d_in of one layer.
+  ///
+  /// - Throws: an `ErrataError` if the file has no such layer.
+  public func keyLength(layer: Int) throws -> Int {
+    guard origin.weights[layer] != nil else { throw ErrataError.statisticsWithoutLayer(path, layer, has: layers) }
+    return try file.tensor(named: Self.tensorName(layer)).shape.extents.first ?? 0
+  }
+
   /// C of one layer, d_in x d_in, widened to binary64.
   ///
   /// - Throws: an `ErrataError` if the file has no such layer, or its numbers are not finite.

@@ -16,6 +16,7 @@ struct Stats: ParsableCommand {
 
       Of files that were collected:
         errata stats show FILE                   says how well they can be inverted
+        errata stats factor FILE                 keeps their factors, for edits of large models
         errata stats merge FILE ... -o FILE      makes one of several texts' files
         errata stats import MODEL NPZ ... -o FILE  converts those of the ROME and MEMIT code
       """,

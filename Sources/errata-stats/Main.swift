@@ -11,6 +11,7 @@ struct Main {
     switch arguments.first {
     case "show": ToolMain.run(ShowStats.self, Array(arguments.dropFirst()))
     case "merge": ToolMain.run(MergeStats.self, Array(arguments.dropFirst()))
+    case "factor": ToolMain.run(FactorStats.self, Array(arguments.dropFirst()))
     case "import": ToolMain.run(ImportStats.self, Array(arguments.dropFirst()))
     default: ToolMain.run(Stats.self)
     }

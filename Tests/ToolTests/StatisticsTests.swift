@@ -181,6 +181,38 @@ extension ToolTests {
         #expect(try scratch.succeed("stats", "--help").output.contains("errata stats \(part)"))
       }
     }
+
+    /// Kept factors change nothing but the time.
+    @Test func factors() throws {
+      let scratch = try Scratch()
+      try scratch.copy("samples/stats.safetensors", to: "stats.safetensors")
+      func edit(_ output: String) throws -> [UInt8] {
+        let result = try Tool.errata(
+          [
+            "edit", "samples/model", "--facts", "samples/facts.json", "--records", "0", "--stats", "stats.safetensors",
+            "--quiet", "-o", output,
+          ], in: scratch.path, environment: ["SOURCE_DATE_EPOCH": "1700000000"])
+        try #require(result.exitCode == 0, "\(result.errors)")
+        return try scratch.bytes(output)
+      }
+      let before = try edit("before.wpatch")
+      let made = try scratch.succeed("stats", "factor", "stats.safetensors", "--json", "--quiet").json
+      #expect(made["output"] == "stats.safetensors.factors" && made["layers"] == [0, 1, 2])
+      #expect(made["bytes"]?.integerValue == (try scratch.bytes("stats.safetensors.factors").count))
+      #expect(try edit("after.wpatch") == before)
+      try scratch.write("no factors", to: "stats.safetensors.factors")
+      let damaged = try Tool.errata(
+        [
+          "edit", "samples/model", "--facts", "samples/facts.json", "--records", "0", "--stats", "stats.safetensors",
+          "--quiet", "-o", "x.wpatch",
+        ], in: scratch.path)
+      #expect(damaged.exitCode == 6)
+      #expect(damaged.errors.hasPrefix("errata edit: stats.safetensors.factors: "))
+      try scratch.fail(
+        "stats", "factor", "samples/stats.safetensors", "--layers", "7", exitCode: 1,
+        message: "errata stats factor: samples/stats.safetensors: has no second moments of layer 7, only of 0, 1, 2; "
+          + "collect them with 'errata stats --layers 7'")
+    }
   }
 }
 
