@@ -18,7 +18,7 @@ import Testing
     func sum(_ size: Int) -> Matrix<Double> {
       let keys = Matrix(rows: size, columns: 3 * size, elements: (0..<3 * size * size).map { _ in random.gaussian() })
       // Symmetric to the last bit, as collected sums are.
-      var sum = keys.multiplied(.asIs, by: keys.transposed())
+      var sum = keys.multiplied(by: keys.transposed())
       for row in 0..<size { for column in 0..<row { sum[row, column] = sum[column, row] } }
       return sum
     }
