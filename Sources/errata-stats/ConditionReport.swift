@@ -15,9 +15,9 @@ struct ConditionReport {
     conditions = try statistics.layers.map { try SecondMomentCondition(statistics, layer: $0, ridge: ridge) }
   }
 
-  func print(asJSON: Bool, _ profile: ProfileOptions = ProfileOptions()) {
+  func print(asJSON: Bool, _ profile: ProfileOptions? = nil) {
     if asJSON {
-      printJSON(profile.adding(to: json))
+      printJSON(profile?.adding(to: json) ?? json)
     } else {
       for line in lines { Swift.print(line) }
     }
