@@ -2,14 +2,33 @@
 #include "file_calls.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <unistd.h>
-
-ssize_t errata_copy_file_range(int input, int output, size_t count) {
 #if defined(__linux__)
-  return copy_file_range(input, NULL, output, NULL, count, 0);
+#include <sys/sendfile.h>
+#endif
+
+ssize_t errata_copy_range(int input, int output, off_t offset, size_t count) {
+#if defined(__linux__)
+  off_t input_offset = offset, output_offset = offset;
+  ssize_t copied = copy_file_range(input, &input_offset, output, &output_offset, count, 0);
+  if (copied >= 0 || (errno != EXDEV && errno != EINVAL && errno != ENOSYS && errno != EOPNOTSUPP)) return copied;
+  // Not within one file system, or the file system does not know how.
+  if (lseek(output, offset, SEEK_SET) < 0) return -1;
+  return sendfile(output, input, &offset, count);
 #else
-  (void)input, (void)output, (void)count;
+  (void)input, (void)output, (void)offset, (void)count;
   errno = ENOSYS;
   return -1;
+#endif
+}
+
+void errata_start_writing(int file, off_t offset, size_t count) {
+#if defined(__linux__)
+  int before = errno;
+  // Only advice: whether the bytes arrive is what fsync says.
+  if (sync_file_range(file, offset, (off_t)count, SYNC_FILE_RANGE_WRITE) != 0) errno = before;
+#else
+  (void)file, (void)offset, (void)count;
 #endif
 }

@@ -90,6 +90,61 @@ extension ErrataError {
         + "shorten it")
   }
 
+  static func textTooLong(_ path: String, _ maximum: Int) -> ErrataError {
+    ErrataError(.general, "\(path): is longer than \(maximum >> 20) MiB; give a part of it")
+  }
+
+  static func textNotUTF8(_ path: String, offset: Int) -> ErrataError {
+    ErrataError(.damagedInput, "\(path): is not UTF-8 text near byte \(offset)")
+  }
+
+  static func textTooShort(_ path: String) -> ErrataError {
+    ErrataError(.general, "\(path): is too short: it takes two tokens to predict one of them")
+  }
+
+  static func badReferences(_ path: String, _ problem: String) -> ErrataError {
+    ErrataError(.damagedInput, "\(path): \(problem)")
+  }
+
+  public static func noReferences(_ path: String) -> ErrataError {
+    ErrataError(
+      .general, "\(path): has no texts for the relation and the new target of any of the facts; give another file")
+  }
+
+  static func noQuestions(_ path: String) -> ErrataError {
+    ErrataError(.damagedInput, "\(path): holds no records")
+  }
+
+  static func unknownTask(_ path: String) -> ErrataError {
+    ErrataError(
+      .usage,
+      "\(path): no task is known by this name; a file is named for its task: "
+        + DownstreamTask.allCases.map { $0.rawValue + ".jsonl" }.joined(separator: ", "))
+  }
+
+  static func noTasks(_ directory: String) -> ErrataError {
+    ErrataError(
+      .general,
+      "\(directory): has none of the files "
+        + DownstreamTask.allCases.map { $0.rawValue + ".jsonl" }.joined(separator: ", "))
+  }
+
+  static func repeatedTask(_ path: String, _ task: String) -> ErrataError {
+    ErrataError(.usage, "\(path): a file of the task \(task) was given already; remove one of them")
+  }
+
+  static func tooFewRecordsForShots(_ path: String, shots: Int, count: Int) -> ErrataError {
+    ErrataError(
+      .usage, "\(path): \(shots) of its \(count) records as examples leave too few with either label; lower --shots")
+  }
+
+  static func downstreamPromptTooLong(_ path: String, record: Int, _ length: Int, maximum: Int) -> ErrataError {
+    ErrataError(
+      .general,
+      "\(path): record \(record): its prompt, with examples and answer \(length) tokens, is longer than the model's "
+        + "\(maximum) positions; lower --shots, or remove the record")
+  }
+
   static func malformedSelection(_ text: String) -> ErrataError {
     ErrataError(.usage, "'\(text)' is not a selection of records: give a number, or first-last, from 0")
   }

@@ -6,15 +6,16 @@ import WeightPatch
 
 /// How much more a model believes one target than another, for one prompt.
 public struct PromptScore: Sendable, Equatable {
-  /// The mean log-probability of the tokens of each target.
-  public let logProbabilityNew: Double
+  public let new: TargetScore
   /// nil if the record names no true target for the prompt.
-  public let logProbabilityTrue: Double?
+  public let `true`: TargetScore?
 
   /// Per token, the geometric mean.
-  public var probabilityNew: Double { exp(logProbabilityNew) }
-  public var probabilityTrue: Double? { logProbabilityTrue.map(exp) }
-  public var prefersNew: Bool? { logProbabilityTrue.map { logProbabilityNew > $0 } }
+  public var probabilityNew: Double { exp(new.logProbability) }
+  public var probabilityTrue: Double? { self.true.map { exp($0.logProbability) } }
+  public var prefersNew: Bool? { self.true.map { new.logProbability > $0.logProbability } }
+  /// P(new) - P(true).
+  public var difference: Double? { probabilityTrue.map { probabilityNew - $0 } }
 }
 
 /// The scores of one record.
@@ -26,14 +27,11 @@ public struct RecordScore: Sendable, Equatable {
 
 /// Scores records on a model: every prompt with both targets behind it, teacher-forced, shared prefixes computed once.
 public struct FactScorer {
-  private let model: LanguageModel
+  private let scorer: TargetScorer
   private let tokenization: PromptTokenization
-  /// Rows that are in flight at once, and rows of logits, which are far wider.
-  private static let rowBudget = 2048
-  private static let logitRows = 256
 
   public init(_ model: LanguageModel) {
-    self.model = model
+    scorer = TargetScorer(model)
     tokenization = PromptTokenization(model.tokenizer)
   }
 
@@ -45,7 +43,7 @@ public struct FactScorer {
       var rows = 0
       while scores.count + chunk.count < records.count {
         let prepared = try prepare(records[scores.count + chunk.count])
-        if !chunk.isEmpty, rows + prepared.rowCount > Self.rowBudget { break }
+        if !chunk.isEmpty, rows + prepared.rowCount > TargetScorer.rowBudget { break }
         rows += prepared.rowCount
         chunk.append(prepared)
       }
@@ -61,94 +59,48 @@ public struct FactScorer {
   }
 
   private struct PreparedRecord {
-    struct Prompt {
-      let tokens: [Int32]
-      /// The new target, and the true one if there is one.
-      let targets: [[Int32]]
-
-      /// How many tokens there are with the longest target, whose last token is scored but never embedded.
-      var length: Int { tokens.count + targets.map(\.count).max()! - 1 }
-    }
-
-    /// The rewrite prompt, then paraphrases, then the neighbourhood.
-    let prompts: [Prompt]
+    /// The rewrite prompt, then paraphrases, then the neighbourhood; the targets are the new one, and the true one if
+    /// there is one.
+    let prompts: [TargetPrompt]
     let paraphraseCount: Int
 
-    var sequences: [[Int32]] { prompts.flatMap { prompt in prompt.targets.map { prompt.tokens + $0.dropLast() } } }
-    var rowCount: Int { prompts.reduce(0) { $0 + $1.targets.reduce($1.tokens.count) { $0 + $1.count } } }
+    var rowCount: Int { prompts.reduce(0) { $0 + $1.rowCount } }
   }
 
   private func prepare(_ record: FactRecord) throws -> PreparedRecord {
     let fact = record.fact
-    func targets(_ answer: String?) -> [[Int32]] {
-      ([fact.targetNew] + [answer].compactMap { $0 }).map { tokenization.target($0) }
+    func targets(_ answer: String?) throws -> [[Int32]] {
+      try ([fact.targetNew] + [answer].compactMap { $0 }).map { text in
+        let tokens = tokenization.target(text)
+        if tokens.isEmpty { throw ErrataError.targetWithoutTokens(fact.label, text) }
+        return tokens
+      }
     }
-    let own = targets(fact.targetTrue)
-    var prompts = [PreparedRecord.Prompt(tokens: try tokenization.prompt(fact).tokens, targets: own)]
+    let own = try targets(fact.targetTrue)
+    var prompts = [TargetPrompt(tokens: try tokenization.prompt(fact).tokens, targets: own)]
     for text in record.paraphrasePrompts {
-      prompts.append(PreparedRecord.Prompt(tokens: tokenization.prompt(text), targets: own))
+      prompts.append(TargetPrompt(tokens: tokenization.prompt(text), targets: own))
     }
     for prompt in record.neighborhoodPrompts {
-      let targets = prompt.answer.map { targets($0) } ?? own
-      prompts.append(PreparedRecord.Prompt(tokens: tokenization.prompt(prompt.text), targets: targets))
+      let targets = try prompt.answer.map { try targets($0) } ?? own
+      prompts.append(TargetPrompt(tokens: tokenization.prompt(prompt.text), targets: targets))
     }
-    for prompt in prompts { try model.decoder.check(tokens: prompt.targets.flatMap { $0 }) }
     let length = prompts.map(\.length).max()!
-    guard length <= model.decoder.maximumSequenceLength else {
-      throw ErrataError.promptTooLong(fact.label, length, maximum: model.decoder.maximumSequenceLength)
-    }
+    let maximum = scorer.model.decoder.maximumSequenceLength
+    guard length <= maximum else { throw ErrataError.promptTooLong(fact.label, length, maximum: maximum) }
     return PreparedRecord(prompts: prompts, paraphraseCount: record.paraphrasePrompts.count)
   }
 
   private func score(_ records: [PreparedRecord]) throws -> [RecordScore] {
-    let decoder = model.decoder
-    let tree = TokenTree(records.flatMap(\.sequences))
-    var hidden = try decoder.embed(tokens: tree.tokens, positions: tree.positions)
-    try decoder.forward(
-      &hidden, plan: AttentionPlan(tree), positions: tree.positions, layers: 0..<decoder.architecture.layerCount)
-    // Where each token of each target is predicted, in the order of the sequences.
-    var reads: [(row: Int, token: Int32)] = []
-    var sequence = 0
-    for record in records {
-      for prompt in record.prompts {
-        for target in prompt.targets {
-          let rows = tree.rowsOfSequence[sequence]
-          reads += target.enumerated().map { (rows[prompt.tokens.count - 1 + $0], $1) }
-          sequence += 1
-        }
-      }
-    }
-    var values = try logProbabilities(hidden, reads)[...]
-    guard !values.contains(where: \.isNaN) else { throw ErrataError.modelNotFinite(model.checkpoint.path) }
+    var scores = try scorer.score(records.flatMap(\.prompts)).map {
+      PromptScore(new: $0[0], true: $0.count > 1 ? $0[1] : nil)
+    }[...]
     return records.map { record in
-      let scores = record.prompts.map { prompt in
-        let means = prompt.targets.map { target in
-          let mean = values.prefix(target.count).reduce(0, +) / Double(target.count)
-          values = values.dropFirst(target.count)
-          return mean
-        }
-        return PromptScore(logProbabilityNew: means[0], logProbabilityTrue: means.count > 1 ? means[1] : nil)
-      }
+      let own = Array(scores.prefix(record.prompts.count))
+      scores = scores.dropFirst(record.prompts.count)
       return RecordScore(
-        rewrite: scores[0], paraphrases: Array(scores[1..<1 + record.paraphraseCount]),
-        neighborhood: Array(scores[(1 + record.paraphraseCount)...]))
+        rewrite: own[0], paraphrases: Array(own[1..<1 + record.paraphraseCount]),
+        neighborhood: Array(own[(1 + record.paraphraseCount)...]))
     }
-  }
-
-  /// The log-probability of each token as the next one after its row. Each row's logits are computed once, a block of
-  /// rows at a time.
-  private func logProbabilities(_ hidden: Matrix<Float>, _ reads: [(row: Int, token: Int32)]) throws -> [Double] {
-    var result = [Double](repeating: 0, count: reads.count)
-    let readsOfRow = Dictionary(grouping: reads.indices) { reads[$0].row }
-    let rows = readsOfRow.keys.sorted()
-    for start in stride(from: 0, to: rows.count, by: Self.logitRows) {
-      let block = Array(rows[start..<min(start + Self.logitRows, rows.count)])
-      let logits = try model.decoder.logits(hidden.rows(at: block))
-      for (position, row) in block.enumerated() {
-        let distribution = TokenDistribution(logits: logits, row: position)
-        for read in readsOfRow[row]! { result[read] = distribution.logProbability(Int(reads[read].token)) }
-      }
-    }
-    return result
   }
 }

@@ -35,15 +35,18 @@ public struct SettingSearch {
   }
 
   private let model: LanguageModel
+  private let foundation: EditFoundation
   private let settings: EditSettings
   private let templates: ContextTemplates
   private let statistics: SecondMoments
 
   /// - Parameter settings: those that the search leaves alone, and the method, which must be a batched one.
   public init(
-    _ model: LanguageModel, settings: EditSettings, templates: ContextTemplates, statistics: SecondMoments
+    _ model: LanguageModel, on foundation: EditFoundation, settings: EditSettings, templates: ContextTemplates,
+    statistics: SecondMoments
   ) {
     self.model = model
+    self.foundation = foundation
     self.settings = settings
     self.templates = templates
     self.statistics = statistics
@@ -67,8 +70,9 @@ public struct SettingSearch {
           var settings = self.settings
           (settings.layers, settings.clampNormFactor, settings.secondMomentWeight) = ([layer], clamp, weight)
           let computation = try EditComputation(
-            model, settings: settings, templates: templates, statistics: statistics, sharingFactorsOf: previous)
-          defer { computation.withdraw() }
+            model, on: foundation, settings: settings, templates: templates, statistics: statistics,
+            sharingFactorsOf: previous)
+          defer { try? computation.withdraw() }
           previous = computation
           guard
             let batches = try computation.run(

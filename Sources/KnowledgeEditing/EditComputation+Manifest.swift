@@ -29,6 +29,30 @@ extension EditComputation {
       tensors: figures)
   }
 
+  /// SHA-256 of every edited tensor with all batches, those of the foundation too, applied exactly to the base.
+  public func resultDigests() throws -> [ByteString: Digest] { try weights.resultDigests() }
+
+  /// Lets the model's decoder compute with the weights that the edit began with.
+  public func withdraw() throws { try weights.withdraw() }
+
+  /// The patches that the edit is computed on top of.
+  public var parents: [Manifest.Parent] { weights.foundation.parents }
+
+  /// Whether a patch says that it was computed from these facts as this computation would: on the same base and parents,
+  /// with the same settings and statistics.
+  public func isResult(_ manifest: Manifest, of facts: [Manifest.Fact]) throws -> Bool {
+    let found = manifest.batches.flatMap(\.facts).map(\.identifier)
+    let wanted = facts.map(\.identifier)
+    let isComplete = settings.dropsDependentFacts ? Set(found).isSubset(of: wanted) : found == wanted
+    return try isComplete && manifest.parents == parents && manifest.base == describeBase()
+      && manifest.batches.allSatisfy { batch in
+        let own = describe(
+          digest: batch.digest, facts: batch.facts, figures: batch.tensors,
+          keyForm: settings.method == .rome ? .flatMean : .meanOfGroupMeans)
+        return batch.method == own.method && batch.statistics == own.statistics
+      }
+  }
+
   /// What the manifest says about the model that the edit was computed on.
   public func describeBase() throws -> Manifest.Base {
     var tensors: [ByteString: Manifest.BaseTensor] = [:]
@@ -37,7 +61,7 @@ extension EditComputation {
       let tensor = try model.checkpoint.tensor(named: name)
       tensors[name] = Manifest.BaseTensor(
         dtype: tensor.dtype, shape: tensor.shape, isTransposed: model.architecture.storesTransposed,
-        digest: tensor.digest())
+        digest: try weights.foundation.baseDigest(of: name))
     }
     return Manifest.Base(
       name: model.name, architecture: model.architecture.family, configuration: model.configurationDigest,

@@ -23,18 +23,18 @@ public final class EditComputation {
   let storesKeys: Bool
   let tokenization: PromptTokenization
   let measurement: KeyMeasurement
+  let weights: EditedWeights
   private let site: ValueSite
   private var solvers: [Int: EditSolver]
-  /// The batches so far, for the exact result of all of them.
-  private var applied: [(digest: Digest, batch: EditBatch)] = []
 
   /// - Parameters:
+  ///   - foundation: what the edit is computed on.
   ///   - storesKeys: whether the batches carry the facts' keys, in float16.
   ///   - previous: another computation with the same statistics and ridge, whose factorizations of C serve again.
   /// - Throws: an `ErrataError` if the layers do not fit the model or method, or the statistics do not.
   public init(
-    _ model: LanguageModel, settings: EditSettings, templates: ContextTemplates, statistics: SecondMoments,
-    storesKeys: Bool = false, sharingFactorsOf previous: EditComputation? = nil
+    _ model: LanguageModel, on foundation: EditFoundation, settings: EditSettings, templates: ContextTemplates,
+    statistics: SecondMoments, storesKeys: Bool = false, sharingFactorsOf previous: EditComputation? = nil
   ) throws {
     try model.check(layers: settings.layers)
     if settings.method == .rome, settings.layers.count > 1 { throw ErrataError.oneLayerOnly("rome") }
@@ -53,8 +53,9 @@ public final class EditComputation {
     self.storesKeys = storesKeys
     tokenization = PromptTokenization(model.tokenizer)
     measurement = KeyMeasurement(model.decoder)
+    weights = try EditedWeights(model, layers: settings.layers, on: foundation)
     let digests = try settings.layers.map { layer in
-      (layer, Set([try model.checkpoint.digest(of: model.decoder.editedTensor(layer))]))
+      (layer, try foundation.knownDigests(of: model.decoder.editedTensor(layer)))
     }
     try statistics.check(
       weightDigests: Dictionary(uniqueKeysWithValues: digests), tokenizer: model.tokenizer.digest)
@@ -94,24 +95,6 @@ public final class EditComputation {
       }
       return batches
     }
-  }
-
-  /// SHA-256 of every edited tensor with all batches applied exactly to the checkpoint.
-  public func resultDigests() throws -> [ByteString: Digest] {
-    Dictionary(
-      uniqueKeysWithValues: try settings.layers.map { layer in
-        let name = model.decoder.editedTensor(layer)
-        let tensor = try model.checkpoint.tensor(named: name)
-        let bytes = try exactResult(name)
-        var hasher = DigestHasher(tensorOf: tensor.dtype, shape: tensor.shape)
-        hasher.update(bytes)
-        return (name, hasher.finalize())
-      })
-  }
-
-  /// Lets the model's decoder compute with the checkpoint's own weights again.
-  public func withdraw() {
-    for layer in settings.layers { model.decoder.replace(model.decoder.editedTensor(layer), with: nil) }
   }
 
   // MARK: - Values
@@ -176,7 +159,7 @@ public final class EditComputation {
       let (factors, tensorFigures) = try store(solution, keys: keys, residuals: residuals, layer: layer)
       tensors.append(factors)
       figures[factors.name] = tensorFigures
-      if position < layers.count - 1 { try putInPlace([factors]) }
+      if position < layers.count - 1 { try weights.putInPlace([factors]) }
     }
     return try finish(
       EditBatch(tensors: tensors), facts: facts, values: values, figures: figures, keyForm: .meanOfGroupMeans)
@@ -209,8 +192,7 @@ public final class EditComputation {
     figures: [ByteString: Manifest.TensorFigures], keyForm: KeyForm
   ) throws -> ComputedBatch {
     let digest = batch.digest()
-    applied.append((digest, batch))
-    try putInPlace([])
+    try weights.add(batch, digest: digest)
     let described = zip(facts, values).map { fact, value in
       var described = fact.fact
       described.outcome = Manifest.Outcome(steps: value.steps.count - 1, loss: value.steps.last?.loss)
@@ -297,7 +279,7 @@ public final class EditComputation {
     }
   }
 
-  // MARK: - Storage and exact results
+  // MARK: - Storage
 
   private func store(
     _ solution: EditSolver.Solution, keys: Matrix<Double>, residuals: Matrix<Double>, layer: Int
@@ -311,43 +293,12 @@ public final class EditComputation {
       name: name, isTransposed: model.architecture.storesTransposed, left: choice.left, right: choice.right,
       gram: solution.gram,
       keys: storesKeys ? StoredFactor(keys.transposed().narrowed(), dtype: .f16, facts: .rows) : nil)
-    let weightNorm = try model.checkpoint.matrix(named: name).widened().frobeniusNorm
+    let weightNorm = try weights.base(of: name).widened().frobeniusNorm
     return (
       factors,
       Manifest.TensorFigures(
         layer: layer, deltaNorm: factors.deltaNorm(), weightNorm: weightNorm, storageError: choice.error,
         preservation: factors.preservation(), outputPower: statistics.outputPowers[layer])
     )
-  }
-
-  /// Lets the decoder compute with the exact result of the batches so far and of `current` factors.
-  private func putInPlace(_ current: [LowRankFactors]) throws {
-    for layer in settings.layers {
-      let name = model.decoder.editedTensor(layer)
-      let pending = current.filter { $0.name == name }
-      guard !pending.isEmpty || applied.contains(where: { $0.batch.tensors.contains { $0.name == name } }) else {
-        continue
-      }
-      let tensor = try model.checkpoint.tensor(named: name)
-      let bytes = try exactResult(name, and: pending)
-      let matrix = bytes.withUnsafeBytes {
-        Matrix<Float>(
-          rows: tensor.shape.extents[0], columns: tensor.shape.extents[1], stored: $0, dtype: tensor.dtype)
-      }
-      model.decoder.replace(name, with: matrix)
-    }
-  }
-
-  private func exactResult(_ name: ByteString, and pending: [LowRankFactors] = []) throws -> [UInt8] {
-    let tensor = try model.checkpoint.tensor(named: name)
-    let factors =
-      applied.sorted { $0.digest < $1.digest }.flatMap { $0.batch.tensors.filter { $0.name == name } } + pending
-    var bytes = [UInt8](repeating: 0, count: tensor.bytes.count)
-    try Profile.measure("exact apply") {
-      try bytes.withUnsafeMutableBytes {
-        try applyExactly(factors, name: name, to: tensor.bytes, dtype: tensor.dtype, shape: tensor.shape, into: $0)
-      }
-    }
-    return bytes
   }
 }

@@ -31,6 +31,33 @@ extension Decoder {
     _ prompts: [[Int32]], count: Int, choice: TokenChoice, random: inout RandomSource, banned: Set<Int32> = [],
     ends: Set<Int32> = [], onToken: (Int, GeneratedToken) -> Bool = { _, _ in true }
   ) throws -> [[GeneratedToken]] {
+    try generate(
+      prompts, counts: prompts.map { _ in count }, choice: choice, uniform: { _ in random.uniform() }, banned: banned,
+      ends: ends, onToken: onToken)
+  }
+
+  /// Continues several prompts at once, each by its own number of tokens, and with draws of its own, so that what becomes
+  /// of a prompt does not depend on the others beside it.
+  ///
+  /// - Parameters:
+  ///   - counts: how many tokens to add to each prompt; none for a count of zero.
+  ///   - seeds: for each prompt the seed of its draws; may be empty if nothing is drawn.
+  /// - Throws: an `ErrataError`, as the other `generate` does.
+  public func generate(
+    _ prompts: [[Int32]], counts: [Int], choice: TokenChoice, seeds: [UInt64], banned: Set<Int32> = [],
+    ends: Set<Int32> = [], onToken: (Int, GeneratedToken) -> Bool = { _, _ in true }
+  ) throws -> [[GeneratedToken]] {
+    var sources = seeds.map(RandomSource.init(seed:))
+    return try generate(
+      prompts, counts: counts, choice: choice, uniform: { sources[$0].uniform() }, banned: banned, ends: ends,
+      onToken: onToken)
+  }
+
+  /// - Parameter uniform: the next draw of the prompt with an index.
+  private func generate(
+    _ prompts: [[Int32]], counts: [Int], choice: TokenChoice, uniform: (Int) -> Double, banned: Set<Int32>,
+    ends: Set<Int32>, onToken: (Int, GeneratedToken) -> Bool
+  ) throws -> [[GeneratedToken]] {
     let layers = 0..<architecture.layerCount
     let store = KeyValueStore(architecture, layers: layers)
     let tree = TokenTree(prompts)
@@ -40,20 +67,23 @@ extension Decoder {
     // The kept rows on the path of each prompt.
     var paths = tree.rowsOfSequence.map { Self.ranges($0) }
     var lengths = prompts.map(\.count)
-    var logits = try self.logits(hidden.rows(at: tree.rowsOfSequence.map { $0.last! }))
     var results = [[GeneratedToken]](repeating: [], count: prompts.count)
-    var active = Array(prompts.indices)
-    for step in 0..<count {
+    var active = prompts.indices.filter { counts[$0] > 0 }
+    if active.isEmpty { return results }
+    var logits = try self.logits(hidden.rows(at: active.map { tree.rowsOfSequence[$0].last! }))
+    while true {
       var continued: [Int] = []
       for (row, index) in active.enumerated() {
-        let token = choose(TokenDistribution(logits: logits, row: row), choice, &random, banned)
+        let token = choose(TokenDistribution(logits: logits, row: row), choice, banned) { uniform(index) }
         guard token.probability.isFinite else { throw ErrataError.modelNotFinite(checkpoint.path) }
         results[index].append(token)
         if !onToken(index, token) { return results }
-        if !ends.contains(token.id), lengths[index] < maximumSequenceLength { continued.append(index) }
+        if !ends.contains(token.id), results[index].count < counts[index], lengths[index] < maximumSequenceLength {
+          continued.append(index)
+        }
       }
       active = continued
-      if active.isEmpty || step == count - 1 { break }
+      if active.isEmpty { break }
       let positions = active.map { Int32(lengths[$0]) }
       hidden = try embed(tokens: active.map { results[$0].last!.id }, positions: positions)
       let runs = active.enumerated().map { row, index in
@@ -72,7 +102,7 @@ extension Decoder {
   }
 
   private func choose(
-    _ distribution: TokenDistribution, _ choice: TokenChoice, _ random: inout RandomSource, _ banned: Set<Int32>
+    _ distribution: TokenDistribution, _ choice: TokenChoice, _ banned: Set<Int32>, uniform: () -> Double
   ) -> GeneratedToken {
     func token(_ id: Int) -> GeneratedToken {
       GeneratedToken(id: Int32(id), probability: exp(distribution.logProbability(id)))
@@ -85,7 +115,7 @@ extension Decoder {
         distribution.mostLikely(count + banned.count).filter { !banned.contains(Int32($0)) }.prefix(count))
       let largest = distribution.logProbability(candidates[0])
       let weights = candidates.map { exp((distribution.logProbability($0) - largest) / temperature) }
-      var rest = random.uniform() * weights.reduce(0, +)
+      var rest = uniform() * weights.reduce(0, +)
       for (candidate, weight) in zip(candidates, weights) {
         rest -= weight
         if rest < 0 { return token(candidate) }

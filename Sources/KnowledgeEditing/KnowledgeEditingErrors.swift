@@ -34,6 +34,13 @@ extension ErrataError {
       .usage, "layers must ascend without repetition, found \(layers.map(String.init).joined(separator: ","))")
   }
 
+  static func correctedTensor(_ name: ByteString, _ checkpoint: String) -> ErrataError {
+    ErrataError(
+      .conflict,
+      "\(checkpoint): a patch sets the values of \(name) exactly ('errata diff'), and no edit can be computed on top of it; "
+        + "revert it first")
+  }
+
   static func oneLayerOnly(_ method: String) -> ErrataError {
     ErrataError(.usage, "\(method) edits one layer; give one with --layers")
   }

@@ -25,6 +25,11 @@ extension LanguageModel {
     }
   }
 
+  /// Lets the decoder compute with the weights that an edit begins with.
+  ///
+  /// - Throws: an `ErrataError`, as `compute(after:)`.
+  public func compute(on foundation: EditFoundation) throws { try compute(after: foundation.standing) }
+
   /// What `plan` changes and `compute` cannot put in place, in order of name: the decoder reads it from the checkpoint.
   public func otherTensors(in plan: StatePlan) -> [ByteString] {
     let downProjections = Set((0..<architecture.layerCount).map(decoder.editedTensor))

@@ -90,6 +90,7 @@ extension EditComputation {
         "\(settings.learningRate) \(settings.steps) \(settings.clampNormFactor) \(settings.weightDecay)",
         "\(settings.klFactor) \(settings.stopLoss) \(settings.layers.last!) \(settings.method == .rome)",
       ] + base.tensors.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value.digest)" } + templates.templates
+      + weights.foundation.parents.flatMap(\.batches).map { "\($0)" }
       // A later fact of ROME sees the earlier ones as they are stored.
       + (settings.method == .rome ? facts.map(\.identifier) + ["\(settings.factorTypes)"] : [])
     return Digest(of: Array(texts.joined(separator: "\0").utf8))

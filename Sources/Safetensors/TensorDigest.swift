@@ -17,3 +17,12 @@ extension StoredTensor {
     return hasher.finalize()
   }
 }
+
+extension TensorInfo {
+  /// The tensor digest that a tensor of this type and shape has whose bytes are a file of their own.
+  public func digest(of file: MappedFile) -> Digest {
+    var hasher = DigestHasher(tensorOf: dtype, shape: shape)
+    file.forEachWindow(of: file.bytes.indices) { hasher.update(UnsafeRawBufferPointer(rebasing: file.bytes[$0])) }
+    return hasher.finalize()
+  }
+}

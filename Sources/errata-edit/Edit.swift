@@ -21,6 +21,10 @@ struct Edit: ParsableCommand {
 
       Values are searched for as many facts at once as fit into memory. Ctrl-C keeps those that are complete in \
       OUTPUT.partial; the same command continues from there, to the same patch.
+
+      On a checkpoint that carries patches, or with --after, the edit is computed on top of those patches and names them as \
+      its parents: it holds what they lack, and is applied where they are. With --batch-size the facts are edited one batch \
+      after the other, each on top of those before, into the folder OUTPUT, and scored after each.
       """,
     version: errataVersion)
 
@@ -49,7 +53,21 @@ struct Edit: ParsableCommand {
       """)
   var keys = false
 
-  @Option(name: [.short, .long], help: "The patch to write.")
+  @Option(
+    parsing: .singleValue,
+    help: "Compute on top of this patch, as if it were applied. May be repeated; a parent comes before its children.")
+  var after: [String] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "Edit so many facts at a time, each batch on top of those before: patches 001.wpatch and so on in the folder OUTPUT.",
+      valueName: "facts"))
+  var batchSize: Int?
+
+  @Flag(help: "With --batch-size: do not score all facts so far after each batch.")
+  var noEvaluation = false
+
+  @Option(name: [.short, .long], help: "The patch to write, or the folder of patches.")
   var output: String
 
   @Option(
@@ -83,59 +101,42 @@ struct Edit: ParsableCommand {
     guard PatchWriter.compressionLevels.contains(compressionLevel) else {
       throw ValidationError("--compression-level must be from 1 to 22")
     }
+    if let batchSize, batchSize < 1 { throw ValidationError("--batch-size must be positive") }
+    if noEvaluation, batchSize == nil { throw ValidationError("--no-evaluation goes with --batch-size") }
   }
 
   func run() throws {
     profile.start()
     // What is cheap to check is checked before the model is opened.
-    try AtomicFile.check(path: output) { (try? PatchReader(path: $0)) != nil }
+    if batchSize == nil { try AtomicFile.check(path: output) { (try? PatchReader(path: $0)) != nil } }
     let records = try FactRecord.read(facts, selection: records, areDistinct: true)
+    let parents = try after.map { try PatchFile(path: $0) }
     let statistics = try SecondMoments(contentsOf: stats)
+    let state = try CheckpointState(path: model)
+    if state.wasRepaired { printNotice(repairNotice(model)) }
+    let foundation = try EditFoundation(state, with: parents, time: timestamp())
     let model = try Profile.measure("open the model") { try LanguageModel(path: self.model) }
-    try refusePatched(model)
     let notes = try FactPreflight(model.tokenizer).notes(records.map(\.fact))
     for note in notes where !quiet { printNotice("errata edit: \(printable(note))") }
     var settings = try settings.settings(for: model.architecture)
     settings.factorTypes = factors
+    // The contexts are what the model says as the edit finds it, the same for every batch.
+    try model.compute(on: foundation)
     let templates = try Profile.measure("context templates") { try contextTemplates(model, settings) }
-    let computation = try EditComputation(
-      model, settings: settings, templates: templates, statistics: statistics, storesKeys: keys)
-    let facts = records.map(\.fact)
-    let archive = try ValueArchive(outputPath: output, identity: computation.valueIdentity(facts))
+    let job = EditJob(
+      model: model, settings: settings, templates: templates, statistics: statistics, storesKeys: keys,
+      compressionLevel: compressionLevel, author: author, licence: licence, note: note, isQuiet: quiet)
     Interruption.install()
-    let progress = Progress(
-      "values", unit: "facts", total: facts.count,
-      initial: facts.filter { archive.values[$0.identifier] != nil }.count, isQuiet: quiet)
-    let batches = try computation.run(
-      facts, values: archive.values,
-      onStep: { done, remark in
-        progress.update(completed: done, remark)
-        return !Interruption.isRequested
-      }, onFound: { try archive.append($0) })
-    progress.finish()
-    guard let batches else {
-      // With none found there is no file to speak of.
-      throw ErrataError(
-        .general,
-        archive.values.isEmpty
-          ? "interrupted before the first values were complete; run the same command to start again"
-          : "interrupted with \(archive.values.count) of \(facts.count) values found, kept in \(archive.path); "
-            + "run the same command to continue")
+    if let batchSize {
+      let sequence = SequentialEdit(job: job, state: state, parents: parents, folder: output)
+      try sequence.run(records, batchSize: batchSize, evaluates: !noEvaluation, asJSON: json)
+      // The result is a list of batches: the profile is of all of them.
+      profile.print(asJSON: false)
+    } else {
+      let result = try job.run(records.map(\.fact), on: foundation, title: "values", output: output)
+      EditReport(patch: result.patch, path: output, seconds: result.seconds).print(asJSON: json, profile)
+      profile.print(asJSON: json)
     }
-    let patch = try write(batches, computation, model)
-    archive.remove()
-    EditReport(patch: patch, path: output, seconds: progress.secondsElapsed).print(asJSON: json, profile)
-    profile.print(asJSON: json)
-  }
-
-  /// A patch's base is a pristine checkpoint. On top of other patches the numbers would belong to no base.
-  private func refusePatched(_ model: LanguageModel) throws {
-    let patches = try CheckpointState(path: model.checkpoint.path).ledger.patches
-    guard !patches.isEmpty else { return }
-    throw ErrataError(
-      .conflict,
-      "\(self.model): carries \(patches.count == 1 ? "a patch" : "\(patches.count) patches"); an edit is "
-        + "computed on the base: take a copy from 'errata revert \(self.model) --all -o BASE'")
   }
 
   private func contextTemplates(_ model: LanguageModel, _ settings: EditSettings) throws -> ContextTemplates {
@@ -147,35 +148,6 @@ struct Edit: ParsableCommand {
       case let texts = elements.compactMap(\.stringValue), texts.count == elements.count
     else { throw ErrataError(.damagedInput, "\(path): context templates are a JSON array of strings") }
     return try ContextTemplates(texts)
-  }
-
-  /// Writes the patch, with each fact's probability on the base and on the exact result.
-  private func write(
-    _ batches: [EditComputation.ComputedBatch], _ computation: EditComputation, _ model: LanguageModel
-  ) throws -> Patch {
-    let scorer = FactScorer(model)
-    let facts = batches.flatMap(\.description.facts)
-    let after = try Profile.measure("probabilities after") { try scorer.probabilities(facts) }
-    computation.withdraw()
-    let before = try Profile.measure("probabilities before") { try scorer.probabilities(facts) }
-    var outcomes = zip(before, after).makeIterator()
-    let descriptions = batches.map { batch in
-      var description = batch.description
-      for index in description.facts.indices {
-        let (before, after) = outcomes.next()!
-        description.facts[index].outcome?.probabilityBefore = before
-        description.facts[index].outcome?.probabilityAfter = after
-      }
-      return description
-    }
-    let manifest = Manifest(
-      created: timestamp(), tool: Manifest.Tool(name: "errata", version: errataVersion),
-      base: try computation.describeBase(), result: try computation.resultDigests(), batches: descriptions,
-      author: author, licence: licence, note: note)
-    return try Profile.measure("write the patch") {
-      try PatchWriter.write(
-        manifest, batches: batches.map(\.batch), compressionLevel: compressionLevel, to: output)
-    }
   }
 }
 

@@ -4,6 +4,7 @@ import KnowledgeEditing
 import PatchAlgebra
 import Tensors
 import ToolSupport
+import WeightPatch
 
 struct Tune: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -101,8 +102,9 @@ struct Tune: ParsableCommand {
     for layer in grid.layers { _ = try statistics.matrix(layer: layer) }
     let settings = EditSettings(
       method: editMethod!, layers: [], steps: steps, weightDecay: weightDecay, ridge: ridge, seed: seed)
+    let foundation = try EditFoundation(CheckpointState(path: self.model), time: timestamp())
     let search = SettingSearch(
-      model, settings: settings,
+      model, on: foundation, settings: settings,
       templates: try ContextTemplates.sampled(from: model, lengths: [10], seed: seed), statistics: statistics)
     Interruption.install()
     let progress = Progress("settings", unit: "trials", total: grid.count, isQuiet: quiet)

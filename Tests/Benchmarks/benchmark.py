@@ -128,7 +128,7 @@ class Benchmark:
                 rates.append(self.rate())
                 theirs = reference()
                 rates.append(self.rate())
-                if max(rates) < 1.2 * min(rates) or self.options.quick:
+                if max(rates) < 1.2 * min(rates) or self.options.quick or self.options.rounds:
                     break
             row.rounds.append((mine, theirs, statistics.mean(rates)))
             print(f"  {row.name}: errata {mine:.3g}, reference {theirs:.3g}, ratio {theirs / mine:.2f}, sgemm "

@@ -22,11 +22,12 @@ import time
 MODELS = {
     # name: configuration, dtype, edited layers (those of the published hyperparameters)
     "gpt2-xl": ("gpt2-xl", "F32", "13,14,15,16,17"),
-    "gpt2-xl-bf16": ("gpt2-xl", "BF16", "13,14,15,16,17"),
+    # Its shapes in bfloat16, with as many layers as make 6 GB.
+    "gpt2-xl-bf16": ("gpt2-xl-96", "BF16", "13,14,15,16,17"),
     "llama-2-7b": ("llama-2-7b", "BF16", "4,5,6,7,8"),
 }
 # The rank at which float16 factors of all down-projections make a patch of about 100 MB.
-HUNDRED_MEGABYTES = {"gpt2-xl": "145", "llama-2-7b": "115"}
+HUNDRED_MEGABYTES = {"gpt2-xl": "145", "gpt2-xl-96": "72", "llama-2-7b": "115"}
 here = os.path.dirname(os.path.abspath(__file__))
 
 

@@ -31,7 +31,8 @@ import WeightPatch
         FactRecord(
           fact: Manifest.Fact(
             subject: "Avalon", prompt: "{} lies in", targetNew: "Wales", targetTrue: "Somerset", relation: "P17"),
-          paraphrasePrompts: ["Rain fell. Avalon is in"], neighborhoodPrompts: [.init("Camelot lies in")])
+          paraphrasePrompts: ["Rain fell. Avalon is in"], neighborhoodPrompts: [.init("Camelot lies in")],
+          generationPrompts: ["Avalon is"], targetIdentifier: "Q25")
       ])
   }
 

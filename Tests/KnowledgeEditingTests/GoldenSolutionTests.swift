@@ -61,7 +61,8 @@ import WeightPatch
     let model = try LanguageModel(path: scratch.floatCopy(of: golden.modelPath))
     let statistics = try scratch.statistics(model, numbers, layers: layers)
     let computation = try EditComputation(
-      model, settings: numbers.settings(method, layers: layers), templates: ContextTemplates(numbers.templates),
+      model, on: EditFoundation(CheckpointState(path: model.checkpoint.path), time: ""),
+      settings: numbers.settings(method, layers: layers), templates: ContextTemplates(numbers.templates),
       statistics: statistics)
     let values = try goldenValues(numbers, layer: layers.last!)
     let computed = try #require(try computation.run(numbers.facts, values: values))

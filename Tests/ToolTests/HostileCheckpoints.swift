@@ -207,15 +207,11 @@ enum HostileCheckpoints {
       HostileCheckpoint(
         name: "journal: \(name)", path: "model.safetensors.errata.next/journal/journal.json", bytes: Array(text.utf8))
     }
-    let digest = Digest(of: []).description
-    func write(
-      _ name: String, file: String = #""model.safetensors""#, offset: String = "200", length: String = "0",
-      sha: String? = nil
-    ) -> HostileCheckpoint {
-      journal(
-        name,
-        #"{"version":1,"keeps_ledger":false,"writes":[{"file":\#(file),"offset":\#(offset),"length":\#(length),"sha256":"\#(sha ?? digest)"}]}"#
-      )
+    func write(_ name: String, tensor: String = #""mlp.down_proj.weight""#, digest: String? = nil) -> HostileCheckpoint
+    {
+      let digest = digest ?? Digest(of: []).description
+      return journal(
+        name, #"{"version":1,"keeps_ledger":false,"writes":[{"tensor":\#(tensor),"digest":"\#(digest)"}]}"#)
     }
     return [
       journal("empty", ""), journal("null", "null"), journal("cut", #"{"version":1,"kee"#),
@@ -226,14 +222,13 @@ enum HostileCheckpoints {
       journal(
         "many values",
         #"{"version":1,"keeps_ledger":true,"writes":["# + String(repeating: "0,", count: 5_000_000) + "0]}"),
-      write("no such bytes"), write("a file elsewhere", file: #""../victim""#),
-      write("an absolute file", file: #""/etc/passwd""#),
-      write("no file", file: #""""#), write("a file that is a number", file: "1"),
-      write("an offset below zero", offset: "-1"),
-      write("an offset in the header", offset: "0"), write("an offset beyond the end", offset: "9223372036854775807"),
-      write("a sum that overflows", offset: "9223372036854775807", length: "9223372036854775807"),
-      write("a length below zero", length: "-5"),
-      write("an offset of 10^30", offset: "1e30"), write("no digest", sha: ""), write("a short digest", sha: "00"),
+      journal("a write of text", #"{"version":1,"keeps_ledger":true,"writes":["all"]}"#),
+      journal("an empty write", #"{"version":1,"keeps_ledger":true,"writes":[{}]}"#),
+      write("no such bytes"), write("a tensor elsewhere", tensor: #""../victim""#), write("no tensor", tensor: #""""#),
+      write("a tensor that is a number", tensor: "1"), write("two tensors", tensor: #"["a","b"]"#),
+      write("a name of a megabyte", tensor: "\"" + String(repeating: "x", count: 1 << 20) + "\""),
+      write("a name that is no text", tensor: #""\ud800""#), write("a name with a zero byte", tensor: #""\u0000""#),
+      write("no digest", digest: ""), write("a short digest", digest: "00"),
     ]
   }
 }

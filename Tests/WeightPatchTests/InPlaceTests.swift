@@ -86,9 +86,7 @@ import Testing
     let tensor = try state.checkpoint.tensor(named: "model.a.weight")
     let bytes = Array(tensor.bytes)
     try AtomicFile.write(bytes, to: InPlaceJournal.bytes(of: 0, in: next.journal))
-    let journal = InPlaceJournal(writes: [
-      .init(file: fileName(of: tensor.file.path), range: tensor.info.fileRange, digest: Digest(of: bytes))
-    ])
+    let journal = InPlaceJournal(writes: [.init(tensor: tensor.name, digest: tensor.digest())])
     try AtomicFile.write(journal.serialized(), to: InPlaceJournal.manifest(in: next.journal))
   }
 
@@ -133,21 +131,22 @@ import Testing
     #expect(try fileDigests(fixture.path) == before)
   }
 
-  /// A journal may name only bytes of the checkpoint's own weights.
+  /// A journal may name only tensors of the checkpoint, and only bytes that are a tensor's.
   @Test func aHostileJournalIsRefused() throws {
     let fixture = try CheckpointFixture(.singleFile)
     let before = try fileDigests(fixture.path)
     let location = LedgerLocation(checkpoint: fixture.path, isDirectory: true)
-    let size = before.isEmpty ? 0 : try fileSize(fixture.path + "/model.safetensors")
-    let bytes: [UInt8] = [1, 2, 3]
-    for (file, range, digest) in [
-      ("config.json", 0..<3, Digest(of: bytes)), ("../victim", 0..<3, Digest(of: bytes)),
-      ("model.safetensors", 0..<3, Digest(of: bytes)), ("model.safetensors", size - 1..<size + 2, Digest(of: bytes)),
-      ("model.safetensors", size - 3..<size, Digest(of: [])), ("model.safetensors", size - 4..<size, Digest(of: bytes)),
+    let tensor = try Checkpoint(path: fixture.path).tensor(named: "model.a.weight")
+    let bytes = Array(tensor.bytes)
+    for (name, bytes, digest) in [
+      ("model.z.weight", bytes, tensor.digest()), ("../victim", bytes, tensor.digest()), ("", bytes, tensor.digest()),
+      ("model.a.weight", Array(bytes.dropLast()), tensor.digest()), ("model.a.weight", bytes + [0], tensor.digest()),
+      ("model.a.weight", [], tensor.digest()), ("model.a.weight", bytes, Digest(of: bytes)),
+      ("model.a.weight", bytes.map { $0 ^ 1 }, tensor.digest()),
     ] {
       try FileManager.default.createDirectory(atPath: location.next.journal, withIntermediateDirectories: true)
       try AtomicFile.write(bytes, to: InPlaceJournal.bytes(of: 0, in: location.next.journal))
-      let journal = InPlaceJournal(writes: [.init(file: file, range: range, digest: digest)])
+      let journal = InPlaceJournal(writes: [.init(tensor: ByteString(name), digest: digest)])
       let path = InPlaceJournal.manifest(in: location.next.journal)
       try AtomicFile.write(journal.serialized(), to: path)
       #expect(

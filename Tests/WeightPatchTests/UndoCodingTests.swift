@@ -77,8 +77,13 @@ import Testing
       var (low, high): (Int32, Int32) = (0, 0)
       let bytes = StoredElements(dtype, patterns: [target]).bytes
       var open: UInt32 = 1
-      let openCount = errata_candidate_intervals(format.type, bytes, [change], &low, &high, &open, 1)
+      let openCount = errata_candidate_intervals(format.type, nil, bytes, [change], &low, &high, &open, 1)
       #expect(openCount == (low == high ? 0 : 1) && (openCount == 0 || open == 0))
+      // The same if the base is known.
+      var (knownLow, knownHigh): (Int32, Int32) = (0, 0)
+      let knownCount = errata_candidate_intervals(
+        format.type, start.bytes, bytes, [change], &knownLow, &knownHigh, &open, 1)
+      #expect(knownCount == openCount && knownLow == low && knownHigh == high)
       let limit = Int32(format.infinity)
       let found = (-limit..<limit).filter { ordered in
         let magnitude = UInt32(ordered < 0 ? -1 - ordered : ordered)
@@ -86,6 +91,36 @@ import Testing
         return StoredElements.round(StoredElements(dtype, patterns: [pattern]).value(0) + change, to: dtype) == target
       }
       #expect(found.first == low && found.last == high && found.count == Int(high - low) + 1)
+    }
+  }
+
+  /// The short way to code what most sets are gives the bytes of the general one.
+  @Test(arguments: [7, 10, 23])
+  func evenCandidatesAreCodedAsAnyOther(fractionBits: Int) {
+    var random = SeededGenerator(seed: 10)
+    var sets: [(low: Int32, high: Int32, base: Int32)] = []
+    while sets.count < 20_000 {
+      let first =
+        Int32.random(in: 1..<200 << Int32(fractionBits), using: &random) >> Int32.random(in: 0...15, using: &random)
+      let last = first + (Int32.random(in: 1...1 << 20, using: &random) >> Int32.random(in: 0...20, using: &random))
+      let isNegative = Bool.random(using: &random)
+      let (low, high) = isNegative ? (~last, ~first) : (first, last)
+      guard low < high, EvenCandidates(low: low, high: high, fractionBits: fractionBits) != nil else { continue }
+      sets.append((low, high, Int32.random(in: low...high, using: &random)))
+    }
+    var (general, even, models) = (RangeEncoder(), RangeEncoder(), ZeroModels())
+    for set in sets {
+      CandidateSet(low: set.low, high: set.high, fractionBits: fractionBits).encode(set.base, into: &general, &models)
+      EvenCandidates(low: set.low, high: set.high, fractionBits: fractionBits)!.encode(set.base, into: &even)
+    }
+    let stream = even.finish()
+    #expect(stream == general.finish())
+    stream.withUnsafeBytes { bytes in
+      var decoder = RangeDecoder(bytes)
+      #expect(
+        sets.allSatisfy {
+          EvenCandidates(low: $0.low, high: $0.high, fractionBits: fractionBits)!.decode(from: &decoder) == $0.base
+        })
     }
   }
 
@@ -121,7 +156,7 @@ import Testing
     errata_round_sums(format.type, base.bytes, delta, &current, count)
     var (low, high) = (Array(repeating: Int32(0), count: count), Array(repeating: Int32(0), count: count))
     var open = Array(repeating: UInt32(0), count: count)
-    errata_candidate_intervals(format.type, current, delta, &low, &high, &open, count)
+    errata_candidate_intervals(format.type, nil, current, delta, &low, &high, &open, count)
     return Int(zip(low, high).reduce(0) { $0 + log2(Double($1.1 - $1.0) + 1) })
   }
 

@@ -33,17 +33,14 @@ size_t errata_round_sums(
 
 // For every element the interval [low, high] of all finite base values v with round(v + delta) = current, as patterns
 // in the order of their values (a magnitude m with sign is -1 - m). If there is no such value the interval is empty or
-// holds one other value. delta must not be -0, which a sum that starts from +0 never is.
+// holds one other value. delta must not be -0, which a sum that starts from +0 never is. Whoever knows one of the values,
+// for every element, gives them as `base`, which saves time; else it is NULL.
 //
 // Returns how many elements do not have exactly one candidate, and sets the first so many of `open`, which has room for
 // `count`, to their indices, ascending.
 size_t errata_candidate_intervals(
-    errata_stored_type type, const uint8_t *current, const double *delta, int32_t *low, int32_t *high, uint32_t *open,
-    size_t count);
-
-// Whether every element of `base` lies in its interval.
-int errata_are_candidates(
-    errata_stored_type type, const uint8_t *base, const int32_t *low, const int32_t *high, size_t count);
+    errata_stored_type type, const uint8_t *base, const uint8_t *current, const double *delta, int32_t *low,
+    int32_t *high, uint32_t *open, size_t count);
 
 // Stores values that are given as patterns in the order of values.
 void errata_store_candidates(errata_stored_type type, const int32_t *values, uint8_t *base, size_t count);

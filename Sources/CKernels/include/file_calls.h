@@ -4,9 +4,13 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-// A system call that Swift does not see. Copies up to `count` bytes from where one file stands to where the other does,
-// within the kernel.
-// Returns how many, or -1 with errno set, as copy_file_range(2).
-ssize_t errata_copy_file_range(int input, int output, size_t count);
+// System calls that Swift does not see.
+
+// Copies up to `count` bytes of one file to the same place of another, within the kernel. Returns how many, 0 at the
+// input's end, or -1 with errno set.
+ssize_t errata_copy_range(int input, int output, off_t offset, size_t count);
+
+// Begins to write a part of a file from memory to disk, and does not wait until it is there.
+void errata_start_writing(int file, off_t offset, size_t count);
 
 #endif

@@ -10,12 +10,14 @@ enum CounterFactReader: FactReader {
     let rewrite = try record.object("requested_rewrite")
     let prompt = try rewrite.template("prompt")
     let subject = try rewrite.filledText("subject")
+    let targetNew = try rewrite.object("target_new")
     let fact = Manifest.Fact(
-      subject: subject, prompt: prompt, targetNew: try rewrite.object("target_new").filledText("str"),
+      subject: subject, prompt: prompt, targetNew: try targetNew.filledText("str"),
       targetTrue: try rewrite.optionalObject("target_true")?.text("str"),
       relation: try rewrite.optionalText("relation_id"), source: try record.optionalText("source"))
     return FactRecord(
       fact: fact, paraphrasePrompts: try record.texts("paraphrase_prompts"),
-      neighborhoodPrompts: try record.texts("neighborhood_prompts").map { FactRecord.NeighborhoodPrompt($0) })
+      neighborhoodPrompts: try record.texts("neighborhood_prompts").map { FactRecord.NeighborhoodPrompt($0) },
+      generationPrompts: try record.texts("generation_prompts"), targetIdentifier: try targetNew.optionalText("id"))
   }
 }

@@ -19,13 +19,20 @@ public struct FactRecord: Sendable, Equatable {
   /// The same question in other words.
   public let paraphrasePrompts: [String]
   public let neighborhoodPrompts: [NeighborhoodPrompt]
+  /// Beginnings of texts about the subject that a model is to continue.
+  public let generationPrompts: [String]
+  /// The new target's identifier in a knowledge base (Wikidata's "Q1860"), by which reference texts name it.
+  public let targetIdentifier: String?
 
   public init(
-    fact: Manifest.Fact, paraphrasePrompts: [String] = [], neighborhoodPrompts: [NeighborhoodPrompt] = []
+    fact: Manifest.Fact, paraphrasePrompts: [String] = [], neighborhoodPrompts: [NeighborhoodPrompt] = [],
+    generationPrompts: [String] = [], targetIdentifier: String? = nil
   ) {
     self.fact = fact
     self.paraphrasePrompts = paraphrasePrompts
     self.neighborhoodPrompts = neighborhoodPrompts
+    self.generationPrompts = generationPrompts
+    self.targetIdentifier = targetIdentifier
   }
 }
 

@@ -1,8 +1,14 @@
 import Foundation
 import Synchronization
 
-/// Files that are copied by another thread, while this one computes.
+/// Files that are copied by another thread, while this one computes; a third has the bytes brought to the disk.
 final class BackgroundCopy: Sendable {
+  struct Job: Sendable {
+    let open: @Sendable () throws -> FileCopy
+    /// What somebody else writes.
+    var exceptions: [Range<Int>] = []
+  }
+
   private struct State {
     /// Since progress was last asked for.
     var copiedBytes = 0
@@ -12,25 +18,43 @@ final class BackgroundCopy: Sendable {
 
   private let state = Mutex(State())
   private let isDone = DispatchSemaphore(value: 0)
+  private let flushing = DispatchQueue(label: "flushing")
 
-  /// - Parameter files: pairs of source and destination.
-  init(_ files: [(source: String, destination: String)], mode: CopyMode) {
-    DispatchQueue.global().async { [self] in
+  init(_ jobs: [Job]) {
+    DispatchQueue(label: "copying").async { [self] in
       do {
-        for file in files {
-          try copyFile(from: file.source, to: file.destination, mode: mode) { count in
-            let isCancelled = state.withLock { state in
-              state.copiedBytes += count
-              return state.isCancelled
-            }
-            if isCancelled { throw CancellationError() }
+        for job in jobs {
+          let copy = try job.open()
+          // What need not be copied is done at once.
+          try advance(copy.byteCount)
+          for piece in copy.pieces(except: job.exceptions) {
+            try advance(-piece.count)
+            try copy.copy(piece)
+            try advance(piece.count)
+            flushing.async { copy.startWriting(piece) }
+          }
+          flushing.async { [self] in
+            do { try copy.finish() } catch { fail(error) }
           }
         }
       } catch {
-        state.withLock { $0.failure = error }
+        fail(error)
       }
-      isDone.signal()
+      flushing.async { [self] in isDone.signal() }
     }
+  }
+
+  private func advance(_ count: Int) throws {
+    let isStopped = state.withLock { state in
+      state.copiedBytes += count
+      return state.isCancelled || state.failure != nil
+    }
+    if isStopped { throw CancellationError() }
+  }
+
+  private func fail(_ error: any Error) {
+    // The first is the cause.
+    state.withLock { $0.failure = $0.failure ?? error }
   }
 
   /// How many bytes have come since this was last asked.
@@ -41,7 +65,7 @@ final class BackgroundCopy: Sendable {
     }
   }
 
-  /// Waits for the end.
+  /// Waits for the end: all copies are on disk.
   ///
   /// - Parameter advance: is told now and then how many more bytes have come; may throw to stop.
   /// - Throws: what copying threw.

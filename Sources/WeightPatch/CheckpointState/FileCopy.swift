@@ -10,103 +10,103 @@ public enum CopyMode: Sendable {
   case hardLink
 }
 
-/// Copies one file, following symbolic links, with its permissions; the copy is on disk when this returns.
-///
-/// - Parameter advance: is told how many bytes have come, now and then; it may throw to stop.
-func copyFile(
-  from source: String, to destination: String, mode: CopyMode, advance: (Int) throws -> Void = { _ in }
-) throws {
-  if mode == .hardLink {
-    guard let resolved = realpath(source, nil) else { throw ErrataError.file("open", source, errno) }
-    defer { free(resolved) }
-    guard link(resolved, destination) == 0 else { throw ErrataError.file("link", destination, errno) }
-    return
-  }
-  let input = open(source, O_RDONLY | O_CLOEXEC)
-  guard input >= 0 else { throw ErrataError.file("open", source, errno) }
-  defer { close(input) }
-  var status = stat()
-  guard fstat(input, &status) == 0 else { throw ErrataError.file("read", source, errno) }
-  guard status.st_mode & S_IFMT == S_IFREG else { throw ErrataError.notARegularFile(source) }
-  let output = open(destination, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
-  guard output >= 0 else { throw ErrataError.file("write", destination, errno) }
-  defer { close(output) }
-  let size = Int(status.st_size)
-  if ioctl(output, ficlone, input) == 0 {
-    try advance(size)
-  } else {
-    var left = size
-    var isWithinFileSystem = true
-    while left > 0 {
-      let piece = min(left, 32 << 20)
-      let count =
-        isWithinFileSystem
-        ? errata_copy_file_range(input, output, piece) : sendfile(output, input, nil, piece)
-      if count < 0, errno == EINTR { continue }
-      if count < 0, isWithinFileSystem, [EXDEV, EINVAL, ENOSYS, EOPNOTSUPP].contains(errno) {
-        isWithinFileSystem = false
-        continue
+/// A file on its way to its copy, with its permissions; a symbolic link is followed.
+final class FileCopy: Sendable {
+  let byteCount: Int
+  /// Whether all is there already: the copy shares the source's blocks, or is a second name for it.
+  let isComplete: Bool
+  private let source: String
+  private let destination: String
+  private let permissions: mode_t
+  /// Both -1 for a second name.
+  private let input: Int32
+  private let output: Int32
+
+  /// - Throws: an `ErrataError` if the source is not a regular file that can be read, or if the destination cannot be made.
+  init(from source: String, to destination: String, mode: CopyMode) throws {
+    self.source = source
+    self.destination = destination
+    var status = stat()
+    if mode == .hardLink {
+      guard let resolved = realpath(source, nil) else { throw ErrataError.file("open", source, errno) }
+      defer { free(resolved) }
+      guard link(resolved, destination) == 0 else { throw ErrataError.file("link", destination, errno) }
+      guard stat(destination, &status) == 0 else { throw ErrataError.file("read", destination, errno) }
+      (input, output, isComplete) = (-1, -1, true)
+    } else {
+      let input = open(source, O_RDONLY | O_CLOEXEC)
+      guard input >= 0 else { throw ErrataError.file("open", source, errno) }
+      var output: Int32 = -1
+      do {
+        guard fstat(input, &status) == 0 else { throw ErrataError.file("read", source, errno) }
+        guard status.st_mode & S_IFMT == S_IFREG else { throw ErrataError.notARegularFile(source) }
+        output = open(destination, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+        guard output >= 0 else { throw ErrataError.file("write", destination, errno) }
+      } catch {
+        close(input)
+        throw error
       }
+      (self.input, self.output) = (input, output)
+      isComplete = ioctl(output, ficlone, input) == 0
+    }
+    byteCount = Int(status.st_size)
+    permissions = status.st_mode & 0o777
+  }
+
+  deinit {
+    if input >= 0 { close(input) }
+    if output >= 0 { close(output) }
+  }
+
+  /// Copies the bytes in `range` to the same place.
+  ///
+  /// - Throws: an `ErrataError` if they cannot be read or written.
+  func copy(_ range: Range<Int>) throws {
+    var position = range.lowerBound
+    while position < range.upperBound {
+      let count = errata_copy_range(input, output, off_t(position), range.upperBound - position)
+      if count < 0, errno == EINTR { continue }
       guard count >= 0 else { throw ErrataError.file("write", destination, errno) }
       guard count > 0 else { throw ErrataError.changedWhileCopied(source) }
-      left -= count
-      try advance(count)
+      position += count
     }
   }
-  guard fchmod(output, status.st_mode & 0o777) == 0, fsync(output) == 0 else {
-    throw ErrataError.file("write", destination, errno)
+
+  /// Has the system begin to bring the copy's bytes in `range` to the disk.
+  func startWriting(_ range: Range<Int>) {
+    errata_start_writing(output, off_t(range.lowerBound), range.count)
   }
+
+  /// Gives the copy its permissions; it is on disk when this returns.
+  func finish() throws {
+    guard output >= 0 else { return }
+    guard fchmod(output, permissions) == 0, fsync(output) == 0 else {
+      throw ErrataError.file("write", destination, errno)
+    }
+  }
+
+  /// What is to be copied besides the ranges in `exceptions`, which are in order and lie apart, in pieces.
+  func pieces(except exceptions: [Range<Int>] = []) -> [Range<Int>] {
+    if isComplete { return [] }
+    let ends = [0] + exceptions.map(\.upperBound)
+    let starts = exceptions.map(\.lowerBound) + [byteCount]
+    return zip(ends, starts).flatMap { start, end in
+      stride(from: start, to: end, by: Self.pieceLength).map { $0..<min($0 + Self.pieceLength, end) }
+    }
+  }
+
+  private static let pieceLength = 32 << 20
+}
+
+/// Copies one file, following symbolic links, with its permissions; the copy is on disk when this returns.
+func copyFile(from source: String, to destination: String, mode: CopyMode) throws {
+  let copy = try FileCopy(from: source, to: destination, mode: mode)
+  for piece in copy.pieces() { try copy.copy(piece) }
+  try copy.finish()
 }
 
 /// FICLONE of linux/fs.h.
 private let ficlone: UInt = 0x4004_9409
-
-/// Writes into parts of a file that is there.
-final class FileRegionWriter {
-  private let path: String
-  private let descriptor: Int32
-
-  init(path: String) throws {
-    self.path = path
-    var status = stat()
-    guard stat(path, &status) == 0 else { throw ErrataError.file("open", path, errno) }
-    var opened = open(path, O_WRONLY | O_CLOEXEC)
-    var code = errno
-    if opened < 0, code == EACCES, status.st_mode & 0o200 == 0 {
-      // A checkpoint may be read-only, and its copy then is too.
-      chmod(path, status.st_mode & 0o777 | 0o200)
-      opened = open(path, O_WRONLY | O_CLOEXEC)
-      code = errno
-      chmod(path, status.st_mode & 0o777)
-    }
-    descriptor = opened
-    guard descriptor >= 0 else { throw ErrataError.file("write", path, code) }
-  }
-
-  deinit {
-    if descriptor >= 0 { close(descriptor) }
-  }
-
-  func write(_ bytes: [UInt8], at offset: Int) throws {
-    try bytes.withUnsafeBytes { try write($0, at: offset) }
-  }
-
-  func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws {
-    var done = 0
-    while done < bytes.count {
-      let count = pwrite(descriptor, bytes.baseAddress! + done, bytes.count - done, off_t(offset + done))
-      if count < 0 {
-        if errno == EINTR { continue }
-        throw ErrataError.file("write", path, errno)
-      }
-      done += count
-    }
-  }
-
-  func synchronize() throws {
-    guard fsync(descriptor) == 0 else { throw ErrataError.file("write", path, errno) }
-  }
-}
 
 func makeDirectory(_ path: String) throws {
   do {

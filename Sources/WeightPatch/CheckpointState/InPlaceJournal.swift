@@ -2,7 +2,7 @@ import Foundation
 import Safetensors
 import Tensors
 
-/// Bytes that shall replace bytes of a checkpoint's files, on disk before the first of them is touched
+/// Bytes that shall replace those of a checkpoint's tensors, on disk before the first of them is touched
 /// (Spec: changes in place).
 ///
 /// The journal lies in the next ledger's directory. That directory's name is the commit: before it has the name, nothing
@@ -11,10 +11,8 @@ struct InPlaceJournal {
   static let formatVersion = 1
 
   struct Write {
-    /// The name of a weight file of the checkpoint.
-    let file: String
-    let range: Range<Int>
-    /// SHA-256 of the new bytes, which lie in the journal under the number of the write.
+    let tensor: ByteString
+    /// The tensor digest of the new bytes, which lie in the journal under the number of the write.
     let digest: Digest
   }
 
@@ -33,12 +31,7 @@ extension InPlaceJournal {
     let json: JSON = [
       "version": .integer(Self.formatVersion), "keeps_ledger": .bool(keepsLedger),
       "writes": .array(
-        writes.map { write in
-          [
-            "file": JSON(write.file), "offset": .integer(write.range.lowerBound),
-            "length": .integer(write.range.count), "sha256": JSON(write.digest.description),
-          ]
-        }),
+        writes.map { ["tensor": .string($0.tensor), "digest": JSON($0.digest.description)] }),
     ]
     return Array(json.prettyPrinted().utf8)
   }
@@ -51,11 +44,10 @@ extension InPlaceJournal {
     else { throw ErrataError.damagedJournal(path) }
     self.keepsLedger = keepsLedger
     for entry in entries {
-      guard let file = entry["file"]?.stringValue, let offset = entry["offset"]?.integerValue,
-        let length = entry["length"]?.integerValue, offset >= 0, length >= 0, offset <= Int.max - length,
-        let digest = entry["sha256"]?.stringValue.flatMap(Digest.init(hexadecimal:))
+      guard let tensor = entry["tensor"]?.bytesValue,
+        let digest = entry["digest"]?.stringValue.flatMap(Digest.init(hexadecimal:))
       else { throw ErrataError.damagedJournal(path) }
-      writes.append(Write(file: file, range: offset..<offset + length, digest: digest))
+      writes.append(Write(tensor: tensor, digest: digest))
     }
   }
 }
@@ -107,25 +99,33 @@ extension InPlaceJournal {
     let path = Self.manifest(in: directory)
     var writers: [String: FileRegionWriter] = [:]
     // All is checked before anything is written.
-    for (index, write) in writes.enumerated() {
-      // Only weight files of this checkpoint: a journal must not reach any other file.
-      guard let shard = checkpoint.shards.first(where: { fileName(of: $0.path) == write.file }),
-        write.range.upperBound <= shard.byteCount, write.range.lowerBound >= shard.header.bytes.count
+    let sources = try writes.enumerated().map { index, write in
+      // By a tensor's name a journal reaches no header, and no file but the checkpoint's weights.
+      guard let tensor = try? checkpoint.tensor(named: write.tensor) else { throw ErrataError.damagedJournal(path) }
+      let source = try MappedFile(path: Self.bytes(of: index, in: directory))
+      guard source.bytes.count == tensor.info.byteCount, isOwn || tensor.info.digest(of: source) == write.digest
       else { throw ErrataError.damagedJournal(path) }
-      let bytes = try MappedFile(path: Self.bytes(of: index, in: directory))
-      guard bytes.bytes.count == write.range.count,
-        isOwn || bytes.digest(of: bytes.bytes.indices) == write.digest
-      else { throw ErrataError.damagedJournal(path) }
-      try checkOwnFile(shard.path)
-      if writers[write.file] == nil { writers[write.file] = try FileRegionWriter(path: shard.path) }
+      try checkOwnFile(tensor.file.path)
+      if writers[tensor.file.path] == nil {
+        writers[tensor.file.path] = try FileRegionWriter(path: tensor.file.path)
+      }
+      return (tensor: tensor, file: source)
     }
-    for (index, write) in writes.enumerated() {
-      let file = try MappedFile(path: Self.bytes(of: index, in: directory))
-      try file.forEachWindow(of: file.bytes.indices) { window in
-        try writers[write.file]!.write(
-          UnsafeRawBufferPointer(rebasing: file.bytes[window]), at: write.range.lowerBound + window.lowerBound)
+    // One thread writes, another has what was written brought to the disk.
+    let flushing = DispatchQueue(label: "flushing")
+    for (tensor, source) in sources {
+      let writer = writers[tensor.file.path]!
+      try source.forEachWindow(of: source.bytes.indices) { window in
+        try writer.write(
+          UnsafeRawBufferPointer(rebasing: source.bytes[window]),
+          at: tensor.info.fileRange.lowerBound + window.lowerBound)
+      }
+      flushing.async {
+        writer.startWriting(tensor.info.fileRange)
+        source.forget()
       }
     }
+    flushing.sync {}
     for writer in writers.values { try writer.synchronize() }
   }
 }

@@ -25,19 +25,31 @@ extension StatePlan {
       try options.progress(done, total)
     }
 
-    let editedNames = Set(tensors.map { fileName(of: $0.file.path) })
     let folders = Set(files.map { parentDirectory(of: stage.path(of: $0.name)) })
     for folder in folders.sorted() { try makeDirectory(folder) }
-    for file in files where editedNames.contains(file.name) {
-      try copyFile(from: file.path, to: stage.path(of: file.name), mode: .clone, advance: advance)
+    // The edited tensors' bytes are not copied, but written when they have been computed.
+    let edited = Dictionary(grouping: tensors) { fileName(of: $0.file.path) }.mapValues { tensors in
+      tensors.map(\.info.fileRange).sorted { $0.lowerBound < $1.lowerBound }
     }
-    let others = files.filter { !editedNames.contains($0.name) }
+    let jobs = try files.map { file in
+      let destination = stage.path(of: file.name)
+      guard let ranges = edited[file.name] else {
+        return BackgroundCopy.Job(open: { [mode = options.copyMode] in
+          try FileCopy(from: file.path, to: destination, mode: mode)
+        })
+      }
+      let copy = try FileCopy(from: file.path, to: destination, mode: .clone)
+      return BackgroundCopy.Job(open: { copy }, exceptions: ranges)
+    }
     var background: BackgroundCopy?
-    if others.reduce(0, { $0 + $1.byteCount }) >= Self.backgroundByteCount {
-      background = BackgroundCopy(others.map { ($0.path, stage.path(of: $0.name)) }, mode: options.copyMode)
+    if files.reduce(0, { $0 + $1.byteCount }) >= options.backgroundByteCount {
+      background = BackgroundCopy(jobs)
     } else {
-      for file in others {
-        try copyFile(from: file.path, to: stage.path(of: file.name), mode: options.copyMode, advance: advance)
+      for job in jobs {
+        let copy = try job.open()
+        for piece in copy.pieces(except: job.exceptions) { try copy.copy(piece) }
+        try copy.finish()
+        try advance(copy.byteCount)
       }
     }
     // Before the stage is removed, if anything fails.
@@ -45,7 +57,7 @@ extension StatePlan {
     try prepareLedger(at: stage.ledger)
 
     let writers = try Dictionary(
-      uniqueKeysWithValues: editedNames.map { ($0, try FileRegionWriter(path: stage.path(of: $0))) })
+      uniqueKeysWithValues: edited.keys.map { ($0, try FileRegionWriter(path: stage.path(of: $0))) })
     let reports = try tensors.map { tensor in
       let writer = writers[fileName(of: tensor.file.path)]!
       return try transform(tensor, ledger: stage.ledger) { bytes, offset in
@@ -61,7 +73,4 @@ extension StatePlan {
     try stage.commit()
     return report
   }
-
-  /// From here on copying is worth another thread.
-  private static let backgroundByteCount = 64 << 20
 }

@@ -32,21 +32,21 @@ extension StatePlan {
     try prepareLedger(at: stage)
     try makeDirectory(stage.journal)
     var journal = InPlaceJournal(writes: [], keepsLedger: !entries.isEmpty)
+    // A tensor's bytes are on their way to the disk while the next one is computed.
+    var unflushed: AtomicFile?
     let reports = try tensors.enumerated().map { index, tensor in
-      let bytes = try AtomicFile(path: InPlaceJournal.bytes(of: index, in: stage.journal))
-      var hasher = DigestHasher()
+      let bytes = try AtomicFile(path: InPlaceJournal.bytes(of: index, in: stage.journal), startsWriting: true)
       let report = try transform(tensor, ledger: stage) { piece, _ in
-        hasher.update(piece)
         try bytes.write(piece)
         done += piece.count
         try progress(done, total)
       }
-      try bytes.commit()
-      journal.writes.append(
-        InPlaceJournal.Write(
-          file: fileName(of: tensor.file.path), range: tensor.info.fileRange, digest: hasher.finalize()))
+      try unflushed?.commit()
+      unflushed = bytes
+      journal.writes.append(InPlaceJournal.Write(tensor: tensor.name, digest: report.after))
       return report
     }
+    try unflushed?.commit()
     let report = try finishLedger(at: stage, reports)
     try AtomicFile.write(journal.serialized(), to: InPlaceJournal.manifest(in: stage.journal))
     try synchronizeDirectory(stage.directory)

@@ -14,7 +14,8 @@ public struct StatePlan: Sendable {
   /// What is applied afterwards, in order.
   public let entries: [Ledger.Entry]
 
-  let patches: [PatchFile]
+  /// The patches that are on the checkpoint afterwards.
+  public let patches: [PatchFile]
   let batches: BatchSet
   /// Of every tensor that is or will be edited.
   let baseDigests: [ByteString: Digest]
@@ -25,6 +26,13 @@ public struct StatePlan: Sendable {
 
   /// Whether there is nothing to do.
   public var isEmpty: Bool { applied.isEmpty && reverted.isEmpty && replaced.isEmpty }
+
+  /// The factors that the patches have for a tensor, with the digests of their batches, in the order of exact apply.
+  ///
+  /// - Throws: an `ErrataError` if a patch was damaged since it was opened.
+  public func factors(of tensor: ByteString) throws -> [(digest: Digest, factors: LowRankFactors)] {
+    try batches.factors(of: tensor).map { ($0.0, $0.1) }
+  }
 
   /// The tensors whose bytes are computed anew, in order of name.
   public var changedTensors: [ByteString] { batches.tensorsThatDiffer(from: state.batches).sorted() }

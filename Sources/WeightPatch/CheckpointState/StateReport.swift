@@ -49,6 +49,8 @@ public struct WriteOptions {
   public var copyMode: CopyMode
   /// Is told how many bytes are done, of how many. May throw to stop; nothing is then left behind.
   public var progress: (_ done: Int, _ total: Int) throws -> Void
+  /// From how large a checkpoint on copying is worth other threads.
+  var backgroundByteCount = 64 << 20
 
   public init(
     copyMode: CopyMode = .clone, progress: @escaping (_ done: Int, _ total: Int) throws -> Void = { _, _ in }

@@ -46,7 +46,7 @@ struct TensorTransition {
     var baseHasher = DigestHasher(tensorOf: tensor.dtype, shape: tensor.shape)
     var newHasher = baseHasher
     // Enough chunks at once for every processor, and no more than 4 Mi elements, so that memory is bounded.
-    let group = max(1, min(2 * ProcessInfo.processInfo.activeProcessorCount, (4 << 20) / chunks.chunkLength))
+    let group = max(1, min(8 * ProcessInfo.processInfo.activeProcessorCount, (4 << 20) / chunks.chunkLength))
     var ready: [(chunk: Int, piece: Piece)] = []
     // While one group is computed, the one before it is digested and written, each by one thread: in their order.
     for start in stride(from: 0, through: (chunks.count + group - 1) / group * group, by: group) {

@@ -72,6 +72,48 @@ struct ZeroModels {
   var isNegative = AdaptiveBit()
 }
 
+/// Candidates of one sign in one binade, as nearly all sets are: they lie equally far apart, so all are equally likely. The
+/// choices that it codes are those that `CandidateSet` would, for less work.
+struct EvenCandidates {
+  private let first: Int32
+  private let count: Int32
+  private let isNegative: Bool
+  /// The distance to the next candidate, in units of the general set's measure, as a power of two.
+  private let spacingBits: Int32
+
+  /// The set [low, high] of values in order; nil if it is not of this kind.
+  @inline(__always)
+  init?(low: Int32, high: Int32, fractionBits: Int) {
+    isNegative = low < 0
+    first = isNegative ? ~high : low
+    let last = isNegative ? ~low : high
+    let binade = first >> Int32(truncatingIfNeeded: fractionBits)
+    guard first > 0, binade == last >> Int32(truncatingIfNeeded: fractionBits) else { return nil }
+    count = last &- first &+ 1
+    spacingBits = max(min(binade &- 1, 28 &- Int32(truncatingIfNeeded: fractionBits)), 0)
+  }
+
+  @inline(__always)
+  func encode(_ base: Int32, into encoder: inout RangeEncoder) {
+    let index = (isNegative ? ~base : base) &- first
+    encoder.encode(start: place(index), size: place(1), total: place(count))
+  }
+
+  @inline(__always)
+  func decode(from decoder: inout RangeDecoder) -> Int32? {
+    guard let position = decoder.position(total: place(count)) else { return nil }
+    let index = Int32(truncatingIfNeeded: position &>> UInt64(spacingBits))
+    decoder.advance(start: place(index), size: place(1))
+    let magnitude = first &+ index
+    return isNegative ? ~magnitude : magnitude
+  }
+
+  @inline(__always)
+  private func place(_ index: Int32) -> UInt64 {
+    UInt64(truncatingIfNeeded: index) &<< UInt64(truncatingIfNeeded: spacingBits)
+  }
+}
+
 private struct MagnitudeRun {
   let first: Int
   let last: Int

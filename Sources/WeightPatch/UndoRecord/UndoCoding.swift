@@ -13,18 +13,21 @@ struct UndoCoding {
   func encode(
     base: UnsafeRawPointer, current: UnsafeRawPointer, delta: UnsafePointer<Double>, count: Int
   ) -> [UInt8] {
+    let fractionBits = format.fractionBits
     var encoder = RangeEncoder()
     var models = ZeroModels()
-    forEachBlock(current, delta, count) { start, length, intervals in
+    forEachBlock(base: base, current, delta, count) { start, _, intervals in
       let block = base + start * format.width
-      precondition(
-        errata_are_candidates(
-          format.type, block.assumingMemoryBound(to: UInt8.self), intervals.low, intervals.high, length) != 0,
-        "the edited value does not come from this base")
       for position in 0..<intervals.openCount {
         let index = Int(intervals.open[position])
-        CandidateSet(low: intervals.low[index], high: intervals.high[index], fractionBits: format.fractionBits)
-          .encode(format.ordered(block, index), into: &encoder, &models)
+        let (low, high) = (intervals.low[index], intervals.high[index])
+        let value = format.ordered(block, index)
+        precondition(low <= value && value <= high, "the edited value does not come from this base")
+        if let even = EvenCandidates(low: low, high: high, fractionBits: fractionBits) {
+          even.encode(value, into: &encoder)
+        } else {
+          CandidateSet(low: low, high: high, fractionBits: fractionBits).encode(value, into: &encoder, &models)
+        }
       }
       return true
     }
@@ -37,17 +40,23 @@ struct UndoCoding {
     _ stream: UnsafeRawBufferPointer, current: UnsafeRawPointer, delta: UnsafePointer<Double>, count: Int,
     into base: UnsafeMutableRawPointer
   ) -> Bool {
+    let fractionBits = format.fractionBits
     var decoder = RangeDecoder(stream)
     var models = ZeroModels()
-    return forEachBlock(current, delta, count) { start, length, intervals in
+    return forEachBlock(base: nil, current, delta, count) { start, length, intervals in
       for position in 0..<intervals.openCount {
         let index = Int(intervals.open[position])
         let (low, high) = (intervals.low[index], intervals.high[index])
         guard low < high else { return false }
-        let set = CandidateSet(low: low, high: high, fractionBits: format.fractionBits)
-        guard let value = set.decode(from: &decoder, &models) else { return false }
         // Where there is one candidate, it stands here already.
-        intervals.low[index] = value
+        if let even = EvenCandidates(low: low, high: high, fractionBits: fractionBits) {
+          guard let value = even.decode(from: &decoder) else { return false }
+          intervals.low[index] = value
+        } else {
+          let set = CandidateSet(low: low, high: high, fractionBits: fractionBits)
+          guard let value = set.decode(from: &decoder, &models) else { return false }
+          intervals.low[index] = value
+        }
       }
       let block = base + start * format.width
       errata_store_candidates(format.type, intervals.low, block.assumingMemoryBound(to: UInt8.self), length)
@@ -64,10 +73,12 @@ struct UndoCoding {
   }
 
   /// Calls `body` with the intervals of block after block of elements, until it returns false.
+  ///
+  /// - Parameter base: the values that the intervals hold, if they are known.
   @inline(__always)
   @discardableResult
   private func forEachBlock(
-    _ current: UnsafeRawPointer, _ delta: UnsafePointer<Double>, _ count: Int,
+    base: UnsafeRawPointer?, _ current: UnsafeRawPointer, _ delta: UnsafePointer<Double>, _ count: Int,
     _ body: (_ start: Int, _ length: Int, _ intervals: Intervals) -> Bool
   ) -> Bool {
     withUnsafeTemporaryAllocation(of: Int32.self, capacity: 2 * Self.blockLength) { bounds in
@@ -76,9 +87,11 @@ struct UndoCoding {
           low: bounds.baseAddress!, high: bounds.baseAddress! + Self.blockLength, open: open.baseAddress!)
         for start in stride(from: 0, to: count, by: Self.blockLength) {
           let length = min(Self.blockLength, count - start)
-          let block = (current + start * format.width).assumingMemoryBound(to: UInt8.self)
+          let block = start * format.width
           intervals.openCount = errata_candidate_intervals(
-            format.type, block, delta + start, intervals.low, intervals.high, intervals.open, length)
+            format.type, (base?.advanced(by: block))?.assumingMemoryBound(to: UInt8.self),
+            (current + block).assumingMemoryBound(to: UInt8.self), delta + start, intervals.low, intervals.high,
+            intervals.open, length)
           guard body(start, length, intervals) else { return false }
         }
         return true

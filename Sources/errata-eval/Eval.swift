@@ -1,0 +1,176 @@
+import ArgumentParser
+import EditEvaluation
+import Foundation
+import KnowledgeEditing
+import Tensors
+import ToolSupport
+
+struct Eval: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "errata eval",
+    abstract: "Scores checkpoints: facts, generated text, perplexity, downstream tasks.",
+    discussion: """
+      Give the checkpoint before and after an edit: every later one is compared with the first. Behind each value stands \
+      its standard error.
+
+      --facts, in percent: ES, rewrite prompts at which the new target is more likely than the true one; PS, the same of \
+      paraphrases; NS, neighbourhood prompts at which the true target (or the answer that the record gives) is more \
+      likely than the new one; S, their harmonic mean. EM, PM, NM: by how much probability. P(new): the new target's \
+      probability (per token, geometric mean). acc: tokens of the target (for the neighbourhood: of the right answer) \
+      that are the most likely ones, teacher-forced. kept: tokens that are the same as the first checkpoint's.
+
+      --facts with --generate: answered, greedy continuations that begin with the target (the right answer); exact, and \
+      end there; same, that are the first checkpoint's. GE: the weighted entropy of pairs and triples of words in texts \
+      sampled from the generation prompts, in bits times 100. RS: the TF-IDF cosine of those texts with --references, \
+      times 100.
+
+      --perplexity: windows slide over the text; each token is scored once.
+
+      --downstream, in percent: sst2.jsonl, mrpc.jsonl, cola.jsonl, rte.jsonl and nli.jsonl, or their folder. Accuracy, \
+      weighted F1 and Matthews' correlation of the more probable answer; with --generate also of the answer that is \
+      written, and how often none is (invalid).
+
+      Ctrl-C prints what was measured so far; the exit code is then 1.
+      """,
+    version: errataVersion)
+
+  @Argument(help: "The checkpoints' directories.")
+  var models: [String]
+
+  @Option(help: "A facts file: CounterFact, zsRE, EasyEdit, or plain JSONL or CSV.")
+  var facts: String?
+
+  @Option(help: "Which records of it, like 0-9 (default: all).")
+  var records: String?
+
+  @Flag(help: "Let the checkpoints write: answers, and texts from the generation prompts.")
+  var generate = false
+
+  @Option(help: "Reference texts by relation and target: ROME's attribute_snippets.json.")
+  var references: String?
+
+  @Option(help: "A text to measure perplexity on.")
+  var perplexity: String?
+
+  @Option(help: "Tokens of a window (default: 1024, or as many as the model has positions).")
+  var window: Int?
+
+  @Option(help: "Tokens from one window to the next (default: half a window).")
+  var stride: Int?
+
+  @Option(help: "Score no more than this many tokens of the text, from its beginning.")
+  var perplexityTokens: Int?
+
+  @Option(parsing: .upToNextOption, help: "Downstream tasks' files, or a folder of them.")
+  var downstream: [String] = []
+
+  @Option(help: "How many records of each task stand as examples before a question.")
+  var shots: Int?
+
+  @Option(help: "Ask no more than this many questions of each task.")
+  var limit: Int?
+
+  @Option(help: "The seed of what is drawn: sampled texts, examples.")
+  var seed: UInt64 = 0
+
+  @Option(
+    help: "Write the metrics as CSV (model, section, metric, value, count, standard error); - for standard output.")
+  var csv: String?
+
+  @Option(help: "Write every record, text and question with its results as lines of JSON.")
+  var cases: String?
+
+  @Flag(help: "Print the result, with every prompt's scores, as JSON.")
+  var json = false
+
+  @Flag(help: "Show no progress.")
+  var quiet = false
+
+  @OptionGroup
+  var profile: ProfileOptions
+
+  func validate() throws {
+    if facts == nil, perplexity == nil, downstream.isEmpty {
+      throw ValidationError("give --facts, --perplexity or --downstream: what the checkpoints are scored on")
+    }
+    try require(facts != nil, [("--records", records != nil)], "--facts")
+    try require(facts != nil || !downstream.isEmpty, [("--generate", generate)], "--facts or --downstream")
+    try require(facts != nil && generate, [("--references", references != nil)], "--facts and --generate")
+    try require(
+      perplexity != nil,
+      [
+        ("--window", window != nil), ("--stride", stride != nil), ("--perplexity-tokens", perplexityTokens != nil),
+      ], "--perplexity")
+    try require(!downstream.isEmpty, [("--shots", shots != nil), ("--limit", limit != nil)], "--downstream")
+    if let window, window < 2 { throw ValidationError("--window must be 2 or more") }
+    if let stride, stride < 1 { throw ValidationError("--stride must be positive") }
+    if let window, let stride, stride > window { throw ValidationError("--stride must not exceed --window") }
+    if let perplexityTokens, perplexityTokens < 2 { throw ValidationError("--perplexity-tokens must be 2 or more") }
+    if let shots, shots < 0 { throw ValidationError("--shots must be zero or more") }
+    if let limit, limit < 1 { throw ValidationError("--limit must be positive") }
+    if csv == "-", json { throw ValidationError("--json and --csv - exclude each other") }
+  }
+
+  private func require(_ isGiven: Bool, _ options: [(name: String, isGiven: Bool)], _ needed: String) throws {
+    if !isGiven, let option = options.first(where: \.isGiven) {
+      throw ValidationError("\(option.name) goes with \(needed) only")
+    }
+  }
+
+  func run() throws {
+    for path in [csv, cases].compactMap({ $0 }) where path != "-" {
+      try AtomicFile.check(path: path) { isEarlierResult($0) }
+    }
+    let work = Evaluation(
+      records: try facts.map { try FactRecord.read($0, selection: records) }, writes: generate,
+      references: try references.map { try ReferenceTexts(contentsOf: $0) },
+      text: try perplexity.map { try PerplexityText(contentsOf: $0) }, window: window, stride: stride,
+      perplexityTokens: perplexityTokens,
+      tasks: try DownstreamSet.read(downstream, shots: shots ?? 0, seed: seed, limit: limit), seed: seed,
+      isQuiet: quiet)
+    if let references, let texts = work.references, let records = work.records {
+      guard records.contains(where: { texts.covers($0) }) else { throw ErrataError.noReferences(references) }
+    }
+    for path in models { try work.check(path) }
+    Interruption.install()
+    var results: [ModelEvaluation] = []
+    var descriptions: [JSON] = []
+    for path in models where !Interruption.isRequested {
+      profile.start()
+      let result = try work.run(path, base: results.first)
+      results.append(result)
+      if json { descriptions.append(profile.adding(to: EvaluationFile.json(result))) }
+      profile.print(asJSON: json)
+    }
+    try write(results, descriptions)
+    if Interruption.isRequested {
+      throw ErrataError(.general, "interrupted; what was measured before is above, and marked as partial")
+    }
+  }
+
+  private func write(_ results: [ModelEvaluation], _ descriptions: [JSON]) throws {
+    if let csv {
+      let lines = EvaluationFile.table(results).map { $0 + "\n" }.joined()
+      if csv == "-" { print(lines, terminator: "") } else { try AtomicFile.write(Array(lines.utf8), to: csv) }
+    }
+    if let cases {
+      let file = try AtomicFile(path: cases)
+      for line in EvaluationFile.cases(results) { try file.write(line.serialized() + [UInt8(ascii: "\n")]) }
+      try file.commit()
+    }
+    if json {
+      printJSON(.array(descriptions))
+    } else if csv != "-" {
+      for line in EvaluationTable.lines(results) { print(line) }
+    }
+  }
+
+  /// Whether a file is one that `--csv` or `--cases` wrote, and not, for example, the facts.
+  private func isEarlierResult(_ path: String) -> Bool {
+    guard let handle = FileHandle(forReadingAtPath: path), let start = try? handle.read(upToCount: 64) else {
+      return false
+    }
+    let text = String(decoding: start, as: UTF8.self)
+    return text.isEmpty || text.hasPrefix(EvaluationFile.header) || text.hasPrefix(EvaluationFile.caseStart)
+  }
+}
