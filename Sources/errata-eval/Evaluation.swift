@@ -44,10 +44,16 @@ struct Evaluation {
     if let records {
       result.records = records
       try score(records, model, &result, base)
-      if writes, !Interruption.isRequested { try generate(records, model, &result, base) }
+      if writes, !Interruption.isRequested {
+        try Profile.measure("generation") { try generate(records, model, &result, base) }
+      }
     }
-    if let text, !Interruption.isRequested { try measurePerplexity(text, model, &result) }
-    for task in tasks where !Interruption.isRequested { try ask(task, model, &result) }
+    if let text, !Interruption.isRequested {
+      try Profile.measure("perplexity") { try measurePerplexity(text, model, &result) }
+    }
+    for task in tasks where !Interruption.isRequested {
+      try Profile.measure(task.task.rawValue) { try ask(task, model, &result) }
+    }
     result.isPartial = Interruption.isRequested
     return result
   }

@@ -1,7 +1,7 @@
 """Errata beside the PyTorch reference (reference.py), in one run: the same model, facts, contexts, settings and second
 moments, two threads each, in turn; whether both come to the same numbers; and the ratios, against their targets.
 
-    benchmark.py TOOLS PYTHON MODEL FACTS.json TEXT SCRATCH [--rows NAME,...] [--quick] [--json FILE]
+    benchmark.py TOOLS PYTHON MODEL FACTS.json TEXT SCRATCH [--rows NAME,...] [--quick] [--rounds N] [--json FILE]
 
 TOOLS: the folder with errata, its verbs and benchmark-parts.  PYTHON: an interpreter with torch, transformers and
 safetensors.  MODEL: SmolLM2-135M.  FACTS: CounterFact records.  TEXT: ordinary text.
@@ -111,6 +111,9 @@ class Benchmark:
     def reference(self, *arguments):
         return Measured(self.options.python, HERE / "reference.py", *arguments, environment=self.environment)
 
+    def reference_parts(self, *arguments):
+        return Measured(self.options.python, HERE / "reference_parts.py", *arguments, environment=self.environment)
+
     def rate(self):
         self.machine = self.parts("machine").json
         self.rates.append(self.machine["sgemm"])
@@ -118,14 +121,14 @@ class Benchmark:
 
     def rounds(self, row, ours, reference, count):
         """Runs both in turn; each returns its seconds. Keeps, for each round, seconds of both and the machine's rate."""
-        for _ in range(1 if self.options.quick else count):
+        for _ in range(1 if self.options.quick else self.options.rounds or count):
             for attempt in range(2):
                 rates = [self.rate()]
                 mine = ours()
                 rates.append(self.rate())
                 theirs = reference()
                 rates.append(self.rate())
-                if max(rates) < 1.2 * min(rates) or self.options.quick:
+                if max(rates) < 1.2 * min(rates) or self.options.quick or self.options.rounds:
                     break
             row.rounds.append((mine, theirs, statistics.mean(rates)))
             print(f"  {row.name}: errata {mine:.3g}, reference {theirs:.3g}, ratio {theirs / mine:.2f}, sgemm "
@@ -157,7 +160,7 @@ class Benchmark:
             return result["ours"]["seconds"] / count
 
         def reference():
-            result["reference"] = self.reference(
+            result["reference"] = self.reference_parts(
                 "values", self.options.model, *self.facts(reference_count, colon=True), "--templates", self.groups,
                 "--layer", LAYER, "--steps", self.options.steps, "-o", self.path("z-reference")).json
             return result["reference"]["seconds"]["value_search"] / reference_count
@@ -187,7 +190,7 @@ class Benchmark:
         self.values("value", 1, 1, 4, 3)
 
     def moments(self, name, layers, target):
-        tokens = 512 * (20 if self.options.quick else 80)
+        tokens = 512 * (20 if self.options.quick else 40)
 
         def ours():
             found = self.tool(
@@ -219,7 +222,7 @@ class Benchmark:
                               "-o", self.path("k-errata")).json["seconds"]
 
         def reference():
-            return self.reference("keys", self.options.model, *self.facts(100, colon=True), "--templates", self.groups,
+            return self.reference_parts("keys", self.options.model, *self.facts(100, colon=True), "--templates", self.groups,
                                   "--layer", LAYER, "-o", self.path("k-reference")).json["seconds"]["keys"]
 
         row = self.rounds(Row("keys", f"keys of 100 facts at layer {LAYER}: seconds", 5), ours, reference, 3)
@@ -229,7 +232,7 @@ class Benchmark:
         if self.options.quick:
             size, outputs, count = size // 4, outputs // 4, count // 4
         problem = self.path("problem")
-        self.reference("problem", "--size", size, "--count", count, "--outputs", outputs, "-o", problem)
+        self.reference_parts("problem", "--size", size, "--count", count, "--outputs", outputs, "-o", problem)
         for method, slack, target in (("emmet", 0.1, 4), ("memit", 100.0, 2)):
             memory = {}
 
@@ -239,13 +242,13 @@ class Benchmark:
                 return found.json["seconds"]
 
             def reference():
-                found = self.reference("solve", problem, "--method", method)
+                found = self.reference_parts("solve", problem, "--method", method)
                 memory["reference"] = found.anonymous
                 return found.json["seconds"]["solve"]
 
             row = self.rounds(Row(f"solve-{method}-{size}", f"solve, {method.upper()}, d_in {size}, {count} facts: seconds", target),
                               ours, reference, 1)
-            self.reference("solve", problem, "--method", method, "-o", self.path("d-reference"))
+            self.reference_parts("solve", problem, "--method", method, "-o", self.path("d-reference"))
             row.agree("D", self.update_difference(), 1e-5)
             share = Row(f"memory-{method}-{size}", "peak anonymous memory of that: MB", 2)
             share.rounds.append((memory["errata"] * 1e-6, memory["reference"] * 1e-6, row.rounds[-1][2]))
@@ -359,6 +362,7 @@ def main():
         parser.add_argument(name)
     parser.add_argument("--rows", default=",".join(names), help=f"which of {', '.join(names)} (default: all)")
     parser.add_argument("--quick", action="store_true", help="one round, fewer facts, smaller solves")
+    parser.add_argument("--rounds", type=int, help="how often each row is measured (default: 1 to 3, by row)")
     parser.add_argument("--steps", type=int, default=25, help="of a value search, at most")
     parser.add_argument("--json", help="a file for the figures")
     options = parser.parse_args()
@@ -378,7 +382,7 @@ def main():
     low, high = min(benchmark.rates), max(benchmark.rates)
     print(f"\n{processor}, {os.cpu_count()} processors, 2 threads each; OpenBLAS {benchmark.machine['kernels']}: sgemm "
           f"{low:.0f} to {high:.0f} GFLOP/s, dgemm {benchmark.machine['dgemm']:.0f}; PyTorch's sgemm "
-          f"{benchmark.reference('machine').json['sgemm']:.0f}; load {os.getloadavg()[0]:.1f}")
+          f"{benchmark.reference_parts('machine').json['sgemm']:.0f}; load {os.getloadavg()[0]:.1f}")
     failures = [f"{row.name}: {failure}" for row in benchmark.rows for failure in row.failures]
     for failure in failures:
         print(failure)

@@ -4,7 +4,8 @@
     reference.py second-moments MODEL --text FILE --layers 3 4 5 --tokens 100000 -o covs.safetensors
     reference.py edit MODEL --facts FILE --records 0:10 --method emmet --layers 5 --stats covs.safetensors --templates FILE -o DIR
     reference.py evaluate DIR --facts FILE --records 0:10
-    reference.py values | keys | problem | solve | machine ...    (single parts of an edit)
+
+Single parts of an edit: reference_parts.py.
 
 It does the same work in the same places as kmeng01/rome, kmeng01/memit and unified-model-editing: every step of a value
 search runs the whole model over all padded prompts, second moments take one pass over the text per layer, and the solves
@@ -236,63 +237,6 @@ def edit(options: Options) -> dict[str, Any]:
     }
 
 
-def search_values(options: Options) -> dict[str, Any]:
-    """The value search alone."""
-    facts, options.templates = read_facts(options), read_templates(options.templates)
-    lm = LanguageModel(options.model)
-    found = []
-    for fact in facts:
-        with measured("value_search"):
-            found.append(value_search(lm, fact, lm.layers[options.layer], options))
-    save_file({"rows": torch.stack([value for value, _ in found])}, options.output)
-    return {"losses": [losses for _, losses in found]}
-
-
-def measure_keys(options: Options) -> dict[str, Any]:
-    """The keys alone."""
-    facts, templates = read_facts(options), read_templates(options.templates)
-    lm = LanguageModel(options.model)
-    with measured("keys"):
-        found = keys(lm, facts, options.layer, templates, mean_of_means=True)
-    save_file({"rows": found}, options.output)
-    return {}
-
-
-def make_problem(options: Options) -> dict[str, Any]:
-    """A closed form to solve: C of a wide spectrum, keys that have C as their second moment but for a common part."""
-    generator = torch.Generator().manual_seed(0)
-    normal = lambda *shape: torch.randn(*shape, generator=generator)
-    scale = torch.logspace(0, -2, options.size)
-    common = normal(options.size, 256) / 16
-    moment = common @ common.T
-    moment.diagonal().add_(scale)
-    save_file({"moment": moment, "keys": common @ normal(256, options.count) + scale.sqrt()[:, None] * normal(options.size, options.count),
-               "residual": normal(options.outputs, options.count)}, options.output)
-    return {}
-
-
-def solve_problem(options: Options) -> dict[str, Any]:
-    """The closed form alone, from matrices as they are stored and measured, in binary32, to D in binary64."""
-    problem = load_file(options.problem)
-    moment, key, residual = (problem.pop(name) for name in ("moment", "keys", "residual"))
-    with measured("solve"):
-        update = solve(options.method, residual.double(), key.double(), moment.double(), options)
-    if options.output:
-        save_file({"update": update}, options.output)
-    return {}
-
-
-def measure_machine(_: Options) -> dict[str, Any]:
-    """GFLOP/s of PyTorch's float32 products, the best of five."""
-    factor = torch.full((2048, 2048), 0.5)
-    seconds = []
-    for _ in range(5):
-        start = time.perf_counter()
-        factor @ factor
-        seconds.append(time.perf_counter() - start)
-    return {"sgemm": 2e-9 * 2048**3 / min(seconds)}
-
-
 def write_checkpoint(lm: LanguageModel, options: Options) -> None:
     """The checkpoint as it was, but for the edited tensors, which are rounded to bfloat16."""
     edited = {f"model.layers.{l}.mlp.down_proj.weight": lm.down_projection(l).weight.data.bfloat16() for l in options.layers}
@@ -412,11 +356,10 @@ def arguments() -> Options:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(required=True)
 
-    def command(name: str, run: Callable[[Options], dict[str, Any]], summary: str, of_model: bool = True) -> Callable[..., Any]:
+    def command(name: str, run: Callable[[Options], dict[str, Any]], summary: str) -> Callable[..., Any]:
         added = commands.add_parser(name, help=summary, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
         added.set_defaults(run=run)
-        if of_model:
-            added.add_argument("model", type=Path, help="checkpoint directory")
+        added.add_argument("model", type=Path, help="checkpoint directory")
         added.add_argument("--threads", type=int, default=2, help="of PyTorch")
         return added.add_argument
 
@@ -427,23 +370,7 @@ def arguments() -> Options:
     moments("--length", type=int, default=512, help="longest sequence, in tokens")
     editing = command("edit", edit, "edit facts into a checkpoint")
     scoring = command("evaluate", evaluate, "ES, PS, NS and S of a checkpoint")
-    values = command("values", search_values, "the value search alone")
-    key = command("keys", measure_keys, "the keys alone")
-    problem = command("problem", make_problem, "makes a closed form to solve", of_model=False)
-    solving = command("solve", solve_problem, "the closed form alone", of_model=False)
-    command("machine", measure_machine, "the rate of products", of_model=False)
-    for add in (values, key):
-        add("--layer", type=int, required=True, help="counted from 0")
-        add("--templates", type=Path, required=True, help="groups of context templates")
-        add("-o", "--output", type=Path, required=True, help="a safetensors file for what was found")
-    problem("--size", type=int, required=True, help="of keys")
-    problem("--count", type=int, required=True, help="of keys")
-    problem("--outputs", type=int, required=True, help="size of residuals")
-    problem("-o", "--output", type=Path, required=True, help="what to write")
-    solving("problem", type=Path, help="what problem wrote")
-    solving("--method", choices=("memit", "emmet"), required=True, help="which solve")
-    solving("-o", "--output", type=Path, help="a safetensors file for D")
-    for add in (editing, scoring, values, key):
+    for add in (editing, scoring):
         add("--facts", type=Path, required=True, help="CounterFact records")
         add("--records", default=":", help="A:B, the records A to B - 1")
     for add in (moments, editing):
@@ -454,13 +381,11 @@ def arguments() -> Options:
     editing("--templates", type=Path, required=True, help="groups of context templates")
     for name, kind, default in (("steps", int, 25), ("lr", float, 0.5), ("clamp", float, 4.0), ("weight-decay", float, 1e-3),
                                 ("kl-factor", float, 0.0625), ("emmet-lambda", float, 0.1), ("mom2-weight", float, 100.0)):
-        for add in (editing, values, solving):
-            add(f"--{name}", type=kind, default=default, help="hyperparameter")
+        editing(f"--{name}", type=kind, default=default, help="hyperparameter")
     return parser.parse_args()
 
 
-def main() -> int:
-    options = arguments()
+def run(options: Options) -> int:
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     torch.set_num_threads(options.threads)
@@ -476,4 +401,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(arguments()))
