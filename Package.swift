@@ -59,7 +59,8 @@ let package = Package(
       name: "synthetic-checkpoint", dependencies: ["WeightPatch", "ToolSupport", "TestSupport"],
       path: "Tests/Benchmarks/SyntheticCheckpoint"),
     .executableTarget(
-      name: "benchmark-parts", dependencies: ["EditEvaluation", "ToolSupport"], path: "Tests/Benchmarks/Parts"),
+      name: "benchmark-parts", dependencies: ["EditEvaluation", "ToolSupport", "TestSupport"],
+      path: "Tests/Benchmarks/Parts"),
 
     .target(name: "TestSupport", path: "Tests/TestSupport"),
     .executableTarget(name: "fault-injector", path: "Tests/FaultInjector"),

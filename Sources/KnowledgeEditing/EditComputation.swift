@@ -291,7 +291,8 @@ public final class EditComputation {
   ) throws -> (LowRankFactors, Manifest.TensorFigures) {
     let choice = try Profile.measure("choose factor types") {
       try chooseStorage(
-        left: solution.left, right: solution.right, keys: keys, residuals: residuals, types: settings.factorTypes)
+        left: solution.left, right: solution.right, keys: keys, residuals: residuals, types: settings.factorTypes,
+        product)
     }
     let name = model.decoder.editedTensor(layer)
     let factors = LowRankFactors(
@@ -302,8 +303,8 @@ public final class EditComputation {
     return (
       factors,
       Manifest.TensorFigures(
-        layer: layer, deltaNorm: factors.deltaNorm(), weightNorm: weightNorm, storageError: choice.error,
-        preservation: factors.preservation(), outputPower: statistics.outputPowers[layer])
+        layer: layer, deltaNorm: factors.deltaNorm(product), weightNorm: weightNorm, storageError: choice.error,
+        preservation: factors.preservation(product), outputPower: statistics.outputPowers[layer])
     )
   }
 }

@@ -147,3 +147,6 @@ extension Matrix where Element == Double {
     withUnsafePointer { cblas_dnrm2(Int32(count), $0, 1) }
   }
 }
+
+/// The product of two matrices, on BLAS's threads.
+public func product(_ left: Matrix<Double>, _ right: Matrix<Double>) -> Matrix<Double> { left.multiplied(by: right) }

@@ -142,7 +142,7 @@ extension Manifest.TensorFigures {
       norm: norm.rawValue, tolerance: asked, terms: factors.rank, weightsError: cut.errors[.weights]!,
       textError: cut.errors[.text], factsError: cut.errors[.facts], worstFactError: cut.worstFact)
     deltaError = result.relativeDifference(from: factors)
-    deltaNorm = result.deltaNorm()
+    deltaNorm = result.deltaNorm(product)
     // At the keys only the rank is accounted for, not the rounding of the right factor: that takes the keys.
     storageError = nil
     (preservation, memorization) = (nil, nil)

@@ -84,7 +84,7 @@ public struct DifferencePatch: Sendable {
             dtype: old.dtype, shape: old.shape, isTransposed: false, digest: old.digest())
           results[name] = new.digest()
           figures[name] = Manifest.TensorFigures(
-            deltaNorm: last.deltaNorm(), weightNorm: report.figures.weightNorm, deltaError: report.missed)
+            deltaNorm: last.deltaNorm(product), weightNorm: report.figures.weightNorm, deltaError: report.missed)
         }
       }
       done += old.info.byteCount

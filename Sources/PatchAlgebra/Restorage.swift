@@ -43,10 +43,10 @@ extension PatchFile {
       // What was lost before, and what is lost now: together no more than their sum.
       figures.storageError = figures.storageError.flatMap { before in storage.factsError.map { before + $0 } }
       figures.deltaError = (figures.deltaError ?? 0) + storage.deltaError
-      figures.deltaNorm = storage.factors.deltaNorm()
+      figures.deltaNorm = storage.factors.deltaNorm(product)
       if description.terms == .facts {
-        figures.preservation = storage.factors.preservation()
-        figures.memorization = storage.factors.memorization(lambda: description.method.lambda)?.max()
+        figures.preservation = storage.factors.preservation(product)
+        figures.memorization = storage.factors.memorization(lambda: description.method.lambda, product)?.max()
       }
       description.tensors[factors.name] = figures
       return storage.factors

@@ -25,9 +25,9 @@ extension PatchFile {
         do { return try system.left(lambda: lambda) } catch { throw .singularSystem(path, index, lambda: lambda) }
       }
       var figures = description.tensors[factors.name] ?? Manifest.TensorFigures()
-      figures.deltaNorm = solved.deltaNorm()
-      figures.preservation = solved.preservation()
-      figures.memorization = solved.memorization(lambda: lambda)?.max()
+      figures.deltaNorm = solved.deltaNorm(product)
+      figures.preservation = solved.preservation(product)
+      figures.memorization = solved.memorization(lambda: lambda, product)?.max()
       figures.storageError = error
       description.tensors[factors.name] = figures
       return solved

@@ -88,7 +88,8 @@ import WeightPatch
     #expect(batch.facts[0].outcome == Manifest.Outcome(steps: 3, loss: 0.5, probabilityBefore: 0.25))
     let figures = try #require(batch.tensors["w"])
     #expect(
-      figures.weightNorm == 2 && figures.layer == 0 && figures.deltaNorm == file.patch.batches[0].tensors[0].deltaNorm()
+      figures.weightNorm == 2 && figures.layer == 0
+        && figures.deltaNorm == file.patch.batches[0].tensors[0].deltaNorm(product)
     )
     // The patch can be solved again and again.
     let dropped = try file.dropping(["Subject 1"])

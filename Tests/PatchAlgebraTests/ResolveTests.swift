@@ -42,7 +42,7 @@ import WeightPatch
     #expect(factors.right == batch.tensors[0].right && factors.keys == batch.tensors[0].keys)
 
     let figures = try #require(patch.manifest.batches[0].tensors["w"])
-    #expect(figures.preservation == factors.preservation() && figures.deltaNorm == factors.deltaNorm())
+    #expect(figures.preservation == factors.preservation(product) && figures.deltaNorm == factors.deltaNorm(product))
     #expect(figures.memorization == factors.memorization(lambda: 0.5)?.max())
     #expect(try #require(figures.storageError) < 1e-3)
   }

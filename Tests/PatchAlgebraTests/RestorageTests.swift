@@ -39,7 +39,7 @@ import WeightPatch
     let rest = dense(after).subtracting(dense(before))
     let figures = try #require(batch.tensors["w"])
     #expect(abs(try #require(figures.deltaError) - rest.frobeniusNorm / dense(before).frobeniusNorm) < 1e-12)
-    #expect(figures.preservation == after.preservation() && figures.deltaNorm == after.deltaNorm())
+    #expect(figures.preservation == after.preservation(product) && figures.deltaNorm == after.deltaNorm(product))
     #expect(figures.memorization == after.memorization(lambda: 0.05)?.max())
     if types == "f32" { #expect(figures.deltaError == 0) }
     if types.contains("i8") { #expect(try #require(figures.deltaError) < 0.05) }

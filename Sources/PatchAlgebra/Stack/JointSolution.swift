@@ -119,9 +119,9 @@ extension PatchStack {
     return JointTensor(
       factors: factors,
       figures: Manifest.TensorFigures(
-        layer: common(known, \.layer), deltaNorm: factors.deltaNorm(), weightNorm: common(known, \.weightNorm),
-        storageError: storage.error, preservation: factors.preservation(),
-        memorization: factors.memorization(lambda: lambda)?.max(), outputPower: common(known, \.outputPower)))
+        layer: common(known, \.layer), deltaNorm: factors.deltaNorm(product), weightNorm: common(known, \.weightNorm),
+        storageError: storage.error, preservation: factors.preservation(product),
+        memorization: factors.memorization(lambda: lambda, product)?.max(), outputPower: common(known, \.outputPower)))
   }
 
   /// What the manifest says of the joint batch: what its members agree on.

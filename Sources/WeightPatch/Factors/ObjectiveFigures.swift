@@ -5,10 +5,10 @@ extension LowRankFactors {
   /// The Frobenius norm of D = A B.
   ///
   /// - Complexity: O(E^2 (d_out + d_in)).
-  public func deltaNorm() -> Double? {
+  public func deltaNorm(_ product: MatrixProduct = plainProduct) -> Double? {
     guard let left = leftValues()?.widened(), let right = rightValues()?.widened() else { return nil }
     // norm(A B)^2 = tr((A^T A) (B B^T)).
-    let square = plainProduct(left.transposed(), left).elementwiseDot(plainProduct(right, right.transposed()))
+    let square = product(left.transposed(), left).elementwiseDot(product(right, right.transposed()))
     return max(square, 0).squareRoot()
   }
 
@@ -16,9 +16,9 @@ extension LowRankFactors {
   ///
   /// - Returns: nil if the batch does not carry G.
   /// - Complexity: O(E^2 d_out).
-  public func preservation() -> Double? {
+  public func preservation(_ product: MatrixProduct = plainProduct) -> Double? {
     guard let gram, let left = leftValues()?.widened() else { return nil }
-    return plainProduct(left, gram).elementwiseDot(left)
+    return product(left, gram).elementwiseDot(left)
   }
 
   /// Memorization, for each fact: what it is short of its residual, norm(D k_e - r_e) / norm(r_e), where
@@ -29,17 +29,17 @@ extension LowRankFactors {
   /// - Parameter lambda: the slack that the batch was solved with.
   /// - Returns: nil if the batch does not carry G.
   /// - Complexity: O(E^2 d_out).
-  public func memorization(lambda: Double) -> [Double]? {
-    guard let residuals = residuals(lambda: lambda), let left = leftValues()?.widened() else { return nil }
+  public func memorization(lambda: Double, _ product: MatrixProduct = plainProduct) -> [Double]? {
+    guard let residuals = residuals(lambda: lambda, product), let left = leftValues()?.widened() else { return nil }
     return zip(left.columnNorms(), residuals.columnNorms()).map { $1 > 0 ? lambda * $0 / $1 : 0 }
   }
 
   /// R = A (G + lambda I), d_out x E.
   ///
   /// - Returns: nil if the batch does not carry G.
-  public func residuals(lambda: Double) -> Matrix<Double>? {
+  public func residuals(lambda: Double, _ product: MatrixProduct = plainProduct) -> Matrix<Double>? {
     guard var system = gram, let left = leftValues()?.widened() else { return nil }
     for fact in 0..<system.rows { system[fact, fact] += lambda }
-    return plainProduct(left, system)
+    return product(left, system)
   }
 }

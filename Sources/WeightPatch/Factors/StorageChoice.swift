@@ -28,7 +28,8 @@ public struct StorageChoice: Sendable {
 /// - Complexity: O(E^2 (d_in + d_out)) for each width of B and of A that is tried.
 public func chooseStorage(
   left: Matrix<Double>, right: Matrix<Double>, keys: Matrix<Double>, residuals: Matrix<Double>,
-  types: FactorTypes = .automatic, tolerance: Double = FactorTypes.tolerance
+  types: FactorTypes = .automatic, tolerance: Double = FactorTypes.tolerance,
+  _ product: MatrixProduct = plainProduct
 ) throws -> StorageChoice {
   precondition(left.columns == right.rows && right.columns == keys.rows && keys.columns == right.rows)
   precondition(residuals.rows == left.rows && residuals.columns == left.columns)
@@ -36,7 +37,7 @@ public func chooseStorage(
   guard singleLeft.elements.allSatisfy(\.isFinite), singleRight.elements.allSatisfy(\.isFinite) else {
     throw ErrataError.factorsNotFinite
   }
-  let wanted = plainProduct(left, plainProduct(right, keys))
+  let wanted = product(left, product(right, keys))
   let residualNorms = residuals.columnNorms()
   var rights: [DType: (factor: StoredFactor, atKeys: Matrix<Double>)] = [:]
 
@@ -45,12 +46,12 @@ public func chooseStorage(
     if rights[rightType] == nil {
       let factor = StoredFactor(singleRight, dtype: rightType, facts: .rows)
       guard let values = factor.values(facts: .rows) else { return nil }
-      rights[rightType] = (factor, plainProduct(values.widened(), keys))
+      rights[rightType] = (factor, product(values.widened(), keys))
     }
     let (right, atKeys) = rights[rightType]!
     let left = StoredFactor(singleLeft, dtype: leftType, facts: .columns)
     guard let values = left.values(facts: .columns) else { return nil }
-    let differences = plainProduct(values.widened(), atKeys).subtracting(wanted).columnNorms()
+    let differences = product(values.widened(), atKeys).subtracting(wanted).columnNorms()
     let errors = zip(differences, residualNorms).map { $1 > 0 ? $0 / $1 : 0 }
     return StorageChoice(left: left, right: right, error: errors.max() ?? 0)
   }

@@ -8,7 +8,10 @@ import ToolSupport
 struct Main: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "benchmark-parts", abstract: "Runs single parts of an edit and times them, for benchmarks.",
-    subcommands: [MeasureMachine.self, SearchValues.self, MeasureKeys.self, SolveSystem.self])
+    subcommands: [
+      MeasureMachine.self, SearchValues.self, MeasureKeys.self, SolveSystem.self,
+      ClosedForm.self,
+    ])
 
   static func main() {
     WidestKernels.use()
