@@ -264,7 +264,7 @@ class Benchmark:
 
     def row_job(self):
         """From checkpoint to .wpatch, everything included; the reference writes a checkpoint."""
-        count, fewer = (10, 2) if self.options.quick else (100, 10)
+        count, fewer = (10, 2) if self.options.quick else (100, 5)
         stats = self.statistics()
         memory, patch, edited = {}, self.scratch / "job.wpatch", self.scratch / "edited"
 

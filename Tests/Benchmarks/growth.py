@@ -33,10 +33,13 @@ class Growth:
 
     def variants(self, records):
         """1000 facts: each subject in its own prompt, then in that of the record after it, and so on."""
-        edits = [record["requested_rewrite"] for record in records]
-        for shift in range(-(-1000 // len(edits))):
+        edits, asked = [record["requested_rewrite"] for record in records], set()
+        for shift in range(len(edits)):
             for edit, other in zip(edits, edits[shift:] + edits[:shift]):
-                yield json.dumps({"prompt": other["prompt"], "subject": edit["subject"], "target": other["target_new"]["str"]})
+                question = edit["subject"], other["prompt"]
+                if question not in asked and len(asked) < 1000:
+                    asked.add(question)
+                    yield json.dumps({"prompt": other["prompt"], "subject": edit["subject"], "target": other["target_new"]["str"]})
 
     def run(self, program, *arguments):
         return Measured(Path(self.options.tools) / program, *arguments, environment=self.environment).json
