@@ -248,12 +248,16 @@ public final class EditComputation {
           var secondMoment: Matrix<Double>? = try statistics.matrix(layer: layer)
           return try EditSolver(secondMoment: secondMoment.take()!, ridge: settings.ridge)
         }
+      // Large models' factors take a gigabyte each: those of other layers give way.
+      if solvers.values.reduce(solver.byteCount, { $0 + $1.byteCount }) > Self.solverBudget { solvers = [:] }
       solvers[layer] = solver
       return solver
     } catch is Cholesky.NotPositiveDefinite {
       throw notPositiveDefinite(layer: layer)
     }
   }
+
+  private static let solverBudget = 1 << 30
 
   private func notPositiveDefinite(layer: Int) -> ErrataError {
     ErrataError.notPositiveDefinite(

@@ -17,6 +17,8 @@ public struct EditSolver: Sendable {
   }
 
   private let factor: Cholesky
+  /// Of the factor.
+  var byteCount: Int { factor.size * factor.size * 8 }
 
   /// Factors C once for every batch, method and lambda.
   ///

@@ -70,13 +70,22 @@ public struct ValueSearch {
 
   /// - Parameter memoryBudget: bytes that the facts searched together may take; one fact is always searched.
   public init(
-    _ decoder: Decoder, layer: Int, site: ValueSite, settings: EditSettings, memoryBudget: Int = 1 << 29
+    _ decoder: Decoder, layer: Int, site: ValueSite, settings: EditSettings, memoryBudget: Int? = nil
   ) {
     self.decoder = decoder
     self.layer = layer
     self.site = site
     self.settings = settings
-    self.memoryBudget = memoryBudget
+    self.memoryBudget = memoryBudget ?? Self.defaultMemoryBudget(decoder.architecture)
+  }
+
+  /// A third of the float32 weights: a dozen facts of a hundred million weights, whose products are about as fast as
+  /// those of more facts. No more than 512 MiB, which holds few facts of a large model.
+  private static func defaultMemoryBudget(_ architecture: Architecture) -> Int {
+    let hidden = architecture.hiddenSize
+    let layer = hidden * (4 * hidden + 3 * architecture.intermediateSize)
+    let weights = architecture.layerCount * layer + architecture.vocabularySize * hidden
+    return min(max(4 * weights / 3, 128 << 20), 512 << 20)
   }
 
   /// - Parameters:
@@ -113,6 +122,8 @@ public struct ValueSearch {
       repeating: AdamOptimizer(count: size, learningRate: settings.learningRate), count: count)
     var histories = [[ValueSearchStep]](repeating: [], count: count)
     var active = Array(0..<count)
+    // The steps run the layers after it alone.
+    decoder.release(layers: 0..<layer + 1)
     for step in 0..<settings.steps where !active.isEmpty {
       let evaluations = try Profile.measure("steps") {
         try batch.evaluate(active, deltas: deltas, klFactor: settings.klFactor)

@@ -88,6 +88,14 @@ public final class Decoder {
     return weights
   }
 
+  /// Lets go of the float32 copies of layers that will not run for a while; they are made again when they do.
+  public func release(layers: Range<Int>) {
+    for layer in layers {
+      guard let weights = cachedLayers.removeValue(forKey: layer) else { continue }
+      cachedByteCount -= weights.byteCount
+    }
+  }
+
   /// The residual stream entering layer 0 (rows x hidden size): embeddings of `tokens` at `positions`.
   ///
   /// - Throws: an `ErrataError` for a token outside of the vocabulary or a position past the model's last.
