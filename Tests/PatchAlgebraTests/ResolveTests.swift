@@ -43,7 +43,7 @@ import WeightPatch
 
     let figures = try #require(patch.manifest.batches[0].tensors["w"])
     #expect(figures.preservation == factors.preservation(product) && figures.deltaNorm == factors.deltaNorm(product))
-    #expect(figures.memorization == factors.memorization(lambda: 0.5)?.max())
+    #expect(figures.memorization == factors.memorization(lambda: 0.5, product)?.max())
     #expect(try #require(figures.storageError) < 1e-3)
   }
 
