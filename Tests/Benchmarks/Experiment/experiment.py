@@ -23,7 +23,7 @@ from scores import Scores, paired_difference
 # Both at the weights of the SmolLM2 preset: lambda = 0.1 (0 for one fact) and 100.
 METHODS = {"emmet": ("--method", "emmet", "--alpha", "0.1", "-w", "1"), "memit": ("--method", "memit", "-w", "100")}
 FACTS, EVALUATED, SINGLE = 256, 64, 40
-SLACKS = ("1000", "10000", "100000")
+SLACKS = ("300", "1000", "3000", "10000", "100000")
 
 
 class Experiment(Edits):
@@ -98,28 +98,33 @@ class Experiment(Edits):
             scores.add_difference(part, layers, size, paired_difference(both["emmet"], both["memit"]))
 
     def distributed(self, scores):
-        self.batches(scores, "distributed", "3-5", (16, 64, 256, 1))
+        self.batches(scores, "distributed", "3-5", (1, 16, 64, 256))
+
+    def tradeoff(self, patches):
+        """What other lambdas would cost and bring, from the patches alone."""
+        curves = {
+            size: json.loads(self.errata("resolve", patch, "--tradeoff", "--json"))["total"] for size, patch in patches.items()
+        }
+        with open(self.path("tradeoff.csv"), "w", newline="", encoding="utf-8") as file:
+            table = csv.writer(file, lineterminator="\n")
+            table.writerow(["batch", *next(iter(curves.values()))[0]])
+            table.writerows([size, *point.values()] for size, points in curves.items() for point in points)
 
     def slack(self, scores):
-        with open(self.path("tradeoff.csv"), "w", newline="", encoding="utf-8") as file:
-            table = csv.writer(file)
-            for size in (64, 256):
-                patch = self.edit(f"0-{size - 1}", "5", *METHODS["emmet"])
-                points = json.loads(self.errata("resolve", patch, "--tradeoff", "--json"))["total"]
-                if size == 64:
-                    table.writerow(["batch", *points[0]])
-                table.writerows([size, *point.values()] for point in points)
-                runs = [
-                    self.score(
-                        f"slack_{size}_{slack}",
-                        lambda: self.derive("resolve", f"slack_{size}_{slack}", patch, "--lambda", slack),
-                        f"0-{EVALUATED - 1}", True)
-                    for slack in SLACKS
-                ]
-                # EMMET and MEMIT are two of the lambdas, and scored already.
-                runs += [self.score(f"{method}_5_{size}_0", lambda: None, "") for method in METHODS]
-                for run in sorted(runs, key=lambda run: run["figures"]["lambda"]):
-                    scores.add("slack", "resolve", "5", size, [run])
+        patches = {size: self.edit(f"0-{size - 1}", "5", *METHODS["emmet"]) for size in (64, 256)}
+        self.tradeoff(patches)
+        for size, patch in patches.items():
+            runs = [
+                self.score(
+                    f"slack_{size}_{slack}",
+                    lambda: self.derive("resolve", f"slack_{size}_{slack}", patch, "--lambda", slack),
+                    f"0-{EVALUATED - 1}", True)
+                for slack in SLACKS
+            ]
+            # EMMET and MEMIT are two of the lambdas, and scored already.
+            runs += [self.score(f"{method}_5_{size}_0", lambda: None, "") for method in METHODS]
+            for run in sorted(runs, key=lambda run: run["figures"]["lambda"]):
+                scores.add("slack", "resolve", "5", size, [run])
 
     def side_effects(self, scores):
         if not self.arguments.downstream:
@@ -153,7 +158,7 @@ class Experiment(Edits):
                 self.edit("0-0", "3-5", *emmet), self.path("values", "own.wpatch")),
         }
         with open(self.path("checks.csv"), "w", newline="", encoding="utf-8") as file:
-            table = csv.writer(file)
+            table = csv.writer(file, lineterminator="\n")
             table.writerow(["check", "facts", "relative_difference"])
             for name, (first, second) in pairs.items():
                 found = subprocess.run(self.command("diff", first, second, "--json"), stdout=subprocess.PIPE, text=True).stdout
@@ -172,8 +177,8 @@ def main():
     experiment = Experiment(arguments)
     scores = Scores()
     for part in (
-        experiment.base, experiment.batches, experiment.checks, experiment.single, experiment.slack, experiment.distributed,
-        experiment.side_effects, experiment.generation,
+        experiment.base, experiment.batches, experiment.checks, experiment.single, experiment.slack,
+        experiment.side_effects, experiment.distributed, experiment.generation,
     ):
         part(scores)
         scores.write(experiment.path("scores.csv"))

@@ -39,10 +39,10 @@ rows = read("scores.csv")
 def chosen(**wanted):
     """Rows with these values as (x, value, standard error), where x is the batch or, for a sweep, lambda."""
     x = "lambda" if wanted["part"] == "slack" else "batch"
-    return [
+    return sorted(
         (max(float(row[x]), ZERO) if x == "lambda" else int(row[x]), float(row["value"]), number(row["standard_error"]))
         for row in rows if all(row[key] == value for key, value in wanted.items())
-    ]
+    )
 
 
 def unedited(metric, part="base"):
@@ -74,17 +74,17 @@ def batches(name, part, layers, title):
     """EMMET against MEMIT at growing batch sizes."""
     sizes = sorted({row["batch"] for row in rows if row["part"] == part}, key=int)
     panels = []
-    for position, metric in enumerate(("ES", "PS", "NS", "S")):
+    for position, metric in enumerate(("ES", "PS", "NS", "S", "EM", "PM")):
         x = Axis("facts in a batch", 0.8, 320, [(int(size), size) for size in sizes], logarithmic=True)
-        low = 0 if metric != "NS" else 60
-        y = Axis("percent", low, 100, [(v, str(v)) for v in range(low, 101, 20 if low == 0 else 10)])
+        low, step = {"NS": (50, 10), "EM": (-20, 20), "PM": (-20, 20)}.get(metric, (0, 20))
+        y = Axis("percent", low, 100, [(v, str(v)) for v in range(low, 101, step)])
         panel = Panel(f"{metric}, {title}", x, y, 70 + 460 * (position % 2), 40 + 330 * (position // 2), 300, 240)
         panel.level(unedited(metric), "not edited", LOOKS["none"][1])
         for method, shift in (("emmet", -2.5), ("memit", 2.5)):
             label, color, shape = LOOKS[method]
             panel.series(chosen(part=part, method=method, metric=metric), color, label, shape, shift=shift)
         panels.append(panel)
-    write(os.path.join(folder, name), 940, 690, panels)
+    write(os.path.join(folder, name), 940, 1020, panels)
 
 
 def objective(left):
@@ -93,44 +93,43 @@ def objective(left):
         (row["batch"], float(row["lambda"]), 100 * float(row["preservation_share"]), 100 * float(row["short_mean"]))
         for row in read("tradeoff.csv")
     ]
-    high = 10 * math.ceil(max(share for _, _, share, _ in table) / 10)
-    x = Axis("disturbance of ordinary text, percent of the mean squared output", 0, high, [
-        (high * i / 5, f"{high * i / 5:g}") for i in range(6)])
+    x = Axis("disturbance of ordinary text, % of the mean squared output", 0.01, 300, [
+        (10.0**power, f"{10.0**power:g}") for power in range(-2, 3)], logarithmic=True)
     y = Axis("mean shortfall of facts, percent", 0, 100, PERCENT)
     panel = Panel("The objective, from the patches alone", x, y, left, 40, 300, 260)
     for batch, color in BATCHES.items():
-        points = sorted(point[1:] for point in table if point[0] == batch)
+        points = sorted(point[1:] for point in table if point[0] == batch and point[2] >= x.low)
         panel.series([(share, short, None) for _, share, short in points], color, dot=2.5)
         for slack, share, short in points:
             if batch == "256" and slack in (1000, 10000, 100000):
-                panel.text(panel.along(share) + 9, panel.down(short) - 5, f"lambda {slack:,.0f}", color)
+                name = f"{batch} facts, lambda" if slack == 100000 else "lambda"
+                panel.text(panel.along(share) + 9, panel.down(short) - 5, f"{name} {slack:,.0f}", color)
+            elif slack == 10000:
+                panel.text(panel.along(share) - 9, panel.down(short) + 14, f"{batch} facts", color, "end")
             look = {0.1: "emmet", 100: "memit"}.get(slack)
             if look:
-                _, tint, shape = LOOKS[look]
-                panel.series([(share, short, None)], tint, shape=shape, joined=False)
-        share, short = points[0][1:]
-        panel.text(panel.along(share) + 8, panel.down(short) - 12, f"{batch} facts", color)
+                name, tint, shape = LOOKS[look]
+                panel.series([(share, short, None)], tint, name if batch == "256" else None, shape, joined=False)
     return panel
 
 
 def slack():
     """What lambda does: to the objective, read off the patch, and to scores and perplexity, measured."""
-    powers = [(ZERO, "0")] + [(10.0**power, f"1e{power}") for power in range(0, 7, 2)]
+    powers = [(ZERO, "0")] + [(10.0**power, f"1e{power}") for power in range(0, 6)]
     panels = [objective(70)]
     lines = {batch: chosen(part="slack", batch=batch, metric="nats per token") for batch in BATCHES}
     lines = {batch: [(x, math.exp(value), None) for x, value, _ in points] for batch, points in lines.items()}
     before = math.exp(unedited("nats per token"))
     values = [before] + [y for points in lines.values() for _, y, _ in points]
-    low, high = math.floor(min(values)), math.ceil(max(values))
-    step = max(1, round((high - low) / 6))
-    y = Axis("perplexity", low, high, [(v, str(v)) for v in range(low, high + 1, step)])
-    panel = Panel("Perplexity of other text", Axis("lambda", ZERO, 1e6, powers, True), y, 530, 40, 300, 260)
+    low, high = 2 * math.floor(min(values) / 2), 2 * math.ceil(max(values) / 2)
+    y = Axis("perplexity", low, high, [(v, str(v)) for v in range(low, high + 1, 2)])
+    panel = Panel("Perplexity of other text", Axis("lambda", ZERO, 3e5, powers, True), y, 530, 40, 300, 260)
     panel.level(before, "not edited", LOOKS["none"][1])
     for batch, points in lines.items():
-        panel.series(points, BATCHES[batch], f"{batch} facts", at=0 if batch == "256" else -1)
+        panel.series(points, BATCHES[batch], f"{batch} facts")
     panels.append(panel)
     for position, batch in enumerate(BATCHES):
-        x, y = Axis("lambda", ZERO, 1e6, powers, True), Axis("percent", 0, 100, PERCENT)
+        x, y = Axis("lambda", ZERO, 3e5, powers, True), Axis("percent", 0, 100, PERCENT)
         panel = Panel(f"Scores of the first 64 of {batch} facts", x, y, 70 + 460 * position, 390, 300, 260)
         for metric, color in SCORES.items():
             panel.series(chosen(part="slack", batch=batch, metric=metric), color, metric)
@@ -140,6 +139,8 @@ def slack():
 
 def side_effects():
     """Downstream tasks before and after 256 edits."""
+    if not any(row["part"] == "side effects" for row in rows):
+        return
     tasks = ["sst2", "mrpc", "cola", "rte", "nli"]
     panels = []
     for position, (metric, title) in enumerate((("F1", "weighted F1"), ("MCC", "Matthews' correlation"))):

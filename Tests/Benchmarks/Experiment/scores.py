@@ -77,14 +77,12 @@ class Scores:
         for name in ("preservation", "preservation_share", "short_mean"):
             if figures and name in figures[0]:
                 self.rows.append((*labels, name, *mean_and_error([figure[name] for figure in figures])))
-        for section in runs[0]["eval"]["sections"]:
-            if section["section"] == "perplexity" and only is None:
-                own = [
-                    [metric for metric in s["metrics"] if metric["metric"] == "nats per token"][0]["value"]
-                    for run in runs for s in run["eval"]["sections"] if s["section"] == "perplexity"
-                ]
-                # Of one batch, the error is that of the text's windows, and does not count between runs on the same text.
-                self.rows.append((*labels, "nats per token", *mean_and_error(own)))
+        nats = [
+            metric for run in runs for section in run["eval"]["sections"] for metric in section["metrics"]
+            if metric["metric"] == "nats per token"
+        ]
+        if len(nats) == 1:  # Of one checkpoint, with the error over the text's windows.
+            self.rows.append((*labels, "nats per token", nats[0]["value"], nats[0]["standard_error"]))
         return facts
 
     def add_difference(self, part, layers, batch, differences):

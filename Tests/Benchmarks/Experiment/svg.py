@@ -56,9 +56,9 @@ class Panel:
             f'<text x="{x:.1f}" y="{y:.1f}" fill="{color}" text-anchor="{anchor}" font-size="{size}" '
             f'font-weight="{weight}">{escape(text)}</text>')
 
-    def series(self, points, color, label=None, shape="circle", dash="", joined=True, dot=4.5, shift=0.0, at=-1):
-        """`points`: (x, y, error or None). The label stands right of the point `at`; `dot`: a circle's radius; `shift` moves
-        all of it sideways; both in pixels."""
+    def series(self, points, color, label=None, shape="circle", dash="", joined=True, dot=4.5, shift=0.0):
+        """`points`: (x, y, error or None). The label stands right of the panel, at the height of the last. `dot`: a circle's
+        radius; `shift` moves all of it sideways; both in pixels."""
         places = [(self.along(x) + shift, self.down(y)) for x, y, _ in points]
         if joined:
             path = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
@@ -77,7 +77,7 @@ class Panel:
                 "ring": f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4.2" fill="white" stroke="{color}" stroke-width="2"/>',
             }[shape])
         if label:
-            self.labels.append([places[at][0] + 10, places[at][1] + 4, label, color])
+            self.labels.append([self.left + self.width + 10, places[-1][1] + 4, label, color])
 
     def level(self, value, label, color):
         """A dashed line across the panel, labelled at its right end."""

@@ -31,7 +31,7 @@ def figures(found):
     """Columns that are not percent of facts: preservation and shortfall in percent, and perplexity."""
     share, short, nats = (found.get(name) for name in ("preservation_share", "short_mean", "nats per token"))
     return [
-        f"{100 * float(share['value']):.2g}" if share else "-", f"{100 * float(short['value']):.2g}" if short else "-",
+        f"{100 * float(share['value']):.3g}" if share else "-", f"{100 * float(short['value']):.3g}" if short else "-",
         f"{math.exp(float(nats['value'])):.2f}" if nats else "-",
     ]
 
@@ -43,9 +43,9 @@ def table(part, rows, first):
     print("|" + "---|" * (len(first) + len(SCORES) + 4))
     settings = {}
     for row in rows:
-        if row["part"] in (part, "base"):
+        if row["part"] == part or (row["part"] == "base" and part != "single"):
             settings.setdefault(tuple(row[name] for name in first) + (row["facts"],), {})[row["metric"]] = row
-    for setting, found in settings.items():
+    for setting, found in sorted(settings.items(), key=lambda entry: int(entry[0][0]) if first[0] == "batch" else 0):
         names = [NAMES.get(name, name) for name in setting]
         print("| " + " | ".join([*names, *(cell(found.get(score)) for score in SCORES), *figures(found)]) + " |")
 
@@ -67,7 +67,8 @@ if __name__ == "__main__":
         table(part, scores, ["batch", "method"])
     table("slack", scores, ["batch", "lambda"])
     for part in ("side effects", "generation"):
-        sections(part, scores)
+        if any(row["part"] == part for row in scores):
+            sections(part, scores)
     print()
     for row in read("checks.csv"):
         print(f"| {row['check']} | {row['facts']} | {float(row['relative_difference']):.2g} |")
