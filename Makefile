@@ -3,6 +3,7 @@
 # make benchmark   how fast edits are computed, beside PyTorch (fetched, 3 GB, unless BENCHMARK_PYTHON has it); an hour
 # make benchmark-growth    how that grows with facts, layers and the model's size
 # make benchmark-patches   how fast patches get into checkpoints of 6 and 13.5 GB, beside a Python script and cp
+# make benchmark-full-size   the whole job on random checkpoints of GPT2-XL's, GPT-J's and Llama-2-7B's shapes, in 24 GB
 # make fuzz   feeds the readers of hostile files with random damage, for a minute
 
 BIN := .build/release
@@ -21,7 +22,7 @@ BENCHMARK_OPTIONS ?=
 BENCHMARK_FACTS := Tests/Benchmarks/facts.json
 BENCHMARK_TEXT := SamplePatches/corpus.txt
 
-.PHONY: all build demo test fuzz benchmark benchmark-growth benchmark-patches demo-smollm2 sample-patches format lint clean install-packages
+.PHONY: all build demo test fuzz benchmark benchmark-growth benchmark-patches benchmark-full-size demo-smollm2 sample-patches format lint clean install-packages
 
 all: build
 
@@ -52,6 +53,11 @@ benchmark-growth: build $(SMOLLM2)/model.safetensors
 benchmark-patches: build $(BENCHMARK_ENVIRONMENT)
 	@mkdir -p $(BENCHMARK_SCRATCH)
 	@python3 Tests/Benchmarks/patches.py $(BIN) $(BENCHMARK_PYTHON) $(BENCHMARK_SCRATCH)
+
+benchmark-full-size: build
+	@mkdir -p $(BENCHMARK_SCRATCH)
+	@python3 Tests/Benchmarks/full_size.py $(BIN) SamplePatches/model/tokenizer.json SamplePatches/facts.json \
+	  $(BENCHMARK_TEXT) $(BENCHMARK_SCRATCH) $(BENCHMARK_OPTIONS)
 
 demo-smollm2: build $(SMOLLM2)/model.safetensors
 	@SamplePatches/smollm2/demo.sh $(BIN) $(SMOLLM2)

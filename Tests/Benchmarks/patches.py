@@ -4,7 +4,7 @@ on the same disk, the obvious Python script (apply_patch.py) and `cp -r`.
     patches.py TOOLS PYTHON SCRATCH [--model NAME] [--runs N] [--cold]
 
 TOOLS: the folder with errata and synthetic-checkpoint.  PYTHON: an interpreter with torch and safetensors.
-SCRATCH: a folder on a disk with room for two copies of a checkpoint (12.5 GB for gpt2-xl, in float32, and 27 GB for
+SCRATCH: a folder on a disk with room for two copies of a checkpoint (12.5 GB for gpt2-xl-bf16, and 27 GB for
 llama-2-7b); what is made there is removed again.
 
 A checkpoint of random weights, in it five layers' down-projections edited at rank 100. Every time is the best of the runs
@@ -170,11 +170,11 @@ def main():
     parser.add_argument("tools")
     parser.add_argument("python", help="'' leaves the Python script out")
     parser.add_argument("scratch")
-    parser.add_argument("--model", action="append", choices=list(MODELS), help="gpt2-xl and llama-2-7b if none is named")
+    parser.add_argument("--model", action="append", choices=list(MODELS), help="gpt2-xl-bf16 and llama-2-7b if none is named")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--cold", action="store_true")
     arguments = parser.parse_args()
-    for name in arguments.model or ["gpt2-xl", "llama-2-7b"]:
+    for name in arguments.model or ["gpt2-xl-bf16", "llama-2-7b"]:
         benchmark(arguments, name)
 
 
