@@ -51,8 +51,8 @@ import Testing
 
   @Test func saysWhatCannotBeCopied() throws {
     let fixture = try CheckpointFixture(.sharded)
-    let config = fixture.path + "/config.json"
-    let job = BackgroundCopy.Job(open: { try FileCopy(from: config, to: fixture.directory("no/folder"), mode: .clone) })
+    let (config, destination) = (fixture.path + "/config.json", fixture.directory("no/folder"))
+    let job = BackgroundCopy.Job(open: { try FileCopy(from: config, to: destination, mode: .clone) })
     let copy = BackgroundCopy([job])
     #expect(throws: ErrataError.self) { try copy.finish { _ in } }
     copy.cancel()
