@@ -31,7 +31,7 @@ public struct EditFoundation {
   ///
   /// - Throws: an `ErrataError` if the undo record does not lead to them.
   func baseBytes(of name: ByteString) throws -> [UInt8] {
-    pristine.changedTensors.contains(name)
+    standing.state.ledger.tensors[name] != nil
       ? try pristine.result(of: name) : Array(try checkpoint.tensor(named: name).bytes)
   }
 
@@ -42,7 +42,9 @@ public struct EditFoundation {
   /// The digests that second moments of this model may know the weights by: those of the base, and of the state that they
   /// may have been collected on.
   func knownDigests(of name: ByteString) throws -> Set<Digest> {
-    try [baseDigest(of: name), checkpoint.digest(of: name)]
+    // What the ledger says of the present was checked when the foundation was made.
+    if let known = standing.state.ledger.tensors[name] { return [known.base, known.current] }
+    return [try checkpoint.digest(of: name)]
   }
 
   /// The factors that the patches have for a tensor.

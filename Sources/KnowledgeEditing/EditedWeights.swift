@@ -49,9 +49,7 @@ final class EditedWeights {
     Dictionary(
       uniqueKeysWithValues: try names.map { name in
         let tensor = try model.checkpoint.tensor(named: name)
-        var hasher = DigestHasher(tensorOf: tensor.dtype, shape: tensor.shape)
-        hasher.update(try result(name))
-        return (name, hasher.finalize())
+        return (name, Digest(tensorOf: tensor.dtype, shape: tensor.shape, bytes: try result(name)))
       })
   }
 

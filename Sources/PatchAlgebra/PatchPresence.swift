@@ -157,9 +157,7 @@ extension StoredTensor {
     try result.withUnsafeMutableBytes {
       try applyExactly(factors, name: name, to: bytes, dtype: dtype, shape: shape, into: $0)
     }
-    var hasher = DigestHasher(tensorOf: dtype, shape: shape)
-    hasher.update(result)
-    return hasher.finalize()
+    return Digest(tensorOf: dtype, shape: shape, bytes: result)
   }
 }
 

@@ -26,9 +26,7 @@ extension Manifest {
             ordered.filter { $0.name == name }, name: name, to: tensor.bytes, dtype: tensor.dtype, shape: tensor.shape,
             into: $0)
         }
-        var hasher = DigestHasher(tensorOf: tensor.dtype, shape: tensor.shape)
-        hasher.update(bytes)
-        return (name, hasher.finalize())
+        return (name, Digest(tensorOf: tensor.dtype, shape: tensor.shape, bytes: bytes))
       })
   }
 }

@@ -9,6 +9,15 @@ extension DigestHasher {
   }
 }
 
+extension Digest {
+  /// The tensor digest of a tensor whose bytes are in memory.
+  public init(tensorOf dtype: DType, shape: Shape, bytes: [UInt8]) {
+    var hasher = DigestHasher(tensorOf: dtype, shape: shape)
+    hasher.update(bytes)
+    self = hasher.finalize()
+  }
+}
+
 extension StoredTensor {
   /// SHA-256 over dtype, shape and bytes (Spec: tensor digest). Reads the whole tensor.
   public func digest() -> Digest {

@@ -85,8 +85,14 @@ final class FileCopy: Sendable {
     }
   }
 
+  /// Copies all but the ranges in `exceptions`, which somebody else writes; the copy is on disk when this returns.
+  func run(except exceptions: [Range<Int>] = []) throws {
+    for piece in pieces(except: exceptions) { try copy(piece) }
+    try finish()
+  }
+
   /// What is to be copied besides the ranges in `exceptions`, which are in order and lie apart, in pieces.
-  func pieces(except exceptions: [Range<Int>] = []) -> [Range<Int>] {
+  func pieces(except exceptions: [Range<Int>]) -> [Range<Int>] {
     if isComplete { return [] }
     let ends = [0] + exceptions.map(\.upperBound)
     let starts = exceptions.map(\.lowerBound) + [byteCount]
@@ -100,9 +106,7 @@ final class FileCopy: Sendable {
 
 /// Copies one file, following symbolic links, with its permissions; the copy is on disk when this returns.
 func copyFile(from source: String, to destination: String, mode: CopyMode) throws {
-  let copy = try FileCopy(from: source, to: destination, mode: mode)
-  for piece in copy.pieces() { try copy.copy(piece) }
-  try copy.finish()
+  try FileCopy(from: source, to: destination, mode: mode).run()
 }
 
 /// FICLONE of linux/fs.h.

@@ -47,8 +47,7 @@ extension StatePlan {
     } else {
       for job in jobs {
         let copy = try job.open()
-        for piece in copy.pieces(except: job.exceptions) { try copy.copy(piece) }
-        try copy.finish()
+        try copy.run(except: job.exceptions)
         try advance(copy.byteCount)
       }
     }
