@@ -14,9 +14,8 @@ extension ToolTests {
         command, .fail(error, goesOn: goesOn), at: point.number, in: scratch, under: "w")
       let remark = "\(error) at \(point)"
       if result.exitCode == 0 {
-        // Not needed: a clone that becomes a copy, a second name, writing that begins early, or what the next change
-        // clears away.
-        let optional: Set<Substring> = ["ioctl", "link", "unlink", "rmdir", "sync_file_range"]
+        // Not needed: a clone that becomes a copy, a second name, or what the next change clears away.
+        let optional: Set<Substring> = ["ioctl", "link", "unlink", "rmdir"]
         #expect(optional.contains(point.call), "\(remark): was not noticed")
         #expect(result.errors == "", "\(remark)")
         return try rehearsed.expectState(in: scratch, allowsBefore: false, remark)
