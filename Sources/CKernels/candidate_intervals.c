@@ -2,9 +2,8 @@
 #include "stored_float.h"
 
 // Rounding v + delta to the stored type never decreases as v grows, so the base values that give one edited value lie
-// side by side among the finite values. Three steps, each for what the one before leaves open: the base value, or if it is
-// not known the value nearest to current - delta, is mostly the only one; else both ends are guessed and checked; else they
-// are searched for.
+// side by side among the finite values. Three steps, each for what the one before leaves open: one candidate is known, and
+// the others are counted from it; else both ends are guessed and checked; else they are searched for.
 //
 // The checks of the first two steps are cheap and sure, not sharp: where the rounding of a sum or a tie might matter, they
 // leave the element open.
@@ -15,24 +14,61 @@ ERRATA_INLINE int64_t edited(int64_t base, double delta, stored_format format) {
   return narrow_ordered(widen_ordered(base, format) + delta, format);
 }
 
-// Whether `value`, plus delta, rounds to `target` and its neighbours do not. So it is if the sum lies well within half a
-// quantum of the target, and the neighbours lie no closer to the value than one quantum of the target.
-ERRATA_INLINE int64_t is_only_candidate(int64_t value, int64_t target, double delta, stored_format format) {
-  int64_t value_sign = value >> 63, target_sign = target >> 63;
-  int64_t value_magnitude = value ^ value_sign, target_magnitude = target ^ target_sign;
-  // Normal numbers, and no powers of two, whose neighbours towards zero are closer.
-  int64_t fraction = ((int64_t)1 << format.fraction_bits) - 1;
-  int64_t target_field = target_magnitude >> format.fraction_bits;
-  int64_t is_plain = (int64_t)((value_magnitude & fraction) != 0) & (int64_t)((target_magnitude & fraction) != 0) &
-                     (int64_t)(target_field > 0) & (int64_t)(value_magnitude >> format.fraction_bits >= target_field);
-  int64_t rebias = (int64_t)(1022 + format.minimum_exponent) << 52;
-  int shift = 52 - format.fraction_bits;
-  double wide = binary64_of_bits((uint64_t)((value_magnitude << shift) + rebias) | ((uint64_t)value_sign << 63));
-  uint64_t target_bits = (uint64_t)((target_magnitude << shift) + rebias);
-  double miss = wide + delta - binary64_of_bits(target_bits | ((uint64_t)target_sign << 63));
-  double exponent = binary64_of_bits(target_bits & 0x7ff0000000000000ull);
-  double half_quantum = exponent * binary64_of_bits((uint64_t)(1023 - 1 - format.fraction_bits) << 52);
-  return is_plain & (int64_t)(__builtin_fabs(miss) < half_quantum * (1 - 0x1p-20));
+ERRATA_INLINE float float_of_bits(int32_t bits) {
+  float value;
+  memcpy(&value, &bits, 4);
+  return value;
+}
+
+// The binary32 pattern of a magnitude, if it is a normal number.
+ERRATA_INLINE int32_t float_bits(int32_t magnitude, stored_format format) {
+  return (magnitude << (23 - format.fraction_bits)) + ((126 + format.minimum_exponent) << 23);
+}
+
+ERRATA_INLINE float float_of_ordered(int32_t ordered, stored_format format) {
+  int32_t sign = ordered >> 31;
+  return float_of_bits(float_bits(ordered ^ sign, format) | (sign & INT32_MIN));
+}
+
+// How many candidates lie below `value`, and how many above, given that `value` is one: as many as fit, one quantum of the
+// value apart, between value + delta and the ends of what rounds to `target`, half a quantum of the target from it. `miss` is
+// value + delta - target.
+//
+// Returns whether that is sure: the numbers of quanta are not so near to whole numbers that an error could matter, the
+// candidates do not reach out of the value's binade, except to its upper end, and neither number is so close to the ends of
+// the format that a power of two below is out of the range of binary32.
+ERRATA_INLINE int32_t count_neighbours(
+    int32_t value, int32_t target, float miss, stored_format format, int32_t *below, int32_t *above) {
+  int bits = format.fraction_bits;
+  int32_t fraction = (1 << bits) - 1, exponent = 0x7f800000;
+  int32_t value_sign = value >> 31, target_sign = target >> 31;
+  int32_t value_magnitude = value ^ value_sign;
+  int32_t value_bits = float_bits(value_magnitude, format);
+  int32_t target_bits = float_bits(target ^ target_sign, format);
+  int32_t least_field = 127 + format.minimum_exponent > bits + 3 ? 127 + format.minimum_exponent : bits + 3;
+  int32_t least_bits = value_bits < target_bits ? value_bits : target_bits;
+  int32_t last_binade = (int32_t)stored_infinity(format) - fraction - 1;
+  // From here on in quanta of the value.
+  float offset = miss * float_of_bits(((254 + bits) << 23) - (value_bits & exponent));
+  float half_quantum = float_of_bits((126 << 23) + (target_bits & exponent) - (value_bits & exponent));
+  // A power of two is preceded by a shorter quantum.
+  float inner = (target_bits & ~exponent) == 0 ? 0.5f * half_quantum : half_quantum;
+  float down = (target_sign ? half_quantum : inner) + offset, up = (target_sign ? inner : half_quantum) - offset;
+  // What the numbers may be off by, as long as half a quantum is below `far`: the sum in binary64 then by less than 2^-21.
+  float error = 0x1p-20f * (1 + half_quantum), far = float_of_bits((127 + 27 - bits) << 23);
+  down = down < far ? down : far;
+  up = up < far ? up : far;
+  down = down > -1 ? down : -1;
+  up = up > -1 ? up : -1;
+  *below = (int32_t)down;
+  *above = (int32_t)up;
+  // Of what is beyond the whole number, the distance from the middle.
+  float down_middle = __builtin_fabsf(down - (float)*below - 0.5f), up_middle = __builtin_fabsf(up - (float)*above - 0.5f);
+  float to_zero = value_sign ? up : down, from_zero = value_sign ? down : up;
+  float place = (float)(value_magnitude & fraction);
+  return (least_bits > least_field << 23) & (value_magnitude < last_binade) & (half_quantum < far) &
+         ((down_middle > up_middle ? down_middle : up_middle) < 0.5f - error) & (to_zero + error < place + 0.5f) &
+         (from_zero + error < (float)(fraction + 2) - place);
 }
 
 // The boundary from which on sums round to `target` or above, less delta.
@@ -99,31 +135,17 @@ ERRATA_INLINE int64_t search_reaching(int64_t target, double delta, stored_forma
   return low;
 }
 
-// One block; what is not unique is gathered first, so that the second step is a plain loop too.
-ERRATA_INLINE size_t candidate_intervals_of_block(
-    stored_format format, const uint8_t *base, const uint8_t *current, const double *restrict delta,
-    int32_t *restrict low, int32_t *restrict high, uint32_t *restrict open, uint32_t first, size_t count) {
-  uint8_t unique[BLOCK];
-  for (size_t i = 0; i < count; i++) {
-    int64_t target = load_ordered(current, i, format);
-    int64_t guess = base ? load_ordered(base, i, format)
-                         : narrow_ordered(widen_ordered(target, format) - delta[i], format);
-    unique[i] = (uint8_t)is_only_candidate(guess, target, delta[i], format);
-    low[i] = high[i] = (int32_t)guess;
-  }
-  size_t indices[BLOCK];
+// The intervals of some elements of a block, whose ends cannot just be counted.
+ERRATA_INLINE void bound_candidates(
+    stored_format format, const uint8_t *current, const double *delta, int32_t *low, int32_t *high,
+    const uint16_t *indices, size_t count) {
   int64_t targets[BLOCK], lows[BLOCK], highs[BLOCK], right[BLOCK];
   double deltas[BLOCK];
-  size_t gathered = 0;
-  for (size_t i = 0; i < count; i++) {
-    indices[gathered] = i;
-    gathered += !unique[i];
-  }
-  for (size_t k = 0; k < gathered; k++) {
+  for (size_t k = 0; k < count; k++) {
     targets[k] = load_ordered(current, indices[k], format);
     deltas[k] = delta[indices[k]];
   }
-  for (size_t k = 0; k < gathered; k++) {
+  for (size_t k = 0; k < count; k++) {
     double low_error, high_error;
     double low_boundary = boundary_of(targets[k], deltas[k], format, &low_error);
     double high_boundary = boundary_of(targets[k] + 1, deltas[k], format, &high_error);
@@ -132,7 +154,7 @@ ERRATA_INLINE size_t candidate_intervals_of_block(
     right[k] = is_first_reaching(lows[k], low_boundary, low_error, format) &
                is_first_reaching(highs[k], high_boundary, high_error, format);
   }
-  for (size_t k = 0; k < gathered; k++) {
+  for (size_t k = 0; k < count; k++) {
     if (!right[k]) {
       lows[k] = search_reaching(targets[k], deltas[k], format);
       highs[k] = search_reaching(targets[k] + 1, deltas[k], format);
@@ -140,13 +162,51 @@ ERRATA_INLINE size_t candidate_intervals_of_block(
     low[indices[k]] = (int32_t)lows[k];
     high[indices[k]] = (int32_t)(highs[k] - 1);
   }
-  // One element at most is written beyond what is counted, and never beyond the block.
-  size_t found = 0;
-  for (size_t k = 0; k < gathered; k++) {
-    open[found] = first + (uint32_t)indices[k];
-    found += lows[k] != highs[k] - 1;
+}
+
+ERRATA_INLINE size_t candidate_intervals_of_block(
+    stored_format format, const uint8_t *base, const uint8_t *current, const double *restrict delta,
+    int32_t *restrict low, int32_t *restrict high, uint32_t *restrict open, uint32_t first, size_t count) {
+  enum { HAS_NEIGHBOURS = 1, UNSURE = 2 };
+  uint8_t flags[BLOCK];
+  float misses[BLOCK];
+  // If any value rounds to the target, then the nearest does.
+  for (size_t i = 0; i < count; i++) {
+    int64_t target = load_ordered(current, i, format);
+    low[i] = (int32_t)(base ? load_ordered(base, i, format)
+                            : narrow_ordered(widen_ordered(target, format) - delta[i], format));
   }
-  return found;
+  for (size_t i = 0; i < count; i++) {
+    double target = (double)float_of_ordered((int32_t)load_ordered(current, i, format), format);
+    misses[i] = (float)((double)float_of_ordered(low[i], format) + delta[i] - target);
+  }
+  // Of 32-bit numbers alone, this loop has twice as many elements in a vector.
+  for (size_t i = 0; i < count; i++) {
+    int32_t value = low[i], below, above;
+    int32_t target = (int32_t)load_ordered(current, i, format);
+    int32_t is_sure = count_neighbours(value, target, misses[i], format, &below, &above);
+    low[i] = value - below;
+    high[i] = value + above;
+    flags[i] = (uint8_t)(is_sure ? (below | above) != 0 : UNSURE);
+  }
+  // In both lists one index more is written than counts, and none beyond the block.
+  uint16_t found[BLOCK], unsure[BLOCK];
+  size_t found_count = 0, unsure_count = 0;
+  for (size_t i = 0; i < count; i++) {
+    found[found_count] = (uint16_t)i;
+    found_count += flags[i] != 0;
+  }
+  for (size_t k = 0; k < found_count; k++) {
+    unsure[unsure_count] = found[k];
+    unsure_count += flags[found[k]] == UNSURE;
+  }
+  if (unsure_count > 0) bound_candidates(format, current, delta, low, high, unsure, unsure_count);
+  size_t open_count = 0;
+  for (size_t k = 0; k < found_count; k++) {
+    open[open_count] = first + found[k];
+    open_count += low[found[k]] != high[found[k]];
+  }
+  return open_count;
 }
 
 ERRATA_INLINE size_t candidate_intervals_body(

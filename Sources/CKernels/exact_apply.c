@@ -3,7 +3,7 @@
 #include "stored_float.h"
 
 // Register and cache blocks: a tile of sums stays in registers over a block of facts, whose factor values stay in L1/L2.
-enum { TILE_ROWS = 4, NARROW_COLUMNS = 12, WIDE_COLUMNS = 48, FACT_BLOCK = 64, COLUMN_BLOCK = 240 };
+enum { TILE_ROWS = 4, NARROW_COLUMNS = 12, WIDE_COLUMNS = 48, FACT_BLOCK = 64, ROW_BLOCK = 128, COLUMN_BLOCK = 240 };
 
 // What the processor gives: with half-precision conversions, a loop over float16 values is one of vectors.
 typedef enum { processor_baseline, processor_avx2, processor_avx512 } processor;
@@ -53,6 +53,8 @@ ERRATA_INLINE void pack_typed(
         double values[FACT_BLOCK];
         size_t index = first + i * factor->element_stride;
         for (size_t e = 0; e < fact_count; e++) values[e] = factor_value(stored, index + e, type, processor) * scales[e];
+        // As one vector that is scattered, this would take longer.
+#pragma clang loop vectorize(disable)
         for (size_t e = 0; e < fact_count; e++) panels[e * width + i] = values[e];
       }
     } else if (factor->element_stride == 1 && present == width) {
@@ -136,24 +138,28 @@ ERRATA_INLINE void accumulate_terms_body(
     processor processor, const errata_factor *rows, size_t first_row, size_t row_count, const errata_factor *columns,
     size_t first_column, size_t column_count, size_t fact_count, double *delta, size_t stride) {
   size_t width = processor == processor_avx512 ? WIDE_COLUMNS : NARROW_COLUMNS;
-  double row_panel[FACT_BLOCK * TILE_ROWS];
+  double row_panels[FACT_BLOCK * ROW_BLOCK];
   double column_panels[FACT_BLOCK * COLUMN_BLOCK];
-  for (size_t column = 0; column < column_count; column += COLUMN_BLOCK) {
-    size_t block_columns = smaller(COLUMN_BLOCK, column_count - column);
+  for (size_t row = 0; row < row_count; row += ROW_BLOCK) {
+    size_t block_rows = smaller(ROW_BLOCK, row_count - row);
     for (size_t fact = 0; fact < fact_count; fact += FACT_BLOCK) {
       size_t facts = smaller(FACT_BLOCK, fact_count - fact);
-      pack(columns, processor, first_column + column, block_columns, fact, facts, width, column_panels);
-      for (size_t row = 0; row < row_count; row += TILE_ROWS) {
-        size_t tile_rows = smaller(TILE_ROWS, row_count - row);
-        pack(rows, processor, first_row + row, tile_rows, fact, facts, TILE_ROWS, row_panel);
-        for (size_t c = 0; c < block_columns; c += width) {
-          size_t tile_columns = smaller(width, block_columns - c);
-          double *tile = delta + row * stride + column + c;
-          const double *panel = column_panels + c * facts;
-          if (tile_rows == TILE_ROWS && tile_columns == width) {
-            accumulate_tile(processor, row_panel, panel, facts, tile, stride);
-          } else {
-            accumulate_edge_tile(processor, row_panel, panel, facts, tile_rows, tile_columns, tile, stride);
+      pack(rows, processor, first_row + row, block_rows, fact, facts, TILE_ROWS, row_panels);
+      for (size_t column = 0; column < column_count; column += COLUMN_BLOCK) {
+        size_t block_columns = smaller(COLUMN_BLOCK, column_count - column);
+        pack(columns, processor, first_column + column, block_columns, fact, facts, width, column_panels);
+        for (size_t r = 0; r < block_rows; r += TILE_ROWS) {
+          size_t tile_rows = smaller(TILE_ROWS, block_rows - r);
+          for (size_t c = 0; c < block_columns; c += width) {
+            size_t tile_columns = smaller(width, block_columns - c);
+            double *tile = delta + (row + r) * stride + column + c;
+            const double *row_panel = row_panels + r * facts, *column_panel = column_panels + c * facts;
+            if (tile_rows == TILE_ROWS && tile_columns == width) {
+              accumulate_tile(processor, row_panel, column_panel, facts, tile, stride);
+            } else {
+              accumulate_edge_tile(
+                  processor, row_panel, column_panel, facts, tile_rows, tile_columns, tile, stride);
+            }
           }
         }
       }

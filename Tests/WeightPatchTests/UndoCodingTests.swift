@@ -94,6 +94,56 @@ import Testing
     }
   }
 
+  /// The intervals of weights and changes of all usual sizes, ties among them: both ends are candidates, and the values
+  /// beyond them are not.
+  @Test(arguments: [DType.bf16, .f16, .f32], [true, false])
+  func intervalsEndWhereTheCandidatesDo(dtype: DType, isBaseKnown: Bool) {
+    var random = SeededGenerator(seed: 11)
+    let format = StoredFormat(dtype)!
+    let count = 3000
+    for exponent in -9...5 {
+      let base = StoredElements.gaussian(dtype, count: count, scale: 0.02, using: &random)
+      let delta = (0..<count).map { index in
+        let change = random.gaussian() * 0.02 * Double(sign: .plus, exponent: exponent, significand: 1)
+        // Of few bits, so that sums fall onto the boundaries.
+        return (index % 3 == 0 ? (change * 0x1p14).rounded() * 0x1p-14 : change) + 0
+      }
+      var current = base.bytes
+      #expect(errata_round_sums(format.type, base.bytes, delta, &current, count) == count)
+      var (low, high) = (Array(repeating: Int32(0), count: count), Array(repeating: Int32(0), count: count))
+      var open = Array(repeating: UInt32(0), count: count)
+      let openCount = base.bytes.withUnsafeBufferPointer {
+        errata_candidate_intervals(
+          format.type, isBaseKnown ? $0.baseAddress : nil, current, delta, &low, &high, &open, count)
+      }
+      #expect(open.prefix(openCount).elementsEqual((0..<count).filter { low[$0] != high[$0] }.map(UInt32.init)))
+      let wrong = (0..<count).filter { index in
+        func reaches(_ ordered: Int32) -> Bool {
+          let sign: UInt32 = format.width == 4 ? 0x8000_0000 : 0x8000
+          let pattern = ordered < 0 ? UInt32(-1 - ordered) | sign : UInt32(ordered)
+          let sum = StoredElements(dtype, patterns: [pattern]).value(0) + delta[index]
+          let rounded = StoredElements.round(sum, to: dtype)
+          let found = rounded & sign == 0 ? Int32(rounded) : -1 - Int32(rounded & ~sign)
+          return found == current.withUnsafeBytes { format.ordered($0.baseAddress!, index) }
+        }
+        return !(reaches(low[index]) && reaches(high[index]) && !reaches(low[index] - 1) && !reaches(high[index] + 1))
+      }
+      #expect(wrong.isEmpty, "\(wrong.prefix(5)) at exponent \(exponent)")
+    }
+  }
+
+  @Test func reciprocalsDivide() {
+    var random = SeededGenerator(seed: 12)
+    for divisor in UInt64(2)..<200 {
+      let reciprocal = Reciprocal(of: divisor)
+      let multiples = (0..<200).map { _ in UInt64.random(in: 1...(1 << 63 - 1) / divisor, using: &random) * divisor }
+      let dividends: [UInt64] = multiples + multiples.map { $0 - 1 } + [0, 1, divisor - 1, divisor, 1 << 63 - 1]
+      for dividend in dividends {
+        #expect(reciprocal.quotient(dividend) == dividend / divisor)
+      }
+    }
+  }
+
   /// The short way to code what most sets are gives the bytes of the general one.
   @Test(arguments: [7, 10, 23])
   func evenCandidatesAreCodedAsAnyOther(fractionBits: Int) {
@@ -108,13 +158,18 @@ import Testing
       guard low < high, EvenCandidates(low: low, high: high, fractionBits: fractionBits) != nil else { continue }
       sets.append((low, high, Int32.random(in: low...high, using: &random)))
     }
-    var (general, even, models) = (RangeEncoder(), RangeEncoder(), ZeroModels())
+    var general = RangeEncoder()
+    var even = RangeEncoder()
+    var models = ZeroModels()
     for set in sets {
       CandidateSet(low: set.low, high: set.high, fractionBits: fractionBits).encode(set.base, into: &general, &models)
-      EvenCandidates(low: set.low, high: set.high, fractionBits: fractionBits)!.encode(set.base, into: &even)
     }
-    let stream = even.finish()
-    #expect(stream == general.finish())
+    let choices = sets.map {
+      EvenCandidates(low: $0.low, high: $0.high, fractionBits: fractionBits)!.choice(of: $0.base)
+    }
+    choices.withUnsafeBufferPointer { even.encode($0) }
+    let (stream, expected) = (even.finish(), general.finish())
+    #expect(stream == expected)
     stream.withUnsafeBytes { bytes in
       var decoder = RangeDecoder(bytes)
       #expect(

@@ -26,7 +26,6 @@ struct CandidateSet {
   /// Writes which of the candidates `base` is.
   ///
   /// - Precondition: it is one of them.
-  @inline(__always)
   func encode(_ base: Int32, into encoder: inout RangeEncoder, _ models: inout ZeroModels) {
     let value = Int(base)
     let isZero = value == 0 || value == -1
@@ -74,43 +73,40 @@ struct ZeroModels {
 
 /// Candidates of one sign in one binade, as nearly all sets are: they lie equally far apart, so all are equally likely. The
 /// choices that it codes are those that `CandidateSet` would, for less work.
+///
+/// Signs are as good as random, so nothing here branches on them.
 struct EvenCandidates {
   private let first: Int32
-  private let count: Int32
-  private let isNegative: Bool
+  private let count: UInt32
+  /// -1 for negative candidates, else 0.
+  private let sign: Int32
   /// The distance to the next candidate, in units of the general set's measure, as a power of two.
-  private let spacingBits: Int32
+  private let sizeBits: UInt32
 
   /// The set [low, high] of values in order; nil if it is not of this kind.
   @inline(__always)
   init?(low: Int32, high: Int32, fractionBits: Int) {
-    isNegative = low < 0
-    first = isNegative ? ~high : low
-    let last = isNegative ? ~low : high
-    let binade = first >> Int32(truncatingIfNeeded: fractionBits)
-    guard first > 0, binade == last >> Int32(truncatingIfNeeded: fractionBits) else { return nil }
-    count = last &- first &+ 1
-    spacingBits = max(min(binade &- 1, 28 &- Int32(truncatingIfNeeded: fractionBits)), 0)
+    sign = low &>> 31
+    let (one, other) = (low ^ sign, high ^ sign)
+    first = min(one, other)
+    let last = max(one, other)
+    let fractionBits = Int32(truncatingIfNeeded: fractionBits)
+    let binade = first &>> fractionBits
+    guard first > 0, low < high, binade == last &>> fractionBits else { return nil }
+    count = UInt32(truncatingIfNeeded: last &- first &+ 1)
+    sizeBits = UInt32(truncatingIfNeeded: max(min(binade &- 1, 28 &- fractionBits), 0))
   }
 
+  /// The choice of `base`, which is one of them.
   @inline(__always)
-  func encode(_ base: Int32, into encoder: inout RangeEncoder) {
-    let index = (isNegative ? ~base : base) &- first
-    encoder.encode(start: place(index), size: place(1), total: place(count))
+  func choice(of base: Int32) -> EvenChoice {
+    EvenChoice(index: UInt32(truncatingIfNeeded: (base ^ sign) &- first), count: count, sizeBits: sizeBits)
   }
 
   @inline(__always)
   func decode(from decoder: inout RangeDecoder) -> Int32? {
-    guard let position = decoder.position(total: place(count)) else { return nil }
-    let index = Int32(truncatingIfNeeded: position &>> UInt64(spacingBits))
-    decoder.advance(start: place(index), size: place(1))
-    let magnitude = first &+ index
-    return isNegative ? ~magnitude : magnitude
-  }
-
-  @inline(__always)
-  private func place(_ index: Int32) -> UInt64 {
-    UInt64(truncatingIfNeeded: index) &<< UInt64(truncatingIfNeeded: spacingBits)
+    guard let index = decoder.decode(count: UInt64(count), sizeBits: UInt64(sizeBits)) else { return nil }
+    return (first &+ Int32(truncatingIfNeeded: index)) ^ sign
   }
 }
 

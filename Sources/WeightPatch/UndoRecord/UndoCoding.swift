@@ -16,20 +16,28 @@ struct UndoCoding {
     let fractionBits = format.fractionBits
     var encoder = RangeEncoder()
     var models = ZeroModels()
-    forEachBlock(base: base, current, delta, count) { start, _, intervals in
-      let block = base + start * format.width
-      for position in 0..<intervals.openCount {
-        let index = Int(intervals.open[position])
-        let (low, high) = (intervals.low[index], intervals.high[index])
-        let value = format.ordered(block, index)
-        precondition(low <= value && value <= high, "the edited value does not come from this base")
-        if let even = EvenCandidates(low: low, high: high, fractionBits: fractionBits) {
-          even.encode(value, into: &encoder)
-        } else {
-          CandidateSet(low: low, high: high, fractionBits: fractionBits).encode(value, into: &encoder, &models)
+    withUnsafeTemporaryAllocation(of: EvenChoice.self, capacity: Self.blockLength) { choices in
+      _ = forEachBlock(base: base, current, delta, count) { start, _, intervals in
+        let block = base + start * format.width
+        // Choices of the usual kind are gathered, so that one short loop writes them.
+        var choiceCount = 0
+        for position in 0..<intervals.openCount {
+          let index = Int(intervals.open[position])
+          let (low, high) = (intervals.low[index], intervals.high[index])
+          let value = format.ordered(block, index)
+          precondition(low <= value && value <= high, "the edited value does not come from this base")
+          if let even = EvenCandidates(low: low, high: high, fractionBits: fractionBits) {
+            choices[choiceCount] = even.choice(of: value)
+            choiceCount += 1
+          } else {
+            encoder.encode(UnsafeBufferPointer(rebasing: choices[..<choiceCount]))
+            choiceCount = 0
+            CandidateSet(low: low, high: high, fractionBits: fractionBits).encode(value, into: &encoder, &models)
+          }
         }
+        encoder.encode(UnsafeBufferPointer(rebasing: choices[..<choiceCount]))
+        return true
       }
-      return true
     }
     return encoder.finish()
   }
@@ -76,7 +84,6 @@ struct UndoCoding {
   ///
   /// - Parameter base: the values that the intervals hold, if they are known.
   @inline(__always)
-  @discardableResult
   private func forEachBlock(
     base: UnsafeRawPointer?, _ current: UnsafeRawPointer, _ delta: UnsafePointer<Double>, _ count: Int,
     _ body: (_ start: Int, _ length: Int, _ intervals: Intervals) -> Bool
