@@ -13,11 +13,9 @@ extension StatePlan {
     let tensors = try changedTensors.map { try state.checkpoint.tensor(named: $0) }
     let total = tensors.reduce(0) { $0 + $1.info.byteCount }
     var done = 0
-    for tensor in tensors {
-      _ = try transform(tensor, ledger: nil) { bytes, _ in
-        done += bytes.count
-        try progress(done, total)
-      }
+    _ = try transform(tensors, ledger: nil) { _, bytes, _ in
+      done += bytes.count
+      try progress(done, total)
     }
   }
 
@@ -29,30 +27,57 @@ extension StatePlan {
     let tensor = try state.checkpoint.tensor(named: name)
     var result: [UInt8] = []
     result.reserveCapacity(tensor.info.byteCount)
-    _ = try transform(tensor, ledger: nil) { bytes, _ in result += bytes }
+    _ = try transform([tensor], ledger: nil) { _, bytes, _ in result += bytes }
     return result
   }
 
-  /// Computes a tensor anew, and checks the result.
+  /// Computes tensors anew, and checks the results.
   ///
-  /// - Parameter ledger: takes the undo record; none is made if this is nil.
+  /// - Parameters:
+  ///   - ledger: takes the undo records; none are made if this is nil.
+  ///   - open: is called when the tensor of a number begins.
+  ///   - write: takes that tensor's new bytes in order, with their offset in the tensor; also when the next one has begun.
+  ///   - close: is called when all are taken, with what happened to the tensor.
+  /// - Returns: what happened, in the order of the tensors.
   func transform(
-    _ tensor: StoredTensor, ledger: LedgerLocation?, write: (_ bytes: [UInt8], _ offset: Int) throws -> Void
-  ) throws -> StateReport.TensorReport {
-    let name = tensor.name
-    let base = baseDigests[name]!
-    let old = try state.batches.factors(of: name)
-    let new = try batches.factors(of: name, known: Dictionary(uniqueKeysWithValues: old))
-    let transition = try TensorTransition(
-      tensor, from: old.map(\.1), to: new.map(\.1), base: base, location: state.location)
-    let after = try transition.run(recordPath: ledger?.undoRecord(of: name), write: write)
-    if let expectedResult, let expected = expectedResult.digests[name], expected != after {
-      throw ErrataError.resultDiffers(
-        expectedResult.source, DigestMismatch(tensor: name, expected: expected, found: after))
+    _ tensors: [StoredTensor], ledger: LedgerLocation?, open: (Int) throws -> Void = { _ in },
+    write: (Int, _ bytes: [UInt8], _ offset: Int) throws -> Void,
+    close: (Int, StateReport.TensorReport) throws -> Void = { _, _ in }
+  ) throws -> [StateReport.TensorReport] {
+    var reports: [StateReport.TensorReport] = []
+    // These are called by one thread at a time, and by none any more when this returns.
+    try withoutActuallyEscaping(write) { write in
+      try withoutActuallyEscaping(close) { close in
+        var pipeline = TransitionPipeline()
+        for (index, tensor) in tensors.enumerated() {
+          let (name, base) = (tensor.name, baseDigests[tensor.name]!)
+          let old = try state.batches.factors(of: name)
+          let new = try batches.factors(of: name, known: Dictionary(uniqueKeysWithValues: old))
+          let transition = try TensorTransition(
+            tensor, from: old.map(\.1), to: new.map(\.1), base: base, location: state.location)
+          try open(index)
+          let output = try TransitionOutput(transition, recordPath: ledger?.undoRecord(of: name)) {
+            try write(index, $0, $1)
+          }
+          try pipeline.run(transition, output) { after in
+            try checkResult(of: name, after)
+            let before = state.ledger.tensors[name]?.current ?? base
+            let report = StateReport.TensorReport(
+              name: name, byteCount: tensor.info.byteCount, base: base, before: before, after: after)
+            reports.append(report)
+            try close(index, report)
+          }
+        }
+        try pipeline.drain()
+      }
     }
-    return StateReport.TensorReport(
-      name: name, byteCount: tensor.info.byteCount, base: base, before: state.ledger.tensors[name]?.current ?? base,
-      after: after)
+    return reports
+  }
+
+  private func checkResult(of name: ByteString, _ found: Digest) throws {
+    guard let expectedResult, let expected = expectedResult.digests[name], expected != found else { return }
+    throw ErrataError.resultDiffers(
+      expectedResult.source, DigestMismatch(tensor: name, expected: expected, found: found))
   }
 
   /// Makes the ledger's folders, with the patches, and with the undo records of the tensors that stay as they are.

@@ -57,12 +57,10 @@ extension StatePlan {
 
     let writers = try Dictionary(
       uniqueKeysWithValues: edited.keys.map { ($0, try FileRegionWriter(path: stage.path(of: $0))) })
-    let reports = try tensors.map { tensor in
-      let writer = writers[fileName(of: tensor.file.path)]!
-      return try transform(tensor, ledger: stage.ledger) { bytes, offset in
-        try writer.write(bytes, at: tensor.info.fileRange.lowerBound + offset)
-        try advance(bytes.count + (background?.takeProgress() ?? 0))
-      }
+    let reports = try transform(tensors, ledger: stage.ledger) { index, bytes, offset in
+      let tensor = tensors[index]
+      try writers[fileName(of: tensor.file.path)]!.write(bytes, at: tensor.info.fileRange.lowerBound + offset)
+      try advance(bytes.count + (background?.takeProgress() ?? 0))
     }
     try background?.finish(advance: advance)
     // The stage's own entries are flushed when it is committed.

@@ -32,19 +32,19 @@ extension StatePlan {
     try prepareLedger(at: stage)
     try makeDirectory(stage.journal)
     var journal = InPlaceJournal(writes: [], keepsLedger: !entries.isEmpty)
+    var files: [Int: AtomicFile] = [:]
     // A tensor's bytes are on their way to the disk while the next one is computed.
     var unflushed: AtomicFile?
-    let reports = try tensors.enumerated().map { index, tensor in
-      let bytes = try AtomicFile(path: InPlaceJournal.bytes(of: index, in: stage.journal), startsWriting: true)
-      let report = try transform(tensor, ledger: stage) { piece, _ in
-        try bytes.write(piece)
-        done += piece.count
-        try progress(done, total)
-      }
+    let reports = try transform(tensors, ledger: stage) { index in
+      files[index] = try AtomicFile(path: InPlaceJournal.bytes(of: index, in: stage.journal), startsWriting: true)
+    } write: { index, piece, _ in
+      try files[index]!.write(piece)
+      done += piece.count
+      try progress(done, total)
+    } close: { index, report in
       try unflushed?.commit()
-      unflushed = bytes
-      journal.writes.append(InPlaceJournal.Write(tensor: tensor.name, digest: report.after))
-      return report
+      unflushed = files.removeValue(forKey: index)
+      journal.writes.append(InPlaceJournal.Write(tensor: report.name, digest: report.after))
     }
     try unflushed?.commit()
     let report = try finishLedger(at: stage, reports)

@@ -61,8 +61,11 @@ extension CheckpointState {
       if let undo = roundTrip.undo, undo.currentDigest != found {
         throw ErrataError.damagedUndoRecord(undo.path, "it is not the record of \(name)")
       }
-      let again = try roundTrip.run(recordPath: nil) { _, _ in }
-      return again == found ? nil : .notBasePlusPatches(expected: again, found: found)
+      var again: Digest?
+      var pipeline = TransitionPipeline()
+      try pipeline.run(roundTrip, TransitionOutput(roundTrip, recordPath: nil) { _, _ in }) { again = $0 }
+      try pipeline.drain()
+      return again == found ? nil : .notBasePlusPatches(expected: again!, found: found)
     } catch let error as ErrataError {
       return .noWayBack(reason: error.message)
     }
