@@ -1,5 +1,6 @@
 # make demo   installs what is missing, builds, and edits the sample model
 # make test   installs what is missing, builds, and runs the whole test suite
+# make dist   builds, and packs the tools with the Swift runtime, for machines without Swift
 # make benchmark   how fast edits are computed, beside PyTorch (fetched, 3 GB, unless BENCHMARK_PYTHON has it); an hour
 # make benchmark-growth    how that grows with facts, layers and the model's size
 # make benchmark-patches   how fast patches get into checkpoints of 6 and 13.5 GB, beside a Python script and cp
@@ -22,7 +23,7 @@ BENCHMARK_OPTIONS ?=
 BENCHMARK_FACTS := Tests/Benchmarks/facts.json
 BENCHMARK_TEXT := SamplePatches/corpus.txt
 
-.PHONY: all build demo test fuzz benchmark benchmark-growth benchmark-patches benchmark-full-size demo-smollm2 sample-patches format lint clean install-packages
+.PHONY: all build demo test dist fuzz benchmark benchmark-growth benchmark-patches benchmark-full-size demo-smollm2 sample-patches format lint clean install-packages
 
 all: build
 
@@ -37,6 +38,9 @@ demo: build
 
 test: install-packages $(WITNESS)
 	swift test -c release
+
+dist: build
+	@.ci/make-dist $(BIN) .build/dist/errata-linux-$(shell uname -m)
 
 fuzz: install-packages
 	@.ci/fuzz 60
