@@ -39,6 +39,11 @@ struct BatchSet: Sendable {
     }
   }
 
+  /// How many bytes `factors` reads.
+  func factorByteCount(of tensor: ByteString) -> Int {
+    members.reduce(0) { $0 + $1.file.factorByteCount(of: tensor, inBatch: $1.index) }
+  }
+
   var tensors: Set<ByteString> { members.reduce(into: []) { $0.formUnion($1.weights) } }
 
   /// The tensors whose factors are not the same in both sets.

@@ -49,17 +49,21 @@ extension StatePlan {
     try withoutActuallyEscaping(write) { write in
       try withoutActuallyEscaping(close) { close in
         var pipeline = TransitionPipeline()
+        var prepared: TensorTransition?
         for (index, tensor) in tensors.enumerated() {
           let (name, base) = (tensor.name, baseDigests[tensor.name]!)
-          let old = try state.batches.factors(of: name)
-          let new = try batches.factors(of: name, known: Dictionary(uniqueKeysWithValues: old))
-          let transition = try TensorTransition(
-            tensor, from: old.map(\.1), to: new.map(\.1), base: base, location: state.location)
+          let transition = try prepared ?? self.transition(of: tensor)
+          prepared = nil
+          // The next one's factors are read meanwhile, if they are small: what is in memory is to remain so.
+          let next = index + 1 < tensors.count ? tensors[index + 1] : nil
+          let isNextSmall = next.map { factorByteCount(of: $0.name) <= Self.largestPreparedByteCount } ?? false
           try open(index)
           let output = try TransitionOutput(transition, recordPath: ledger?.undoRecord(of: name)) {
             try write(index, $0, $1)
           }
-          try pipeline.run(transition, output) { after in
+          try pipeline.run(transition, output) {
+            if isNextSmall { prepared = try self.transition(of: next!) }
+          } finish: { after in
             try checkResult(of: name, after)
             let before = state.ledger.tensors[name]?.current ?? base
             let report = StateReport.TensorReport(
@@ -72,6 +76,19 @@ extension StatePlan {
       }
     }
     return reports
+  }
+
+  private static var largestPreparedByteCount: Int { 32 << 20 }
+
+  private func factorByteCount(of tensor: ByteString) -> Int {
+    state.batches.factorByteCount(of: tensor) + batches.factorByteCount(of: tensor)
+  }
+
+  private func transition(of tensor: StoredTensor) throws -> TensorTransition {
+    let old = try state.batches.factors(of: tensor.name)
+    let new = try batches.factors(of: tensor.name, known: Dictionary(uniqueKeysWithValues: old))
+    return try TensorTransition(
+      tensor, from: old.map(\.1), to: new.map(\.1), base: baseDigests[tensor.name]!, location: state.location)
   }
 
   private func checkResult(of name: ByteString, _ found: Digest) throws {

@@ -13,18 +13,22 @@ struct TransitionPipeline {
 
   /// Computes a tensor; its last pieces are on their way when this returns.
   ///
-  /// - Parameter finish: is called when all pieces are delivered, with the digest of the new bytes.
+  /// - Parameters:
+  ///   - task: is run beside the computing.
+  ///   - finish: is called when all pieces are delivered, with the digest of the new bytes.
   /// - Throws: what computing, writing or finishing this tensor or one before it throws. What was written is then not to be
   ///   used.
   mutating func run(
-    _ transition: TensorTransition, _ output: TransitionOutput, finish: @escaping (Digest) throws -> Void
+    _ transition: TensorTransition, _ output: TransitionOutput, beside task: @escaping () throws -> Void = {},
+    finish: @escaping (Digest) throws -> Void
   ) throws {
     let chunks = transition.chunks
     let isRecording = output.isRecording
     // Enough chunks at once for every processor, and no more than 4 Mi elements, so that memory is bounded.
     let group = max(1, min(8 * ProcessInfo.processInfo.activeProcessorCount, (4 << 20) / chunks.chunkLength))
     for start in stride(from: 0, to: chunks.count, by: group) {
-      let pieces = try concurrentMap(start..<min(start + group, chunks.count), beside: [digest, delivery]) {
+      let tasks = start == 0 ? [digest, delivery, task] : [digest, delivery]
+      let pieces = try concurrentMap(start..<min(start + group, chunks.count), beside: tasks) {
         try transition.piece($0, isRecording: isRecording)
       }
       let finishPrevious = self.finish

@@ -65,6 +65,11 @@ extension PatchFile {
     try reader.factors(of: weight, inBatch: index)
   }
 
+  /// How many bytes `factors` reads.
+  func factorByteCount(of weight: ByteString, inBatch index: Int) -> Int {
+    reader.layout.batches[index].first { $0.weight == weight }?.appliedByteCount ?? 0
+  }
+
   /// What it does, for people: `10 facts in 3 tensors`.
   public var extent: String { reader.extent }
 }
