@@ -34,7 +34,7 @@ final class EditedWeights {
       guard !pending.isEmpty || batches.contains(where: { $0.batch.tensors.contains { $0.name == name } }) else {
         continue
       }
-      model.decoder.replace(name, with: try matrix(name, try result(name, and: pending)))
+      try model.decoder.replace(name, with: try result(name, and: pending))
     }
   }
 
@@ -42,7 +42,12 @@ final class EditedWeights {
   func withdraw() throws { try model.compute(on: foundation) }
 
   /// A weight without any patch.
-  func base(of name: ByteString) throws -> Matrix<Float> { try matrix(name, try foundation.baseBytes(of: name)) }
+  func base(of name: ByteString) throws -> Matrix<Float> {
+    let tensor = try model.checkpoint.tensor(named: name)
+    return try foundation.baseBytes(of: name).withUnsafeBytes {
+      Matrix(rows: tensor.shape.extents[0], columns: tensor.shape.extents[1], stored: $0, dtype: tensor.dtype)
+    }
+  }
 
   /// SHA-256 of every edited tensor with all batches applied exactly to the base.
   func resultDigests() throws -> [ByteString: Digest] {
@@ -71,12 +76,5 @@ final class EditedWeights {
       }
     }
     return bytes
-  }
-
-  private func matrix(_ name: ByteString, _ bytes: [UInt8]) throws -> Matrix<Float> {
-    let tensor = try model.checkpoint.tensor(named: name)
-    return bytes.withUnsafeBytes {
-      Matrix(rows: tensor.shape.extents[0], columns: tensor.shape.extents[1], stored: $0, dtype: tensor.dtype)
-    }
   }
 }
