@@ -20,7 +20,9 @@ import Testing
       model: "model", tokenizer: Digest(of: Array(tokenizer.utf8)), corpus: corpus ?? name,
       corpusDigest: Digest(of: Array((corpus ?? name).utf8)), sequenceLength: 8,
       weights: sums.mapValues { _ in Digest(of: Array(weight.utf8)) })
-    try SecondMoments.write(sums, tokenCount: tokens, outputPowers: powers, origin: origin, to: directory(name))
+    try SecondMoments.write(
+      sums.mapValues { PackedTriangle(lowerTriangleOf: $0) }, tokenCount: tokens, outputPowers: powers, origin: origin,
+      to: directory(name))
     return try SecondMoments(contentsOf: directory(name))
   }
 
