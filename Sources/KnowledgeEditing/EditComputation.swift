@@ -304,7 +304,7 @@ public final class EditComputation {
       name: name, isTransposed: model.architecture.storesTransposed, left: choice.left, right: choice.right,
       gram: solution.gram,
       keys: storesKeys ? StoredFactor(keys.transposed().narrowed(), dtype: .f16, facts: .rows) : nil)
-    let weightNorm = try weights.base(of: name).widened().frobeniusNorm
+    let weightNorm = try weights.baseNorm(of: name)
     return (
       factors,
       Manifest.TensorFigures(
