@@ -45,6 +45,17 @@ import Testing
     #expect(c.origin.sequenceLength == 8)
   }
 
+  @Test func notFiniteIsFoundWhereverItIs() throws {
+    for (row, column) in [(0, 0), (4, 1), (2, 2), (4, 4)] {
+      var matrix = diagonal([1, 2, 3, 4, 5])
+      matrix[row, column] = .nan
+      let file = try write("x", [0: matrix], tokens: 1)
+      let error = ErrataError.notStatistics(directory("x"), "layer 0 is not a finite square matrix")
+      #expect(throws: error) { try file.matrix(layer: 0) }
+      #expect(throws: error) { try file.triangle(layer: 0) }
+    }
+  }
+
   @Test func mergesInAnyOrderAndInSteps() throws {
     let parts = try (0..<3).map { index in
       try write("\(index)", [0: diagonal([Double(index + 1), 8]), 1: diagonal([3, 1])], tokens: 1 << index)
