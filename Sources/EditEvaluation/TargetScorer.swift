@@ -100,7 +100,7 @@ struct TargetScorer {
     let rows = readsOfRow.keys.sorted()
     for start in stride(from: 0, to: rows.count, by: Self.logitRows) {
       let block = Array(rows[start..<min(start + Self.logitRows, rows.count)])
-      let logits = try model.decoder.logits(hidden.rows(at: block))
+      let logits = model.decoder.logits(hidden.rows(at: block))
       for (position, row) in block.enumerated() {
         let distribution = TokenDistribution(logits: logits, row: position)
         let greedyToken = Int32(distribution.mostLikely(1)[0])

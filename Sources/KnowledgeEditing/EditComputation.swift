@@ -237,6 +237,9 @@ public final class EditComputation {
     guard rows == expected else {
       throw ErrataError.notStatistics(statistics.path, "layer \(layer) has \(rows) rows, not \(expected)")
     }
+    // Large models' factors take half a gigabyte each: those of other layers give way.
+    let expectedBytes = PackedTriangle.count(rows) * MemoryLayout<Double>.stride
+    if solvers.values.reduce(expectedBytes, { $0 + $1.byteCount }) > Self.solverBudget { solvers = [:] }
     let kept = try Profile.measure("read the factor of C") {
       try SecondMomentFactors(of: statistics, ridge: settings.ridge)?.factor(layer: layer)
     }
@@ -245,11 +248,9 @@ public final class EditComputation {
         try kept.map { EditSolver($0) }
         ?? Profile.measure("factor C") {
           // Large: nobody else holds it.
-          var secondMoment: Matrix<Double>? = try statistics.matrix(layer: layer)
+          var secondMoment: PackedTriangle? = try statistics.triangle(layer: layer)
           return try EditSolver(secondMoment: secondMoment.take()!, ridge: settings.ridge)
         }
-      // Large models' factors take a gigabyte each: those of other layers give way.
-      if solvers.values.reduce(solver.byteCount, { $0 + $1.byteCount }) > Self.solverBudget { solvers = [:] }
       solvers[layer] = solver
       return solver
     } catch is Cholesky.NotPositiveDefinite {
@@ -303,7 +304,7 @@ public final class EditComputation {
       name: name, isTransposed: model.architecture.storesTransposed, left: choice.left, right: choice.right,
       gram: solution.gram,
       keys: storesKeys ? StoredFactor(keys.transposed().narrowed(), dtype: .f16, facts: .rows) : nil)
-    let weightNorm = try weights.base(of: name).widened().frobeniusNorm
+    let weightNorm = try weights.baseNorm(of: name)
     return (
       factors,
       Manifest.TensorFigures(

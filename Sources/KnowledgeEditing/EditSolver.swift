@@ -18,17 +18,17 @@ public struct EditSolver: Sendable {
 
   private let factor: Cholesky
   /// Of the factor.
-  var byteCount: Int { factor.size * factor.size * 8 }
+  var byteCount: Int { factor.byteCount }
 
   /// Factors C once for every batch, method and lambda.
   ///
   /// - Parameters:
-  ///   - secondMoment: C, d_in x d_in, symmetric.
+  ///   - secondMoment: C, d_in x d_in.
   ///   - ridge: added to the diagonal, in units of its mean.
   /// - Throws: `Cholesky.NotPositiveDefinite`.
-  public init(secondMoment: consuming Matrix<Double>, ridge: Double = 0) throws {
+  public init(secondMoment: consuming PackedTriangle, ridge: Double = 0) throws {
     // Large: moved from hand to hand, and factored in place.
-    if ridge > 0 { secondMoment = secondMoment.addingRidge(ridge) }
+    secondMoment.addRidge(ridge)
     factor = try Cholesky(secondMoment)
   }
 

@@ -114,7 +114,7 @@ public struct EditTrace {
   }
 
   private func next(_ last: Matrix<Float>) throws -> TokenDistribution {
-    let distribution = TokenDistribution(logits: try decoder.logits(last), row: 0)
+    let distribution = TokenDistribution(logits: decoder.logits(last), row: 0)
     guard distribution.logProbability(distribution.mostLikely(1)[0]).isFinite else {
       throw ErrataError.modelNotFinite(decoder.checkpoint.path)
     }

@@ -34,15 +34,28 @@ final class EditedWeights {
       guard !pending.isEmpty || batches.contains(where: { $0.batch.tensors.contains { $0.name == name } }) else {
         continue
       }
-      model.decoder.replace(name, with: try matrix(name, try result(name, and: pending)))
+      try model.decoder.replace(name, with: try result(name, and: pending))
     }
   }
 
   /// Lets the decoder compute with the weights that the edit began with.
   func withdraw() throws { try model.compute(on: foundation) }
 
-  /// A weight without any patch.
-  func base(of name: ByteString) throws -> Matrix<Float> { try matrix(name, try foundation.baseBytes(of: name)) }
+  /// The Frobenius norm of a weight without any patch.
+  func baseNorm(of name: ByteString) throws -> Double {
+    let tensor = try model.checkpoint.tensor(named: name)
+    let columns = tensor.shape.extents[1]
+    let rowBytes = columns * tensor.dtype.bitsPerElement / 8
+    return try foundation.baseBytes(of: name).withUnsafeBytes { bytes in
+      // Some rows at a time, which need little memory in binary64.
+      stride(from: 0, to: bytes.count, by: 256 * rowBytes).reduce(0.0) { sum, start in
+        let piece = UnsafeRawBufferPointer(rebasing: bytes[start..<min(start + 256 * rowBytes, bytes.count)])
+        let rows = Matrix(rows: piece.count / rowBytes, columns: columns, stored: piece, dtype: tensor.dtype)
+        let norm = rows.widened().frobeniusNorm
+        return sum + norm * norm
+      }.squareRoot()
+    }
+  }
 
   /// SHA-256 of every edited tensor with all batches applied exactly to the base.
   func resultDigests() throws -> [ByteString: Digest] {
@@ -71,12 +84,5 @@ final class EditedWeights {
       }
     }
     return bytes
-  }
-
-  private func matrix(_ name: ByteString, _ bytes: [UInt8]) throws -> Matrix<Float> {
-    let tensor = try model.checkpoint.tensor(named: name)
-    return bytes.withUnsafeBytes {
-      Matrix(rows: tensor.shape.extents[0], columns: tensor.shape.extents[1], stored: $0, dtype: tensor.dtype)
-    }
   }
 }

@@ -70,7 +70,7 @@ extension Decoder {
     var results = [[GeneratedToken]](repeating: [], count: prompts.count)
     var active = prompts.indices.filter { counts[$0] > 0 }
     if active.isEmpty { return results }
-    var logits = try self.logits(hidden.rows(at: active.map { tree.rowsOfSequence[$0].last! }))
+    var logits = self.logits(hidden.rows(at: active.map { tree.rowsOfSequence[$0].last! }))
     while true {
       var continued: [Int] = []
       for (row, index) in active.enumerated() {
@@ -96,7 +96,7 @@ extension Decoder {
         paths[index] = Self.appending(firstRow + row, to: paths[index])
         lengths[index] += 1
       }
-      logits = try self.logits(hidden)
+      logits = self.logits(hidden)
     }
     return results
   }

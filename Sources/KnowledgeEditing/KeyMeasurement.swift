@@ -4,11 +4,13 @@ import Transformer
 /// Reads keys and outputs at lookup positions. Only the tokens up to them and the layers below are computed.
 public struct KeyMeasurement {
   private let decoder: Decoder
-  /// Rows that are in flight at once, at most (unless one fact alone has more).
-  private static let rowBudget = 4096
+  /// Rows that are in flight at once, at most (unless one fact alone has more): enough for tall products, in half a
+  /// gigabyte.
+  private let rowBudget: Int
 
   public init(_ decoder: Decoder) {
     self.decoder = decoder
+    rowBudget = min(4096, (512 << 20) / decoder.architecture.forwardByteCountPerRow)
   }
 
   /// For each fact the inputs of the down-projection of `layer` at the lookup of each of its prompts.
@@ -70,7 +72,7 @@ public struct KeyMeasurement {
     var rows = 0
     for fact in prompts {
       let count = fact.reduce(0) { $0 + $1.lookup + 1 }
-      if chunks.isEmpty || rows + count > Self.rowBudget {
+      if chunks.isEmpty || rows + count > rowBudget {
         chunks.append([])
         rows = 0
       }

@@ -12,16 +12,7 @@ extension LanguageModel {
     if let other = otherTensors(in: plan).first { throw ErrataError.notADownProjection(other, checkpoint.path) }
     let changed = Set(plan.changedTensors)
     for name in (0..<architecture.layerCount).map(decoder.editedTensor) {
-      guard changed.contains(name) else {
-        decoder.replace(name, with: nil)
-        continue
-      }
-      let tensor = try checkpoint.tensor(named: name)
-      let matrix = try plan.result(of: name).withUnsafeBytes {
-        Matrix<Float>(
-          rows: tensor.shape.extents[0], columns: tensor.shape.extents[1], stored: $0, dtype: tensor.dtype)
-      }
-      decoder.replace(name, with: matrix)
+      try decoder.replace(name, with: changed.contains(name) ? try plan.result(of: name) : nil)
     }
   }
 

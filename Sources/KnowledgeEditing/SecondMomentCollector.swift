@@ -25,10 +25,12 @@ public final class SecondMomentCollector {
   private let origin: SecondMomentOrigin
   private let wantedTokens: Int
   private let outputPath: String
-  private var sums: [Int: Matrix<Double>]
+  private var sums: [Int: PackedTriangle]
   private var tokens = 0
   /// Sequences in one pass: enough rows for tall products, few enough for the buffers to stay small.
   private static let rowsPerPass = 2048
+  /// Keys that are widened to binary64 at once.
+  private static let rowsPerProduct = 512
 
   private var partialPath: String { outputPath + ".partial" }
 
@@ -60,7 +62,7 @@ public final class SecondMomentCollector {
       weights: Dictionary(
         uniqueKeysWithValues: try layers.map { ($0, try model.checkpoint.digest(of: model.decoder.editedTensor($0))) }))
     let size = model.architecture.intermediateSize
-    sums = Dictionary(uniqueKeysWithValues: layers.map { ($0, Matrix<Double>(rows: size, columns: size)) })
+    sums = Dictionary(uniqueKeysWithValues: layers.map { ($0, PackedTriangle(size: size)) })
     guard FileManager.default.fileExists(atPath: partialPath) else { return }
     do {
       try resume()
@@ -110,23 +112,26 @@ public final class SecondMomentCollector {
       runs: sequences.indices.map { .init(rows: $0 * length..<($0 + 1) * length, context: [], group: $0) })
     var hidden = try model.decoder.embed(tokens: sequences.flatMap { $0 }, positions: positions)
     let layers = sums.keys.sorted()
-    var widened = Matrix<Double>(uninitializedRows: hidden.rows, columns: model.architecture.intermediateSize)
+    let width = model.architecture.intermediateSize
+    var widened = Matrix<Double>(uninitializedRows: min(hidden.rows, Self.rowsPerProduct), columns: width)
     try model.decoder.forward(
       &hidden, plan: plan, positions: positions, layers: 0..<layers.last! + 1, end: .keys
     ) { [self] observation in
       guard case .keys(let layer, let keys) = observation, sums[layer] != nil else { return }
-      let count = keys.count
       keys.withUnsafePointer { source in
         widened.withUnsafeMutablePointer { target in
-          let shared = Shared((source: source, target: target))
-          Threads.forRanges(count, grain: 1 << 16) { range in
-            for index in range { shared.pointer.target[index] = Double(shared.pointer.source[index]) }
+          for start in stride(from: 0, to: keys.rows, by: Self.rowsPerProduct) {
+            let rows = min(Self.rowsPerProduct, keys.rows - start)
+            let shared = Shared((source: source + start * width, target: target))
+            Threads.forRanges(rows * width, grain: 1 << 16) { range in
+              for index in range { shared.pointer.target[index] = Double(shared.pointer.source[index]) }
+            }
+            sums[layer]!.addOuterProducts(ofRows: target, count: rows)
           }
-          sums[layer]!.addOuterProducts(ofRows: target, count: keys.rows)
         }
       }
     }
-    for layer in layers where !(0..<sums[layer]!.rows).allSatisfy({ sums[layer]![$0, $0].isFinite }) {
+    for layer in layers where !sums[layer]!.diagonal.allSatisfy(\.isFinite) {
       throw ErrataError.keysNotFinite(model.checkpoint.path, layer: layer)
     }
     tokens += hidden.rows
@@ -136,7 +141,6 @@ public final class SecondMomentCollector {
   private func write() throws {
     var powers: [Int: Double] = [:]
     for layer in sums.keys {
-      sums[layer]!.mirrorUpperTriangle()
       powers[layer] = try model.outputPower(ofKeysWithSum: sums[layer]!, tokenCount: tokens, layer: layer)
     }
     try SecondMoments.write(
@@ -153,12 +157,13 @@ extension SecondMomentCollector {
     let writer = try SafetensorsWriter(
       path: partialPath,
       tensors: sums.map {
-        TensorDeclaration(name: SecondMoments.tensorName($0), dtype: .f64, shape: [$1.rows, $1.columns])
+        TensorDeclaration(name: SecondMoments.tensorName($0), dtype: .f64, shape: [$1.elements.count])
       }, metadata: [SecondMoments.metadataKey: ByteString(description.json.serialized())])
     for tensor in writer.header.tensors {
       let sum = sums.first { SecondMoments.tensorName($0.key) == tensor.name }!.value
-      try sum.withUnsafePointer {
-        try writer.write(UnsafeRawBufferPointer(UnsafeBufferPointer(start: $0, count: sum.count)), of: tensor.name)
+      try sum.elements.withUnsafePointer {
+        try writer.write(
+          UnsafeRawBufferPointer(UnsafeBufferPointer(start: $0, count: sum.elements.count)), of: tensor.name)
       }
     }
     try writer.commit()
@@ -177,11 +182,11 @@ extension SecondMomentCollector {
     }
     tokens = try SecondMomentDescription(file).tokenCount
     for layer in sums.keys {
-      let sum = try file.tensor(named: SecondMoments.tensorName(layer)).doubleMatrix()
-      guard sum.rows == sums[layer]!.rows, sum.columns == sums[layer]!.columns else {
+      let elements = try file.tensor(named: SecondMoments.tensorName(layer)).doubleMatrix()
+      guard elements.rows == 1, elements.count == sums[layer]!.elements.count else {
         throw ErrataError.notStatistics(partialPath, "layer \(layer) has the wrong shape")
       }
-      sums[layer] = sum
+      sums[layer] = PackedTriangle(size: sums[layer]!.size, elements: elements)
     }
   }
 }

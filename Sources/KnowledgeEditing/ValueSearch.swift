@@ -79,7 +79,7 @@ public struct ValueSearch {
     self.memoryBudget = memoryBudget ?? Self.defaultMemoryBudget(decoder.architecture)
   }
 
-  /// A third of the float32 weights: a dozen facts of a hundred million weights, whose products are about as fast as
+  /// A third of what the weights take in float32: a dozen facts of a hundred million weights, whose products are about as fast as
   /// those of more facts. No more than 512 MiB, which holds few facts of a large model.
   private static func defaultMemoryBudget(_ architecture: Architecture) -> Int {
     let hidden = architecture.hiddenSize
@@ -122,8 +122,6 @@ public struct ValueSearch {
       repeating: AdamOptimizer(count: size, learningRate: settings.learningRate), count: count)
     var histories = [[ValueSearchStep]](repeating: [], count: count)
     var active = Array(0..<count)
-    // The steps run the layers after it alone.
-    decoder.release(layers: 0..<layer + 1)
     for step in 0..<settings.steps where !active.isEmpty {
       let evaluations = try Profile.measure("steps") {
         try batch.evaluate(active, deltas: deltas, klFactor: settings.klFactor)

@@ -93,9 +93,9 @@ final class ValueSearchBatch {
       &hidden, plan: packedRows.plan, positions: packedRows.positions, layers: rest, store: store, tape: tape)
     let lossRows = packedRows.lossRows
     let read = hidden.rows(at: lossRows.map(\.row))
-    let logits = try decoder.logits(read)
+    let logits = decoder.logits(read)
     let (losses, dLogits) = Profile.measure("losses") { self.losses(logits, lossRows, klFactor: klFactor) }
-    let dRead = try decoder.logitsBackward(read, logits: logits, dLogits: dLogits)
+    let dRead = decoder.logitsBackward(read, logits: logits, dLogits: dLogits)
     var gradient = Matrix<Float>(rows: hidden.rows, columns: size)
     gradient.withUnsafeMutablePointer { target in
       dRead.withUnsafePointer { source in

@@ -1,7 +1,7 @@
 import COpenBLAS
 import Tensors
 
-/// The factor of a symmetric positive definite matrix, `M = L L^T`, in binary64 (LAPACK dpotrf).
+/// The factor of a symmetric positive definite matrix, `M = L L^T`, in binary64 (LAPACK dpftrf).
 public struct Cholesky: Sendable {
   /// The leading minor that is not positive: the matrix is not positive definite.
   public struct NotPositiveDefinite: Error, Equatable {
@@ -9,20 +9,19 @@ public struct Cholesky: Sendable {
     public let order: Int
   }
 
-  /// Row-major; the factor is in the lower triangle, the rest is what the matrix had there.
-  private let factor: Matrix<Double>
-  public var size: Int { factor.rows }
+  /// L.
+  private let factor: PackedTriangle
+  public var size: Int { factor.size }
+  public var byteCount: Int { factor.byteCount }
 
   /// The squares of L's diagonal: for each row, how much of the matrix's diagonal element the rows before it leave.
-  public var pivots: [Double] { (0..<size).map { factor[$0, $0] * factor[$0, $0] } }
+  public var pivots: [Double] { factor.diagonal.map { $0 * $0 } }
 
-  /// Reads the lower triangle of `matrix`, in whose memory the factor is made if nobody else holds it.
-  ///
+  /// - Parameter matrix: in its memory the factor is made, if nobody else holds it.
   /// - Throws: `NotPositiveDefinite`, also if the matrix is not finite.
-  public init(_ matrix: consuming Matrix<Double>) throws(NotPositiveDefinite) {
-    precondition(matrix.rows == matrix.columns)
+  public init(_ matrix: consuming PackedTriangle) throws(NotPositiveDefinite) {
     var factor = matrix
-    let order = factor.rows
+    let order = factor.size
     var size = Int32(order)
     var info: Int32 = 0
     if size > 0 {
@@ -30,32 +29,36 @@ public struct Cholesky: Sendable {
         Profile.measure("Cholesky") {
           Profile.count(operations: order * order * order / 3)
           Threads.withBLASThreads(multiplyAdds: order * order * order / 6) {
-            // LAPACK is column-major: the row-major lower triangle is its upper one.
-            dpotrf_("U", &size, elements, &size, &info, 1)
+            dpftrf_("N", "L", &size, elements, &info, 1, 1)
           }
         }
       }
     }
     guard info == 0 else { throw NotPositiveDefinite(order: Int(info)) }
     // OpenBLAS asks whether a pivot is at most zero, which a NaN is not.
-    for index in 0..<factor.rows where !factor[index, index].isFinite {
-      throw NotPositiveDefinite(order: index + 1)
-    }
+    if let index = factor.diagonal.firstIndex(where: { !$0.isFinite }) { throw NotPositiveDefinite(order: index + 1) }
     self.factor = factor
+  }
+
+  /// Reads the lower triangle of `matrix`.
+  ///
+  /// - Throws: `NotPositiveDefinite`, also if the matrix is not finite.
+  public init(_ matrix: Matrix<Double>) throws(NotPositiveDefinite) {
+    try self.init(PackedTriangle(lowerTriangleOf: matrix))
   }
 
   /// A factor that was made before.
   ///
-  /// - Parameter factor: L in the lower triangle.
-  public init(factor: consuming Matrix<Double>) {
-    precondition(factor.rows == factor.columns)
+  /// - Parameter factor: L.
+  public init(factor: consuming PackedTriangle) {
     self.factor = factor
   }
 
   /// Calls `body` with the rows of L, each up to the diagonal.
   public func forEachRow(_ body: (UnsafeBufferPointer<Double>) throws -> Void) rethrows {
-    try factor.withUnsafePointer { elements in
-      for row in 0..<size { try body(UnsafeBufferPointer(start: elements + row * size, count: row + 1)) }
+    for row in 0..<size {
+      let elements = (0...row).map { factor[row, $0] }
+      try elements.withUnsafeBufferPointer(body)
     }
   }
 
@@ -63,12 +66,24 @@ public struct Cholesky: Sendable {
   public func product(with vector: Matrix<Double>) -> Matrix<Double> {
     precondition(vector.rows == size && vector.columns == 1)
     var result = vector
-    let order = Int32(size)
     guard size > 0 else { return result }
-    factor.withUnsafePointer { l in
-      result.withUnsafeMutablePointer { x in
-        cblas_dtrmv(CblasRowMajor, CblasLower, CblasTrans, CblasNonUnit, order, l, order, x, 1)
-        cblas_dtrmv(CblasRowMajor, CblasLower, CblasNoTrans, CblasNonUnit, order, l, order, x, 1)
+    factor.withBlocks { l in
+      result.withUnsafeMutablePointer { x1 in
+        let x2 = x1 + Int(l.firstSize)
+        func triangle(_ part: CBLAS_UPLO, _ transposed: CBLAS_TRANSPOSE, _ x: UnsafeMutablePointer<Double>) {
+          let (matrix, size) = part == CblasLower ? (l.first, l.firstSize) : (l.second, l.secondSize)
+          cblas_dtrmv(CblasColMajor, part, transposed, CblasNonUnit, size, matrix, l.stride, x, 1)
+        }
+        func below(_ transposed: CBLAS_TRANSPOSE, _ x: UnsafePointer<Double>, addedTo y: UnsafeMutablePointer<Double>) {
+          cblas_dgemv(CblasColMajor, transposed, l.secondSize, l.firstSize, 1, l.below, l.stride, x, 1, 1, y, 1)
+        }
+        // L^T x, then L times that; the second block is stored transposed.
+        triangle(CblasLower, CblasTrans, x1)
+        below(CblasTrans, x2, addedTo: x1)
+        triangle(CblasUpper, CblasNoTrans, x2)
+        triangle(CblasUpper, CblasTrans, x2)
+        below(CblasNoTrans, x1, addedTo: x2)
+        triangle(CblasLower, CblasNoTrans, x1)
       }
     }
     return result
@@ -79,16 +94,16 @@ public struct Cholesky: Sendable {
     precondition(right.rows == size)
     var result = right
     guard right.count > 0 else { return result }
-    let (rows, columns) = (Int32(size), Int32(right.columns))
-    factor.withUnsafePointer { l in
+    let (size, columns) = (size, right.columns)
+    factor.elements.withUnsafePointer { l in
       result.withUnsafeMutablePointer { x in
         Profile.measure("triangular solves") {
-          Profile.count(operations: 2 * size * size * right.columns)
-          Threads.withBLASThreads(multiplyAdds: size * size * right.columns) {
-            cblas_dtrsm(
-              CblasRowMajor, CblasLeft, CblasLower, CblasNoTrans, CblasNonUnit, rows, columns, 1, l, rows, x, columns)
-            cblas_dtrsm(
-              CblasRowMajor, CblasLeft, CblasLower, CblasTrans, CblasNonUnit, rows, columns, 1, l, rows, x, columns)
+          Profile.count(operations: 2 * size * size * columns)
+          Threads.withBLASThreads(multiplyAdds: size * size * columns) {
+            // LAPACK is column-major: it sees X^T, of which X^T L^-T and then that L^-1 is taken.
+            var (m, n, one) = (Int32(columns), Int32(size), 1.0)
+            dtfsm_("N", "R", "L", "T", "N", &m, &n, &one, l, x, &m, 1, 1, 1, 1, 1)
+            dtfsm_("N", "R", "L", "N", "N", &m, &n, &one, l, x, &m, 1, 1, 1, 1, 1)
           }
         }
       }
@@ -101,25 +116,23 @@ public struct Cholesky: Sendable {
     solve(left.transposed()).transposed()
   }
 
-  /// An estimate of the reciprocal condition number of `matrix`, whose factor this is, in the 1-norm (LAPACK dpocon).
-  public func reciprocalCondition(of matrix: Matrix<Double>) -> Double {
-    precondition(matrix.rows == size && matrix.columns == size)
+  /// An estimate of the reciprocal condition number of the matrix whose factor this is, in the 1-norm (LAPACK dlacn2, as
+  /// dpocon has it).
+  ///
+  /// - Parameter norm: the matrix's 1-norm.
+  public func reciprocalCondition(norm: Double) -> Double {
     guard size > 0 else { return 1 }
-    var norm = 0.0
-    var sums = [Double](repeating: 0, count: size)
-    matrix.withUnsafePointer { elements in
-      for row in 0..<size {
-        for column in 0..<size { sums[column] += abs(elements[row * size + column]) }
-      }
-    }
-    norm = sums.max() ?? 0
     var order = Int32(size)
-    var result = 0.0
-    var info: Int32 = 0
-    var work = [Double](repeating: 0, count: 3 * size)
-    var integerWork = [Int32](repeating: 0, count: size)
-    factor.withUnsafePointer { dpocon_("U", &order, $0, &order, &norm, &result, &work, &integerWork, &info, 1) }
-    return result
+    var (v, signs) = ([Double](repeating: 0, count: size), [Int32](repeating: 0, count: size))
+    var vector = Matrix<Double>(rows: size, columns: 1)
+    var (inverseNorm, next, state) = (0.0, Int32(0), [Int32](repeating: 0, count: 3))
+    while true {
+      vector.withUnsafeMutablePointer { dlacn2_(&order, &v, $0, &signs, &inverseNorm, &next, &state) }
+      // What it asks for next is M^-1 x or M^-T x, which are the same.
+      if next == 0 { break }
+      vector = solve(vector)
+    }
+    return 1 / inverseNorm / norm
   }
 }
 

@@ -115,33 +115,6 @@ extension Matrix where Element == Double {
     return result
   }
 
-  /// Adds `K^T K` to the upper triangle of this square matrix, for the rows of `keys` (N x d, row-major).
-  public mutating func addOuterProducts(ofRows keys: UnsafePointer<Double>, count: Int) {
-    precondition(rows == columns)
-    guard count > 0 else { return }
-    let size = Int32(rows)
-    let operations = (rows + 1) * rows * count
-    withUnsafeMutablePointer { c in
-      Profile.measure("outer products") {
-        Profile.count(operations: operations)
-        Threads.withBLASThreads(multiplyAdds: Int(size) * Int(size) * count / 2) {
-          cblas_dsyrk(CblasRowMajor, CblasUpper, CblasTrans, size, Int32(count), 1, keys, size, 1, c, size)
-        }
-      }
-    }
-  }
-
-  /// Copies the upper triangle of a square matrix to the lower one.
-  public mutating func mirrorUpperTriangle() {
-    precondition(rows == columns)
-    let size = rows
-    withUnsafeMutablePointer { elements in
-      for row in 0..<size {
-        for column in 0..<row { elements[row * size + column] = elements[column * size + row] }
-      }
-    }
-  }
-
   /// The Frobenius norm.
   public var frobeniusNorm: Double {
     withUnsafePointer { cblas_dnrm2(Int32(count), $0, 1) }

@@ -45,17 +45,19 @@ public struct SecondMomentCondition: Sendable, Equatable {
   /// - Parameter ridge: added to the diagonal, in units of its mean, as `errata edit` does.
   /// - Throws: an `ErrataError` if the file has no such layer, or its numbers are not finite.
   public init(_ statistics: SecondMoments, layer: Int, ridge: Double = 0) throws {
-    let matrix = try statistics.matrix(layer: layer)
-    guard matrix.rows > 0 else { throw ErrataError.notStatistics(statistics.path, "layer \(layer) is empty") }
+    var system: PackedTriangle? = try statistics.triangle(layer: layer)
+    guard system!.size > 0 else { throw ErrataError.notStatistics(statistics.path, "layer \(layer) is empty") }
     self.layer = layer
     tokenCount = statistics.tokenCount
-    keyLength = matrix.rows
-    deadFeatures = (0..<matrix.rows).count { matrix[$0, $0] == 0 }
-    let system = matrix.addingRidge(ridge)
+    keyLength = system!.size
+    deadFeatures = system!.diagonal.count { $0 == 0 }
+    system!.addRidge(ridge)
+    let (diagonal, norm) = (system!.diagonal, system!.oneNorm)
     do {
-      let factor = try Cholesky(system)
-      let reciprocal = factor.reciprocalCondition(of: system)
-      smallestPivot = factor.pivots.enumerated().map { $1 / system[$0, $0] }.min()
+      // Large: nobody else holds it.
+      let factor = try Cholesky(system.take()!)
+      let reciprocal = factor.reciprocalCondition(norm: norm)
+      smallestPivot = zip(factor.pivots, diagonal).map { $0 / $1 }.min()
       condition = (1 / reciprocal).isFinite ? 1 / reciprocal : nil
     } catch {
       condition = nil
@@ -79,13 +81,10 @@ public struct SecondMomentCondition: Sendable, Equatable {
   }
 }
 
-extension Matrix<Double> {
-  /// This square matrix with `ridge` times the mean of its diagonal added to its diagonal.
-  public func addingRidge(_ ridge: Double) -> Matrix<Double> {
-    guard ridge > 0, rows > 0 else { return self }
-    var result = self
-    let mean = (0..<rows).reduce(0) { $0 + self[$1, $1] } / Double(rows)
-    for index in 0..<rows { result[index, index] += ridge * mean }
-    return result
+extension PackedTriangle {
+  /// Adds `ridge` times the mean of the diagonal to the diagonal.
+  public mutating func addRidge(_ ridge: Double) {
+    guard ridge > 0, size > 0 else { return }
+    add(toDiagonal: ridge * diagonal.reduce(0, +) / Double(size))
   }
 }

@@ -43,27 +43,25 @@ public struct SecondMomentFactors {
   public func factor(layer: Int) throws -> Cholesky? {
     guard file.header[Self.tensorName(layer)] != nil else { return nil }
     let tensor = try file.tensor(named: Self.tensorName(layer))
-    var matrix = try statistics.matrix(layer: layer)
-    let size = matrix.rows
-    guard tensor.dtype == .f64, tensor.shape == [size * (size + 1) / 2] else {
+    var triangle = try statistics.triangle(layer: layer)
+    triangle.addRidge(ridge)
+    let size = triangle.size
+    guard tensor.dtype == .f64, tensor.shape == [PackedTriangle.count(size)] else {
       throw ErrataError.damagedFactors(path, "layer \(layer) is not of the second moments' size")
     }
-    if ridge > 0 { matrix = matrix.addingRidge(ridge) }
     // A vector with no structure that damage could share.
-    let vector = Matrix(rows: size, columns: 1, elements: (0..<size).map { Double(($0 * 7919 + 13) % 101) - 50 })
-    let expected = matrix.multiplied(by: vector)
-    // The matrix's memory takes the factor.
-    matrix.withUnsafeMutablePointer { elements in
-      var (row, column) = (0, 0)
-      file.forEachWindow(of: tensor.info) { bytes, _ in
-        for offset in stride(from: 0, to: bytes.count, by: 8) {
-          elements[row * size + column] = bytes.loadUnaligned(fromByteOffset: offset, as: Double.self)
-          if column < row { column += 1 } else { (row, column) = (row + 1, 0) }
-        }
+    let vector = Matrix(rows: 1, columns: size, elements: (0..<size).map { Double(($0 * 7919 + 13) % 101) - 50 })
+    let expected = triangle.product(ofRows: vector).transposed()
+    // C's memory takes the factor.
+    var (row, column) = (0, 0)
+    file.forEachWindow(of: tensor.info) { bytes, _ in
+      for offset in stride(from: 0, to: bytes.count, by: 8) {
+        triangle[row, column] = bytes.loadUnaligned(fromByteOffset: offset, as: Double.self)
+        if column < row { column += 1 } else { (row, column) = (row + 1, 0) }
       }
     }
-    let factor = Cholesky(factor: matrix)
-    let difference = factor.product(with: vector).subtracting(expected)
+    let factor = Cholesky(factor: triangle)
+    let difference = factor.product(with: vector.transposed()).subtracting(expected)
     guard difference.frobeniusNorm <= Self.tolerance * expected.frobeniusNorm else {
       throw ErrataError.damagedFactors(path, "layer \(layer) is no factor of the second moments")
     }
@@ -81,15 +79,16 @@ public struct SecondMomentFactors {
     let json: JSON = ["statistics": JSON(statistics.digest.description), "ridge": .double(ridge)]
     let writer = try SafetensorsWriter(
       path: path(of: statistics.path),
-      tensors: sizes.map { TensorDeclaration(name: tensorName($0), dtype: .f64, shape: [$1 * ($1 + 1) / 2]) },
+      tensors: sizes.map { TensorDeclaration(name: tensorName($0), dtype: .f64, shape: [PackedTriangle.count($1)]) },
       metadata: [metadataKey: ByteString(json.serialized())])
     for (done, tensor) in writer.header.tensors.enumerated() {
       let layer = layers.first { tensorName($0) == tensor.name }!
-      var matrix = try statistics.matrix(layer: layer)
-      if ridge > 0 { matrix = matrix.addingRidge(ridge) }
+      // Large: nobody else holds it.
+      var secondMoment: PackedTriangle? = try statistics.triangle(layer: layer)
+      secondMoment!.addRidge(ridge)
       let factor: Cholesky
       do {
-        factor = try Cholesky(matrix)
+        factor = try Cholesky(secondMoment.take()!)
       } catch {
         throw ErrataError.notPositiveDefinite(
           layer: layer, tokens: statistics.tokenCount, keyLength: sizes[layer]!)

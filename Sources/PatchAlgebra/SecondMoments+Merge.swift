@@ -32,17 +32,16 @@ extension SecondMoments {
       }
       tokenCount = sum
     }
-    var sums: [Int: Matrix<Double>] = [:]
+    var sums: [Int: PackedTriangle] = [:]
     var powers: [Int: Double] = [:]
     for layer in first.layers {
-      var sum: Matrix<Double>?
+      var sum: PackedTriangle?
       for part in parts {
-        let mean = try part.matrix(layer: layer)
-        var total = sum ?? Matrix<Double>(rows: mean.rows, columns: mean.columns)
-        guard total.rows == mean.rows else {
-          throw ErrataError.notStatistics(part.path, "layer \(layer) has \(mean.rows) rows, not \(total.rows)")
+        let mean = try part.triangle(layer: layer)
+        var total = sum.take() ?? PackedTriangle(size: mean.size)
+        guard total.size == mean.size else {
+          throw ErrataError.notStatistics(part.path, "layer \(layer) has \(mean.size) rows, not \(total.size)")
         }
-        sum = nil
         total.add(mean, times: Double(part.tokenCount))
         sum = total
       }
@@ -61,16 +60,5 @@ extension SecondMoments {
       }
     }
     try write(sums, tokenCount: tokenCount, outputPowers: powers, origin: origin, to: path)
-  }
-}
-
-extension Matrix<Double> {
-  fileprivate mutating func add(_ other: Matrix<Double>, times factor: Double) {
-    let count = self.count
-    other.withUnsafePointer { source in
-      withUnsafeMutablePointer { target in
-        for index in 0..<count { target[index] += factor * source[index] }
-      }
-    }
   }
 }

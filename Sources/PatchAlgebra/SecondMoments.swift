@@ -1,6 +1,7 @@
 import Foundation
 import LinearAlgebra
 import Safetensors
+import Synchronization
 import Tensors
 
 /// What a second-moment file says about its origin.
@@ -85,6 +86,32 @@ public struct SecondMoments: Sendable {
     return matrix.widened()
   }
 
+  /// C of one layer, as `matrix` gives it, in half of its memory.
+  ///
+  /// - Throws: as `matrix` does.
+  public func triangle(layer: Int) throws -> PackedTriangle {
+    let size = try keyLength(layer: layer)
+    let tensor = try file.tensor(named: Self.tensorName(layer))
+    guard tensor.shape == [size, size], tensor.dtype.isWeightType else {
+      throw ErrataError.notStatistics(path, "layer \(layer) is not a finite square matrix")
+    }
+    var result = PackedTriangle(size: size)
+    let isFinite = Atomic(true)
+    let rowBytes = size * tensor.dtype.bitsPerElement / 8
+    result.setRows { row, columns, target in
+      withUnsafeTemporaryAllocation(of: Float.self, capacity: size) { values in
+        let bytes = tensor.bytes[row * rowBytes..<(row + 1) * rowBytes]
+        widen(UnsafeRawBufferPointer(rebasing: bytes), dtype: tensor.dtype, into: values)
+        if !values.allSatisfy(\.isFinite) { isFinite.store(false, ordering: .relaxed) }
+        for (offset, column) in columns.enumerated() { target[offset] = Double(values[column]) }
+      }
+    }
+    guard isFinite.load(ordering: .relaxed) else {
+      throw ErrataError.notStatistics(path, "layer \(layer) is not a finite square matrix")
+    }
+    return result
+  }
+
   /// The layer whose down-projection had this tensor digest when its keys were measured.
   public func layer(ofWeight digest: Digest) -> Int? { layers.first { origin.weights[$0] == digest } }
 
@@ -111,10 +138,10 @@ public struct SecondMoments: Sendable {
   /// Writes a complete file.
   ///
   /// - Parameters:
-  ///   - sums: for each layer sum k k^T, symmetric.
+  ///   - sums: for each layer sum k k^T.
   ///   - outputPowers: tr(W C W^T) per layer.
   package static func write(
-    _ sums: [Int: Matrix<Double>], tokenCount: Int, outputPowers: [Int: Double], origin: SecondMomentOrigin,
+    _ sums: [Int: PackedTriangle], tokenCount: Int, outputPowers: [Int: Double], origin: SecondMomentOrigin,
     to path: String
   ) throws {
     let description = SecondMomentDescription(
@@ -122,15 +149,19 @@ public struct SecondMoments: Sendable {
     let writer = try SafetensorsWriter(
       path: path,
       tensors: sums.map {
-        TensorDeclaration(name: tensorName($0), dtype: .f32, shape: [$1.rows, $1.columns])
+        TensorDeclaration(name: tensorName($0), dtype: .f32, shape: [$1.size, $1.size])
       }, metadata: [metadataKey: ByteString(description.json.serialized())])
     for tensor in writer.header.tensors {
       let layer = sums.keys.first { tensorName($0) == tensor.name }!
-      var mean = sums[layer]!
-      mean.withUnsafeMutablePointer { for index in 0..<sums[layer]!.count { $0[index] /= Double(tokenCount) } }
-      let single = mean.narrowed()
-      try single.withUnsafePointer {
-        try writer.write(UnsafeRawBufferPointer(UnsafeBufferPointer(start: $0, count: single.count)), of: tensor.name)
+      let sum = sums[layer]!
+      // A file holds the square; a few rows at a time need little memory.
+      for start in stride(from: 0, to: sum.size, by: 64) {
+        var means = sum.rows(start..<min(start + 64, sum.size))
+        let count = means.count
+        means.withUnsafeMutablePointer { for index in 0..<count { $0[index] /= Double(tokenCount) } }
+        try means.narrowed().withUnsafePointer {
+          try writer.write(UnsafeRawBufferPointer(UnsafeBufferPointer(start: $0, count: count)), of: tensor.name)
+        }
       }
     }
     try writer.commit()

@@ -176,6 +176,15 @@ extension Decoder {
   }
 }
 
+extension Architecture {
+  /// The bytes that a forward pass takes per row: the residual stream and its buffers.
+  public var forwardByteCountPerRow: Int {
+    4
+      * (2 * hiddenSize + queryKeyValueSize + unnormalizedSize + querySize + normalizedOutputSize + upSize
+        + intermediateSize)
+  }
+}
+
 /// The buffers of a forward pass, reused from layer to layer.
 private final class ForwardWorkspace {
   var normalized: Matrix<Float>

@@ -4,8 +4,7 @@ import Tensors
 
 extension Decoder {
   /// The logits (rows x vocabulary) of rows of the last layer's output.
-  public func logits(_ hidden: Matrix<Float>) throws -> Matrix<Float> {
-    let head = try head.get()
+  public func logits(_ hidden: Matrix<Float>) -> Matrix<Float> {
     var normalized = Matrix<Float>(uninitializedRows: hidden.rows, columns: hidden.columns)
     var result = Matrix<Float>(uninitializedRows: hidden.rows, columns: head.outputSize)
     hidden.withUnsafePointer { source in
@@ -27,8 +26,7 @@ extension Decoder {
   /// - Parameter logits: as `logits` gave them for `hidden`.
   public func logitsBackward(
     _ hidden: Matrix<Float>, logits: Matrix<Float>, dLogits: Matrix<Float>
-  ) throws -> Matrix<Float> {
-    let head = try head.get()
+  ) -> Matrix<Float> {
     var dLogits = dLogits
     if let cap = architecture.logitCap {
       dLogits.withUnsafeMutablePointer { gradient in

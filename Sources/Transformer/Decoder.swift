@@ -4,8 +4,7 @@ import Tensors
 
 /// A decoder-only transformer over a checkpoint's weights, which stay mapped in their stored dtype.
 ///
-/// Float32 copies of layers are made when a layer runs, and kept while they fit `weightBudget`. Not thread-safe: one
-/// decoder serves one computation at a time, and uses all threads for it.
+/// Not thread-safe: one decoder serves one computation at a time, and uses all threads for it.
 public final class Decoder {
   public let checkpoint: Checkpoint
   public let architecture: Architecture
@@ -13,18 +12,13 @@ public final class Decoder {
   let perceptron: Perceptron
   let rotation: Rotation?
   private let loader: WeightLoader
-  private let weightBudget: Int
-  private var cachedLayers: [Int: LayerWeights] = [:]
-  private var cachedByteCount = 0
-  private var replacements: [ByteString: Matrix<Float>] = [:]
+  private var layers: [Int: LayerWeights] = [:]
+  private var replacements: [ByteString: [UInt8]] = [:]
   let finalNormalization: Normalization
-  private(set) lazy var head: Result<Linear, any Error> = Result {
-    try Profile.measure("weights to float32") { try loader.head() }
-  }
+  let head: Linear
 
-  /// - Parameter weightBudget: bytes of float32 weights to keep, at most.
   /// - Throws: an `ErrataError` if the architecture is not supported or a tensor is missing or has the wrong shape.
-  public init(_ checkpoint: Checkpoint, weightBudget: Int = 1 << 30) throws {
+  public init(_ checkpoint: Checkpoint) throws {
     guard let configurationPath = checkpoint.configurationPath else {
       throw ErrataError.bareFileHasNoModel(checkpoint.path)
     }
@@ -38,10 +32,10 @@ public final class Decoder {
     let architecture = try family.describe(configuration, checkpoint.contains)
     self.checkpoint = checkpoint
     self.architecture = architecture
-    self.weightBudget = weightBudget
     loader = WeightLoader(checkpoint: checkpoint, architecture: architecture)
     try loader.check()
     finalNormalization = try loader.normalization(architecture.finalNormalization)
+    head = try loader.head()
     attention = Attention(
       headCount: architecture.headCount, keyValueHeadCount: architecture.keyValueHeadCount,
       headSize: architecture.headSize,
@@ -64,13 +58,14 @@ public final class Decoder {
   /// The name of the tensor that an edit at `layer` changes.
   public func editedTensor(_ layer: Int) -> ByteString { architecture.layer(layer).down.weight }
 
-  /// Lets `matrix`, oriented as the checkpoint stores it, stand in for a tensor; nil takes the checkpoint's again.
-  public func replace(_ tensor: ByteString, with matrix: Matrix<Float>?) {
-    replacements[tensor] = matrix
-    for (layer, weights) in cachedLayers where names(layer).contains(tensor) {
-      cachedByteCount -= weights.byteCount
-      cachedLayers[layer] = nil
+  /// Lets `bytes`, in the dtype and order of the checkpoint's, stand in for a tensor's; nil takes the checkpoint's again.
+  public func replace(_ tensor: ByteString, with bytes: [UInt8]?) throws {
+    if let bytes {
+      let stored = try checkpoint.tensor(named: tensor).bytes.count
+      precondition(bytes.count == stored, "\(tensor) takes \(stored) bytes, not \(bytes.count)")
     }
+    replacements[tensor] = bytes
+    for layer in layers.keys where names(layer).contains(tensor) { layers[layer] = nil }
   }
 
   private func names(_ layer: Int) -> [ByteString] {
@@ -79,21 +74,10 @@ public final class Decoder {
   }
 
   func layer(_ index: Int) throws -> LayerWeights {
-    if let cached = cachedLayers[index] { return cached }
-    let weights = try Profile.measure("weights to float32") { try loader.layer(index, replacements: replacements) }
-    if cachedByteCount + weights.byteCount <= weightBudget {
-      cachedLayers[index] = weights
-      cachedByteCount += weights.byteCount
-    }
+    if let known = layers[index] { return known }
+    let weights = try loader.layer(index, replacements: replacements)
+    layers[index] = weights
     return weights
-  }
-
-  /// Lets go of the float32 copies of layers that will not run for a while; they are made again when they do.
-  public func release(layers: Range<Int>) {
-    for layer in layers {
-      guard let weights = cachedLayers.removeValue(forKey: layer) else { continue }
-      cachedByteCount -= weights.byteCount
-    }
   }
 
   /// The residual stream entering layer 0 (rows x hidden size): embeddings of `tokens` at `positions`.

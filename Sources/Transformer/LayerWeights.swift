@@ -2,7 +2,7 @@ import LinearAlgebra
 import Safetensors
 import Tensors
 
-/// One block's weights in float32.
+/// One block's weights.
 struct LayerWeights {
   let attentionNormalization: Normalization
   let queryKeyValue: Linear
@@ -14,16 +14,18 @@ struct LayerWeights {
   let down: Linear
   let downNormalization: Normalization?
   let attentionWindow: Int?
-
-  var byteCount: Int {
-    queryKeyValue.byteCount + attentionOutput.byteCount + up.byteCount + down.byteCount
-  }
 }
 
 /// Reads a checkpoint's weights as an architecture names them.
 struct WeightLoader {
   let checkpoint: Checkpoint
   let architecture: Architecture
+  private let buffer = PanelBuffer()
+
+  init(checkpoint: Checkpoint, architecture: Architecture) {
+    self.checkpoint = checkpoint
+    self.architecture = architecture
+  }
 
   /// Whether every tensor that the architecture names is there, has the shape that it implies and a dtype that Errata
   /// computes with.
@@ -86,13 +88,12 @@ struct WeightLoader {
     }
   }
 
-  /// - Parameter replacements: matrices, as stored, that stand in for tensors of the checkpoint.
-  func layer(_ index: Int, replacements: [ByteString: Matrix<Float>]) throws -> LayerWeights {
+  /// - Parameter replacements: bytes, as stored, that stand in for those of tensors of the checkpoint.
+  func layer(_ index: Int, replacements: [ByteString: [UInt8]]) throws -> LayerWeights {
     let tensors = architecture.layer(index)
-    let queryKeyValue = try linear(tensors.queryKeyValue, replacements)
     return LayerWeights(
       attentionNormalization: try normalization(tensors.attentionNormalization),
-      queryKeyValue: architecture.fusedLayout == .interleavedByHead ? concatenated(queryKeyValue) : queryKeyValue,
+      queryKeyValue: try queryKeyValue(tensors.queryKeyValue, replacements),
       headNormalization: try headNormalization(tensors),
       attentionOutput: try linear([tensors.attentionOutput], replacements),
       attentionOutputNormalization: try tensors.attentionOutputNormalization.map(normalization),
@@ -110,15 +111,22 @@ struct WeightLoader {
       keyValueHeadCount: architecture.keyValueHeadCount)
   }
 
-  /// The same map with its outputs in the order queries, keys, values, from query, key and value of each head.
-  private func concatenated(_ fused: Linear) -> Linear {
-    let size = architecture.headSize
+  /// The map whose outputs are all queries, all keys, all values, also where a tensor has those of one head together.
+  private func queryKeyValue(
+    _ tensors: [Architecture.LinearTensors], _ replacements: [ByteString: [UInt8]]
+  ) throws -> Linear {
+    guard architecture.fusedLayout == .interleavedByHead else { return try linear(tensors, replacements) }
+    let (size, fused) = (architecture.headSize, tensors[0])
     let order = (0..<3).flatMap { part in
-      (0..<architecture.headCount).flatMap { head in (0..<size).map { (head * 3 + part) * size + $0 } }
+      (0..<architecture.headCount).map { head in (head * 3 + part) * size..<(head * 3 + part + 1) * size }
     }
+    let whole = try part(fused.weight, replacements)
+    let bias = try fused.bias.map { try checkpoint.matrix(named: $0).elements }
     return Linear(
-      weight: fused.weight.rows(at: order), isInputMajor: false,
-      bias: fused.bias.map { bias in order.map { bias[$0] } })
+      weight: StoredWeight(
+        order.map { StoredWeight.Part(source: whole.source, dtype: whole.dtype, rows: $0) },
+        columns: architecture.hiddenSize, buffer: buffer),
+      isInputMajor: false, bias: bias.map { bias in order.flatMap { bias[$0] } })
   }
 
   func normalization(_ tensors: Architecture.NormalizationTensors) throws -> Normalization {
@@ -136,46 +144,29 @@ struct WeightLoader {
   }
 
   private func linear(
-    _ parts: [Architecture.LinearTensors], _ replacements: [ByteString: Matrix<Float>]
+    _ tensors: [Architecture.LinearTensors], _ replacements: [ByteString: [UInt8]]
   ) throws -> Linear {
-    let biases = try parts.map { try $0.bias.map { try checkpoint.matrix(named: $0).elements } }
+    let biases = try tensors.map { try $0.bias.map { try checkpoint.matrix(named: $0).elements } }
     let hasBias = biases.contains { $0 != nil }
     return Linear(
-      weight: try weight(parts.map(\.weight), replacements), isInputMajor: architecture.storesTransposed,
+      weight: try weight(tensors.map(\.weight), replacements), isInputMajor: architecture.storesTransposed,
       bias: hasBias
-        ? try zip(parts, biases).flatMap {
+        ? try zip(tensors, biases).flatMap {
           try $1 ?? Array(repeating: 0, count: checkpoint.tensor(named: $0.weight).shape.extents[0])
         } : nil)
   }
 
-  /// The rows of all tensors in float32, one below the other: one tall product is faster than three short ones.
-  private func weight(_ names: [ByteString], _ replacements: [ByteString: Matrix<Float>]) throws -> Matrix<Float> {
-    if names.count == 1, let replacement = replacements[names[0]] { return replacement }
-    let tensors = try names.map { try checkpoint.tensor(named: $0) }
-    let columns = tensors[0].shape.extents[1]
-    var result = Matrix<Float>(
-      uninitializedRows: tensors.reduce(0) { $0 + $1.shape.extents[0] }, columns: columns)
-    result.withUnsafeMutablePointer { target in
-      var offset = 0
-      for (name, tensor) in zip(names, tensors) {
-        let destination = Shared(target + offset)
-        let rows = tensor.shape.extents[0]
-        if let replacement = replacements[name] {
-          replacement.withUnsafePointer { destination.pointer.update(from: $0, count: replacement.count) }
-        } else {
-          Threads.forRanges(rows, grain: max(1, (1 << 16) / columns)) { range in
-            let rowBytes = columns * tensor.dtype.bitsPerElement / 8
-            widen(
-              UnsafeRawBufferPointer(
-                rebasing: tensor.bytes[range.lowerBound * rowBytes..<range.upperBound * rowBytes]),
-              dtype: tensor.dtype,
-              into: UnsafeMutableBufferPointer(
-                start: destination.pointer + range.lowerBound * columns, count: range.count * columns))
-          }
-        }
-        offset += rows * columns
-      }
-    }
-    return result
+  private func weight(_ names: [ByteString], _ replacements: [ByteString: [UInt8]]) throws -> StoredWeight {
+    StoredWeight(
+      try names.map { try part($0, replacements) }, columns: try checkpoint.tensor(named: names[0]).shape.extents[1],
+      buffer: buffer)
+  }
+
+  /// A whole tensor, or what stands in for it.
+  private func part(_ name: ByteString, _ replacements: [ByteString: [UInt8]]) throws -> StoredWeight.Part {
+    let tensor = try checkpoint.tensor(named: name)
+    return StoredWeight.Part(
+      source: replacements[name].map { .held($0) } ?? .mapped(tensor), dtype: tensor.dtype,
+      rows: 0..<tensor.shape.extents[0])
   }
 }

@@ -99,7 +99,7 @@ struct Tune: ParsableCommand {
       secondMomentWeights: try numbers(secondMomentWeights, "--second-moment-weights"))
     // A layer that is not there is an error now, not after the trials of the others.
     try model.check(layers: grid.layers)
-    for layer in grid.layers { _ = try statistics.matrix(layer: layer) }
+    for layer in grid.layers { _ = try statistics.triangle(layer: layer) }
     let settings = EditSettings(
       method: editMethod!, layers: [], steps: steps, weightDecay: weightDecay, ridge: ridge, seed: seed)
     let foundation = try EditFoundation(CheckpointState(path: self.model), time: timestamp())

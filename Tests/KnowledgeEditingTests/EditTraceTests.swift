@@ -110,11 +110,7 @@ import WeightPatch
       try applyExactly(
         [factors], name: factors.name, to: tensor.bytes, dtype: tensor.dtype, shape: tensor.shape, into: $0)
     }
-    decoder.replace(
-      factors.name,
-      with: bytes.withUnsafeBytes {
-        Matrix(rows: tensor.shape.extents[0], columns: tensor.shape.extents[1], stored: $0, dtype: tensor.dtype)
-      })
+    try decoder.replace(factors.name, with: bytes)
     let after = try observe(decoder).outputs[0]
     let firing = try EditTrace(decoder, batches: batches).run(Self.tokens).firings[0]
     for token in Self.tokens.indices {

@@ -39,7 +39,7 @@ import Transformer
           try check(output.row(tokens.count - 1).map(Double.init), "hidden.\(layer)", tolerance: 1e-4)
         }
       }
-      let logits = try model.decoder.logits(hidden)
+      let logits = model.decoder.logits(hidden)
       let last = logits.row(tokens.count - 1).map(Double.init)
       try check(last, "logits", tolerance: 1e-4)
       if let best = prompt["top20_ids"]?.arrayValue?.map({ $0.integerValue! }) {

@@ -13,7 +13,7 @@ import WeightPatch
   @Test(arguments: GoldenEdit.available) func closedForms(golden: GoldenEdit) throws {
     let numbers = try golden.numbers()
     let layer = numbers.editedLayer
-    let solver = try EditSolver(secondMoment: numbers.secondMoment(layer))
+    let solver = try EditSolver(secondMoment: PackedTriangle(lowerTriangleOf: numbers.secondMoment(layer)))
     let keys = try numbers.matrix("keys").transposed()
     let residuals = try difference(numbers.matrix("z.layer\(layer)"), numbers.matrix("cur_z")).transposed()
     let count = keys.columns
@@ -44,7 +44,7 @@ import WeightPatch
       for layer in numbers.distributedLayers {
         let keys = try numbers.matrix("\(name).layer\(layer).keys").transposed()
         let residuals = try numbers.matrix("\(name).layer\(layer).resid").transposed()
-        let solution = try EditSolver(secondMoment: numbers.secondMoment(layer))
+        let solution = try EditSolver(secondMoment: PackedTriangle(lowerTriangleOf: numbers.secondMoment(layer)))
           .solve(keys: keys, residuals: residuals, lambda: lambda)
         try check(solution, name, layer: layer, keys: keys, numbers, tolerance: 1e-5)
       }
@@ -91,7 +91,7 @@ import WeightPatch
         for column in 0..<system.columns { system[row, column] += weight * secondMoment[row, column] }
       }
       let published = residuals.multiplied(by: try Cholesky(system).solve(keys), .transposed)
-      let solution = try EditSolver(secondMoment: secondMoment)
+      let solution = try EditSolver(secondMoment: PackedTriangle(lowerTriangleOf: secondMoment))
         .solve(keys: keys, residuals: residuals, lambda: weight)
       let ours = solution.left.multiplied(by: solution.right)
       #expect(relativeError(ours.elements, published.elements) < 1e-10)
@@ -100,7 +100,8 @@ import WeightPatch
 
   @Test func dependentKeysAreFound() throws {
     let numbers = try GoldenEdit.available[0].numbers()
-    let solver = try EditSolver(secondMoment: numbers.secondMoment(numbers.editedLayer))
+    let solver = try EditSolver(
+      secondMoment: PackedTriangle(lowerTriangleOf: numbers.secondMoment(numbers.editedLayer)))
     let keys = try numbers.matrix("keys").transposed()
     #expect(solver.dependentFacts(keys).isEmpty)
     // The later one of two is the dependent one.

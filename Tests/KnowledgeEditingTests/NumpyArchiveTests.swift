@@ -1,4 +1,5 @@
 import Foundation
+import LinearAlgebra
 import PatchAlgebra
 import Tensors
 import TestSupport
@@ -12,7 +13,8 @@ import Testing
     .appending(path: "../Golden/npz").standardizedFileURL.path
 
   private func read(_ name: String, keyLength: Int = 24) throws -> (sum: Matrix<Double>, count: Int) {
-    try NumpySecondMoments(path: "\(Self.folder)/\(name).npz", layer: 0).read(keyLength: keyLength)
+    let (sum, count) = try NumpySecondMoments(path: "\(Self.folder)/\(name).npz", layer: 0).read(keyLength: keyLength)
+    return (sum.rows(0..<sum.size), count)
   }
 
   @Test(arguments: [("stored", true), ("deflated", true), ("float64", false)])
@@ -57,7 +59,7 @@ import Testing
       try Data(bytes).write(to: URL(filePath: directory("x.npz")))
       do {
         let found = try NumpySecondMoments(path: directory("x.npz"), layer: 0).read(keyLength: 24)
-        #expect(found.sum == sound.sum && found.count == sound.count)
+        #expect(found.sum.rows(0..<24) == sound.sum && found.count == sound.count)
       } catch let error as ErrataError {
         #expect(error.category == .damagedInput || error.category == .baseMismatch)
       }

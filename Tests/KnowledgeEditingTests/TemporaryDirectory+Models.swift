@@ -1,4 +1,5 @@
 import Foundation
+import LinearAlgebra
 import PatchAlgebra
 import Safetensors
 import Tensors
@@ -43,7 +44,7 @@ extension TemporaryDirectory {
       var sum = try numbers.secondMoment(layer)
       let count = sum.count
       sum.withUnsafeMutablePointer { for index in 0..<count { $0[index] *= Double(tokenCount) } }
-      return (layer, sum)
+      return (layer, PackedTriangle(lowerTriangleOf: sum))
     }
     try SecondMoments.write(
       Dictionary(uniqueKeysWithValues: sums), tokenCount: tokenCount,

@@ -44,7 +44,7 @@ import Testing
   @Test func emptyMatrix() throws {
     let factor = try Cholesky(Matrix<Double>(rows: 0, columns: 0))
     #expect(factor.solve(Matrix(rows: 0, columns: 3)).columns == 3)
-    #expect(factor.reciprocalCondition(of: Matrix(rows: 0, columns: 0)) == 1)
+    #expect(factor.reciprocalCondition(norm: 0) == 1)
     #expect(dependentRows(of: Matrix(rows: 0, columns: 0), tolerance: 1e-10) == [])
   }
 
@@ -72,10 +72,24 @@ import Testing
     #expect(throws: Cholesky.NotPositiveDefinite(order: 1)) { try Cholesky(Matrix<Double>(rows: 4, columns: 4)) }
   }
 
+  @Test(arguments: [1, 2, 5, 40]) func theFactorTimesItsTransposeIsTheMatrix(size: Int) throws {
+    var random = SeededGenerator(seed: 14)
+    let matrix = positiveDefinite(size, using: &random)
+    let factor = try Cholesky(matrix)
+    var rows = Matrix<Double>(rows: size, columns: size)
+    factor.forEachRow { for (column, value) in $0.enumerated() { rows[$0.count - 1, column] = value } }
+    #expect(relativeError(rows.multiplied(by: rows, .transposed).elements, matrix.elements) < 1e-14)
+    let pivots = (0..<size).map { rows[$0, $0] * rows[$0, $0] }
+    #expect(factor.pivots == pivots)
+    let vector = Matrix(rows: size, columns: 1, elements: random.gaussians(size))
+    #expect(
+      relativeError(factor.product(with: vector).elements, matrix.multiplied(by: vector).elements) < 1e-13)
+  }
+
   @Test func conditionOfADiagonalMatrixIsExact() throws {
     var matrix = Matrix<Double>(rows: 3, columns: 3)
     for (index, value) in [2.0, 1e-6, 50].enumerated() { matrix[index, index] = value }
-    let reciprocal = try Cholesky(matrix).reciprocalCondition(of: matrix)
+    let reciprocal = try Cholesky(matrix).reciprocalCondition(norm: 50)
     #expect(abs(reciprocal / (1e-6 / 50) - 1) < 1e-12)
   }
 
@@ -93,7 +107,7 @@ import Testing
     }
     let exact = 1 / (norm(matrix) * norm(factor.solve(identity)))
     // The estimate never reports a matrix as worse than it is by much, nor as better than it is by more than a few times.
-    let estimate = factor.reciprocalCondition(of: matrix)
+    let estimate = factor.reciprocalCondition(norm: norm(matrix))
     #expect(estimate >= exact * (1 - 1e-10) && estimate < 4 * exact)
   }
 }

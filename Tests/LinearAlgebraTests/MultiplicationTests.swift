@@ -140,26 +140,6 @@ import Testing
     Matrix(rows: operand.stored.count / operand.stride, columns: operand.stride, elements: operand.stored)
   }
 
-  @Test func outerProductsFillTheUpperTriangle() {
-    var random = SeededGenerator(seed: 8)
-    let (count, size) = (37, 9)
-    let keys = random.gaussians(count * size)
-    var sum = Matrix<Double>(rows: size, columns: size, repeating: 1)
-    sum.addOuterProducts(ofRows: keys, count: count)
-    sum.addOuterProducts(ofRows: keys, count: 0)
-    sum.addOuterProducts(ofRows: keys, count: 3)
-    var expected = Matrix<Double>(rows: size, columns: size, repeating: 1)
-    for row in Array(0..<count) + Array(0..<3) {
-      for i in 0..<size {
-        for j in i..<size { expected[i, j] += keys[row * size + i] * keys[row * size + j] }
-      }
-    }
-    #expect(relativeError(sum.elements, expected.elements) < 1e-14)
-    sum.mirrorUpperTriangle()
-    #expect(sum == sum.transposed())
-    #expect(relativeError([sum[size - 1, 0]], [expected[0, size - 1]]) < 1e-14)
-  }
-
   @Test func frobeniusNorm() {
     #expect(Matrix<Double>(rows: 2, columns: 2, elements: [1, -3, 5, 1]).frobeniusNorm == 6)
     #expect(Matrix<Double>(rows: 0, columns: 2).frobeniusNorm == 0)

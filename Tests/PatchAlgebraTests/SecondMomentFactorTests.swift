@@ -26,7 +26,9 @@ import Testing
     let origin = SecondMomentOrigin(
       model: "model", tokenizer: Digest(of: []), corpus: "corpus", corpusDigest: Digest(of: []), sequenceLength: 8,
       weights: sums.mapValues { _ in Digest(of: []) })
-    try SecondMoments.write(sums, tokenCount: 100, outputPowers: [:], origin: origin, to: directory("c"))
+    try SecondMoments.write(
+      sums.mapValues { PackedTriangle(lowerTriangleOf: $0) }, tokenCount: 100, outputPowers: [:], origin: origin,
+      to: directory("c"))
     statistics = try SecondMoments(contentsOf: directory("c"))
   }
 
@@ -37,7 +39,10 @@ import Testing
     #expect(done == [1, 2])
     let kept = try #require(try SecondMomentFactors(of: statistics, ridge: ridge))
     for layer in [2, 5] {
-      let made = try Cholesky(statistics.matrix(layer: layer).addingRidge(ridge))
+      var triangle = PackedTriangle(lowerTriangleOf: try statistics.matrix(layer: layer))
+      #expect(try statistics.triangle(layer: layer).elements == triangle.elements)
+      triangle.addRidge(ridge)
+      let made = try Cholesky(triangle)
       let factor = try #require(try kept.factor(layer: layer))
       var rows: [[Double]] = []
       made.forEachRow { rows.append(Array($0)) }
@@ -48,7 +53,7 @@ import Testing
     #expect(try SecondMomentFactors(of: statistics, ridge: ridge + 1) == nil)
     let other = directory("other")
     try SecondMoments.write(
-      [2: statistics.matrix(layer: 2)], tokenCount: 1, outputPowers: [:], origin: statistics.origin, to: other)
+      [2: statistics.triangle(layer: 2)], tokenCount: 1, outputPowers: [:], origin: statistics.origin, to: other)
     try FileManager.default.copyItem(atPath: path, toPath: other + ".factors")
     #expect(try SecondMomentFactors(of: SecondMoments(contentsOf: other), ridge: ridge) == nil)
   }

@@ -20,7 +20,9 @@ import Testing
       model: "model", tokenizer: Digest(of: Array(tokenizer.utf8)), corpus: corpus ?? name,
       corpusDigest: Digest(of: Array((corpus ?? name).utf8)), sequenceLength: 8,
       weights: sums.mapValues { _ in Digest(of: Array(weight.utf8)) })
-    try SecondMoments.write(sums, tokenCount: tokens, outputPowers: powers, origin: origin, to: directory(name))
+    try SecondMoments.write(
+      sums.mapValues { PackedTriangle(lowerTriangleOf: $0) }, tokenCount: tokens, outputPowers: powers, origin: origin,
+      to: directory(name))
     return try SecondMoments(contentsOf: directory(name))
   }
 
@@ -41,6 +43,17 @@ import Testing
     #expect(c.origin.corpus == "a, b")
     #expect(c.origin.weights == a.origin.weights)
     #expect(c.origin.sequenceLength == 8)
+  }
+
+  @Test func notFiniteIsFoundWhereverItIs() throws {
+    for (row, column) in [(0, 0), (4, 1), (2, 2), (4, 4)] {
+      var matrix = diagonal([1, 2, 3, 4, 5])
+      matrix[row, column] = .nan
+      let file = try write("x", [0: matrix], tokens: 1)
+      let error = ErrataError.notStatistics(directory("x"), "layer 0 is not a finite square matrix")
+      #expect(throws: error) { try file.matrix(layer: 0) }
+      #expect(throws: error) { try file.triangle(layer: 0) }
+    }
   }
 
   @Test func mergesInAnyOrderAndInSteps() throws {

@@ -67,7 +67,8 @@ struct StackFixture {
       model: "base", tokenizer: Digest(of: []), corpus: "text", corpusDigest: Digest(of: []), sequenceLength: 8,
       weights: [0: weight])
     try SecondMoments.write(
-      [0: matrix ?? edit.secondMoment], tokenCount: 1, outputPowers: [:], origin: origin, to: path)
+      [0: PackedTriangle(lowerTriangleOf: matrix ?? edit.secondMoment)], tokenCount: 1, outputPowers: [:],
+      origin: origin, to: path)
     return try SecondMoments(contentsOf: path)
   }
 

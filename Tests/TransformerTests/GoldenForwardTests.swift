@@ -30,7 +30,7 @@ import Testing
       case .output(let layer, let output): try check(output, "hidden.\(layer)")
       }
     }
-    try check(try decoder.logits(hidden), "logits")
+    try check(decoder.logits(hidden), "logits")
   }
 
   /// The rows after the delta are recomputed alone, against the kept keys and values of the rows before it.
@@ -80,7 +80,7 @@ import Testing
       let plan = AttentionPlan(runs: [.init(rows: 0..<1, context: [.kept(0..<position)], group: 0)])
       try decoder.forward(
         &hidden, plan: plan, positions: [Int32(position)], layers: layers, store: store, appending: true)
-      rows += try decoder.logits(hidden).elements
+      rows += decoder.logits(hidden).elements
     }
     #expect(relativeError(rows, try golden.matrix("seq1.logits").elements) < 1e-5)
   }
@@ -89,7 +89,7 @@ import Testing
     var hidden = try decoder.embed(tokens: tree.tokens, positions: tree.positions)
     try decoder.forward(
       &hidden, plan: AttentionPlan(tree), positions: tree.positions, layers: 0..<decoder.architecture.layerCount)
-    return try decoder.logits(hidden)
+    return decoder.logits(hidden)
   }
 }
 
@@ -133,13 +133,13 @@ private struct SuffixProblem {
       try decoder.forward(&variable, plan: plan, positions: positions, layers: rest, store: store, tape: tape)
       return variable
     }
-    let unchanged = try decoder.logits(try run(Array(repeating: 0, count: delta.count), nil))
+    let unchanged = decoder.logits(try run(Array(repeating: 0, count: delta.count), nil))
     let initial = TokenDistribution(logits: unchanged, row: 0).logProbabilities()
     let tape = Tape(decoder, plan: plan, layers: rest)
     let output = try run(delta, tape)
-    let logits = try decoder.logits(output)
+    let logits = decoder.logits(output)
     func gradient(_ output: Matrix<Float>, _ tape: Tape, _ dLogits: Matrix<Float>) throws -> [Float] {
-      var dHidden = try decoder.logitsBackward(output, logits: logits, dLogits: dLogits)
+      var dHidden = decoder.logitsBackward(output, logits: logits, dLogits: dLogits)
       try decoder.backward(&dHidden, positions: positions, store: store, tape: tape)
       return dHidden.row(0)
     }

@@ -46,7 +46,7 @@ public struct NumpySecondMoments: Sendable {
     if let (first, second) = zip(archives, archives.dropFirst()).first(where: { $0.layer == $1.layer }) {
       throw ErrataError.numpyFilesOfOneLayer(first.path, second.path, layer: first.layer)
     }
-    var sums: [Int: Matrix<Double>] = [:]
+    var sums: [Int: PackedTriangle] = [:]
     var powers: [Int: Double] = [:]
     var weights: [Int: Digest] = [:]
     var tokenCount: Int?
@@ -70,8 +70,8 @@ public struct NumpySecondMoments: Sendable {
       sums, tokenCount: tokenCount!, outputPowers: powers, origin: origin, to: output)
   }
 
-  /// sum k k^T, d_in x d_in and symmetric, and the number of keys.
-  func read(keyLength: Int) throws -> (sum: Matrix<Double>, count: Int) {
+  /// sum k k^T, d_in x d_in, and the number of keys.
+  func read(keyLength: Int) throws -> (sum: PackedTriangle, count: Int) {
     let archive = try ZipArchive(path: path)
     func array<Result>(_ name: String, _ maximumCount: Int, _ body: (NumpyArray) throws -> Result) throws -> Result {
       let result = try archive.withEntry(ByteString(name + ".npy"), maximumCount: maximumCount + 1 << 16) { bytes in
@@ -93,7 +93,7 @@ public struct NumpySecondMoments: Sendable {
     guard count >= 1, count < 0x1p53, count == count.rounded() else {
       throw ErrataError.notNumpyArchive(path, "'mom2.count' is not a positive number of keys")
     }
-    let sum = try array("mom2.mom2", 8 * keyLength * keyLength) { array -> Matrix<Double> in
+    let sum = try array("mom2.mom2", 8 * keyLength * keyLength) { array -> PackedTriangle in
       guard array.shape == [keyLength, keyLength] else {
         throw ErrataError.numpyFileOfAnotherModel(path, shape: array.shape, keyLength: keyLength)
       }
@@ -103,26 +103,23 @@ public struct NumpySecondMoments: Sendable {
   }
 
   /// The sum, whose halves the rounding of another program may have made a little different: their mean.
-  private func symmetricMatrix(_ array: NumpyArray) throws -> Matrix<Double> {
+  private func symmetricMatrix(_ array: NumpyArray) throws -> PackedTriangle {
     let size = array.shape[0]
     let diagonal = (0..<size).map { array.number($0 * size + $0) }
     guard diagonal.allSatisfy({ $0.isFinite && $0 >= 0 }) else {
       throw ErrataError.notNumpyArchive(path, "'mom2.mom2' has a diagonal element that is negative or not finite")
     }
-    var result = Matrix<Double>(uninitializedRows: size, columns: size)
-    let isSymmetric = result.withUnsafeMutablePointer { elements in
-      for row in 0..<size {
-        for column in 0...row {
-          let (lower, upper) = (array.number(row * size + column), array.number(column * size + row))
-          // Bounds also the elements that are not finite: then the comparison is false.
-          guard abs(lower - upper) <= 1e-3 * (diagonal[row] * diagonal[column]).squareRoot() else { return false }
-          elements[row * size + column] = (lower + upper) / 2
-          elements[column * size + row] = (lower + upper) / 2
+    var result = PackedTriangle(size: size)
+    for row in 0..<size {
+      for column in 0...row {
+        let (lower, upper) = (array.number(row * size + column), array.number(column * size + row))
+        // Bounds also the elements that are not finite: then the comparison is false.
+        guard abs(lower - upper) <= 1e-3 * (diagonal[row] * diagonal[column]).squareRoot() else {
+          throw ErrataError.notNumpyArchive(path, "'mom2.mom2' is not a symmetric, finite matrix")
         }
+        result[row, column] = (lower + upper) / 2
       }
-      return true
     }
-    guard isSymmetric else { throw ErrataError.notNumpyArchive(path, "'mom2.mom2' is not a symmetric, finite matrix") }
     return result
   }
 }

@@ -3,15 +3,14 @@ import Tensors
 
 /// y = W x + b on float32 rows.
 struct Linear {
-  /// The weight as stored: [out, in], or [in, out] if `isInputMajor`.
-  let weight: Matrix<Float>
+  /// As stored: [out, in], or [in, out] if `isInputMajor`.
+  let weight: StoredWeight
   let isInputMajor: Bool
   /// One value per output.
   let bias: [Float]?
 
   var inputSize: Int { isInputMajor ? weight.rows : weight.columns }
   var outputSize: Int { isInputMajor ? weight.columns : weight.rows }
-  var byteCount: Int { weight.count * 4 }
 
   /// `y` (rows x out) = `x` (rows x in) W^T + b, or that added to `y`.
   func forward(
@@ -28,19 +27,30 @@ struct Linear {
         }
       }
     }
-    weight.withUnsafePointer { w in
-      multiply(
-        rows: rows, columns: outputSize, inner: inputSize, x, inputSize, .asStored, w, weight.columns,
-        isInputMajor ? .asStored : .transposed, into: y, outputSize, beta: accumulate || bias != nil ? 1 : 0)
-    }
+    multiply(x, inputSize, rows: rows, isAlongRows: !isInputMajor, into: y, accumulate: accumulate || bias != nil)
   }
 
   /// `dX` (rows x in) = `dY` (rows x out) W.
   func backward(_ dY: UnsafePointer<Float>, rows: Int, into dX: UnsafeMutablePointer<Float>) {
-    weight.withUnsafePointer { w in
-      multiply(
-        rows: rows, columns: inputSize, inner: outputSize, dY, outputSize, .asStored, w, weight.columns,
-        isInputMajor ? .transposed : .asStored, into: dX, inputSize)
+    multiply(dY, outputSize, rows: rows, isAlongRows: isInputMajor, into: dX, accumulate: false)
+  }
+
+  /// The products of `a` (rows x `inner`) with each row of the stored matrix if `isAlongRows`, else with each column.
+  private func multiply(
+    _ a: UnsafePointer<Float>, _ inner: Int, rows: Int, isAlongRows: Bool, into c: UnsafeMutablePointer<Float>,
+    accumulate: Bool
+  ) {
+    let (width, columns) = (weight.columns, isAlongRows ? weight.rows : weight.columns)
+    weight.forEachPanel { panel, w in
+      if isAlongRows {
+        LinearAlgebra.multiply(
+          rows: rows, columns: panel.count, inner: inner, a, inner, .asStored, w, width, .transposed,
+          into: c + panel.lowerBound, columns, beta: accumulate ? 1 : 0)
+      } else {
+        LinearAlgebra.multiply(
+          rows: rows, columns: columns, inner: panel.count, a + panel.lowerBound, inner, .asStored, w, width, .asStored,
+          into: c, columns, beta: accumulate || panel.lowerBound > 0 ? 1 : 0)
+      }
     }
   }
 }

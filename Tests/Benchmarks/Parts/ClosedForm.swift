@@ -40,17 +40,15 @@ struct ClosedForm: ParsableCommand {
     var random = SeededGenerator(seed: 0)
     // Features of sizes that fall off as a power, neighbours correlated: dense, positive definite, not well conditioned.
     let sizes = (0..<inputs).map { pow(Double($0 + 1), -0.3) }
-    var secondMoment: Matrix<Double>? = Profile.measure("random C") {
-      var matrix = Matrix<Double>(uninitializedRows: inputs, columns: inputs)
+    var secondMoment: PackedTriangle? = Profile.measure("random C") {
+      var triangle = PackedTriangle(size: inputs)
       let powers = (0..<inputs).map { pow(0.9, Double($0)) }
-      matrix.withUnsafeMutablePointer { elements in
-        for row in 0..<inputs {
-          for column in 0..<inputs {
-            elements[row * inputs + column] = sizes[row] * sizes[column] * powers[abs(row - column)]
-          }
+      triangle.setRows { row, columns, elements in
+        for (offset, column) in columns.enumerated() {
+          elements[offset] = sizes[row] * sizes[column] * powers[abs(row - column)]
         }
       }
-      return matrix
+      return triangle
     }
     let (keys, residuals) = Profile.measure("random keys and residuals") {
       var keys = Matrix<Double>(uninitializedRows: inputs, columns: facts)

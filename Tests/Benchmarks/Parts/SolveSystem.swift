@@ -1,5 +1,6 @@
 import ArgumentParser
 import KnowledgeEditing
+import LinearAlgebra
 import Safetensors
 import Tensors
 import ToolSupport
@@ -22,7 +23,7 @@ struct SolveSystem: ParsableCommand {
     let file = try SafetensorsFile(path: problem)
     let keys = try file.tensor(named: "keys").matrix().widened()
     let residual = try file.tensor(named: "residual").matrix().widened()
-    var moment: Matrix<Double>? = try file.tensor(named: "moment").matrix().widened()
+    var moment: PackedTriangle? = try PackedTriangle(lowerTriangleOf: file.tensor(named: "moment").matrix().widened())
     var solution: EditSolver.Solution?
     Profile.start()
     let seconds = try seconds {

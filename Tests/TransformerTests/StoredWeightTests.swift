@@ -1,0 +1,58 @@
+import Safetensors
+import Tensors
+import TestSupport
+import Testing
+
+@testable import Transformer
+
+@Suite struct StoredWeightTests {
+  private static let columns = 3
+
+  /// Rows whose elements are the row's number.
+  private func held(_ rows: Range<Int>, _ dtype: DType) -> StoredWeight.Source {
+    let elements = rows.flatMap { [Float](repeating: Float($0), count: Self.columns) }
+    return .held(elements.withUnsafeBufferPointer { narrow($0, to: dtype) })
+  }
+
+  private func rows(_ weight: StoredWeight) -> (panels: [Range<Int>], elements: [Float]) {
+    var panels: [Range<Int>] = []
+    var elements: [Float] = []
+    weight.forEachPanel { panel, pointer in
+      panels.append(panel)
+      elements += UnsafeBufferPointer(start: pointer, count: panel.count * Self.columns)
+    }
+    return (panels, elements)
+  }
+
+  @Test func panelsCrossTheBordersOfTensors() {
+    // Two tensors of different types, the first one's rows in another order than they are stored.
+    let first = held(0..<4, .bf16)
+    let weight = StoredWeight(
+      [
+        .init(source: first, dtype: .bf16, rows: 2..<4), .init(source: first, dtype: .bf16, rows: 0..<2),
+        .init(source: held(4..<10, .f32), dtype: .f32, rows: 0..<6),
+      ], columns: Self.columns, buffer: PanelBuffer(capacity: 0, leastRows: 3))
+    let (panels, elements) = rows(weight)
+    #expect(weight.rows == 10 && panels == [0..<2, 2..<5, 5..<7, 7..<10])
+    #expect(elements == [2, 3, 0, 1, 4, 5, 6, 7, 8, 9].flatMap { [Float](repeating: $0, count: Self.columns) })
+  }
+
+  @Test func aPanelHoldsAsManyElementsAsItMay() {
+    let buffer = PanelBuffer(capacity: 12, leastRows: 2)
+    #expect(buffer.height(3) == 4 && buffer.height(100) == 2)
+  }
+
+  /// A name of one letter more moves the data by a byte, since nothing pads the header.
+  @Test(arguments: ["a", "ab", "abc", "abcd"]) func float32OfAnyAlignment(name: String) throws {
+    let directory = try TemporaryDirectory()
+    let elements: [Float] = (0..<6).map { Float($0) / 7 }
+    let header = #"{"\#(name)":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]}}"#
+    var bytes = withUnsafeBytes(of: UInt64(header.utf8.count).littleEndian, Array.init) + Array(header.utf8)
+    elements.withUnsafeBytes { bytes += $0 }
+    try AtomicFile.write(bytes, to: directory("x.safetensors"))
+    let tensor = try SafetensorsFile(path: directory("x.safetensors")).tensor(named: ByteString(name))
+    let weight = StoredWeight(
+      [.init(source: .mapped(tensor), dtype: .f32, rows: 0..<2)], columns: Self.columns, buffer: PanelBuffer())
+    #expect(rows(weight).elements == elements)
+  }
+}
