@@ -48,20 +48,34 @@ public func multiply(
       let (columnStart, columnCount) = columnsLead ? (start, length) : (0, columns)
       let aStart = a.pointer + (aOrientation == .asStored ? rowStart * aStride : rowStart)
       let bStart = b.pointer + (bOrientation == .asStored ? columnStart : columnStart * bStride)
-      if rowCount == 1, aOrientation == .asStored {
-        // One row (generation): a matrix-vector product is five times as fast as a product with one row.
-        let (storedRows, storedColumns) = bOrientation == .asStored ? (inner, columnCount) : (columnCount, inner)
-        cblas_sgemv(
-          CblasRowMajor, bOrientation == .asStored ? CblasTrans : CblasNoTrans, Int32(storedRows), Int32(storedColumns),
-          1, bStart, Int32(bStride), aStart, 1, beta, c.pointer + rowStart * cStride + columnStart, 1)
-        return
-      }
-      cblas_sgemm(
-        CblasRowMajor, aOrientation.cblas, bOrientation.cblas, Int32(rowCount), Int32(columnCount), Int32(inner), 1,
-        aStart, Int32(aStride), bStart, Int32(bStride), beta,
-        c.pointer + rowStart * cStride + columnStart, Int32(cStride))
+      multiplySerially(
+        rows: rowCount, columns: columnCount, inner: inner, aStart, aStride, aOrientation, bStart, bStride,
+        bOrientation,
+        into: c.pointer + rowStart * cStride + columnStart, cStride, beta: beta)
     }
   }
+}
+
+/// The same product by the calling thread alone: a share of one that several threads compute. Not profiled.
+///
+/// - Precondition: no extent is zero.
+public func multiplySerially(
+  rows: Int, columns: Int, inner: Int,
+  _ a: UnsafePointer<Float>, _ aStride: Int, _ aOrientation: Orientation = .asStored,
+  _ b: UnsafePointer<Float>, _ bStride: Int, _ bOrientation: Orientation = .asStored,
+  into c: UnsafeMutablePointer<Float>, _ cStride: Int, beta: Float = 0
+) {
+  if rows == 1, aOrientation == .asStored {
+    // One row (generation): a matrix-vector product is five times as fast as a product with one row.
+    let (storedRows, storedColumns) = bOrientation == .asStored ? (inner, columns) : (columns, inner)
+    cblas_sgemv(
+      CblasRowMajor, bOrientation == .asStored ? CblasTrans : CblasNoTrans, Int32(storedRows), Int32(storedColumns), 1,
+      b, Int32(bStride), a, 1, beta, c, 1)
+    return
+  }
+  cblas_sgemm(
+    CblasRowMajor, aOrientation.cblas, bOrientation.cblas, Int32(rows), Int32(columns), Int32(inner), 1, a,
+    Int32(aStride), b, Int32(bStride), beta, c, Int32(cStride))
 }
 
 extension Matrix where Element == Float {

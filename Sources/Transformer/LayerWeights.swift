@@ -20,7 +20,7 @@ struct LayerWeights {
 struct WeightLoader {
   let checkpoint: Checkpoint
   let architecture: Architecture
-  private let buffer = PanelBuffer()
+  private let buffers = PanelBuffers()
 
   init(checkpoint: Checkpoint, architecture: Architecture) {
     self.checkpoint = checkpoint
@@ -125,7 +125,7 @@ struct WeightLoader {
     return Linear(
       weight: StoredWeight(
         order.map { StoredWeight.Part(source: whole.source, dtype: whole.dtype, rows: $0) },
-        columns: architecture.hiddenSize, buffer: buffer),
+        columns: architecture.hiddenSize, buffers: buffers),
       isInputMajor: false, bias: bias.map { bias in order.flatMap { bias[$0] } })
   }
 
@@ -159,7 +159,7 @@ struct WeightLoader {
   private func weight(_ names: [ByteString], _ replacements: [ByteString: [UInt8]]) throws -> StoredWeight {
     StoredWeight(
       try names.map { try part($0, replacements) }, columns: try checkpoint.tensor(named: names[0]).shape.extents[1],
-      buffer: buffer)
+      buffers: buffers)
   }
 
   /// A whole tensor, or what stands in for it.

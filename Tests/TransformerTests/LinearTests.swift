@@ -27,7 +27,7 @@ import Testing
     let bytes = stored.elements.withUnsafeBufferPointer { narrow($0, to: dtype) }
     let part = StoredWeight.Part(source: .held(bytes), dtype: dtype, rows: 0..<stored.rows)
     return Linear(
-      weight: StoredWeight([part], columns: stored.columns, buffer: PanelBuffer(capacity: 0, leastRows: panelRows)),
+      weight: StoredWeight([part], columns: stored.columns, buffers: PanelBuffers(capacity: 0, leastRows: panelRows)),
       isInputMajor: isInputMajor, bias: hasBias ? bias.single : nil)
   }
 

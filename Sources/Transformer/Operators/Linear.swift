@@ -36,20 +36,39 @@ struct Linear {
   }
 
   /// The products of `a` (rows x `inner`) with each row of the stored matrix if `isAlongRows`, else with each column.
+  ///
+  /// Each thread takes some of the outputs, and converts the weights that it multiplies with: what it has converted is in its
+  /// own cache, and no thread waits for another's conversion.
   private func multiply(
     _ a: UnsafePointer<Float>, _ inner: Int, rows: Int, isAlongRows: Bool, into c: UnsafeMutablePointer<Float>,
     accumulate: Bool
   ) {
-    let (width, columns) = (weight.columns, isAlongRows ? weight.rows : weight.columns)
-    weight.forEachPanel { panel, w in
-      if isAlongRows {
-        LinearAlgebra.multiply(
-          rows: rows, columns: panel.count, inner: inner, a, inner, .asStored, w, width, .transposed,
-          into: c + panel.lowerBound, columns, beta: accumulate ? 1 : 0)
-      } else {
-        LinearAlgebra.multiply(
-          rows: rows, columns: columns, inner: panel.count, a + panel.lowerBound, inner, .asStored, w, width, .asStored,
-          into: c, columns, beta: accumulate || panel.lowerBound > 0 ? 1 : 0)
+    let weight = weight
+    let outputs = isAlongRows ? weight.rows : weight.columns
+    guard rows > 0, outputs > 0, inner > 0 else { return }
+    Profile.measure("matrix products") {
+      Profile.count(operations: 2 * rows * outputs * inner)
+      let (a, c) = (Shared(a), Shared(c))
+      // Multiply-adds below which a thread costs more than it brings; to convert a weight takes the time of some.
+      let smallestShare = 1 << 21
+      let blockSize = 16
+      let grain = max(1, smallestShare / ((rows + 8) * inner * blockSize))
+      Threads.forRanges((outputs + blockSize - 1) / blockSize, grain: grain) { blocks in
+        let share = blocks.lowerBound * blockSize..<min(blocks.upperBound * blockSize, outputs)
+        if isAlongRows {
+          weight.forEachPanel(rows: share, columns: 0..<weight.columns, productRows: rows) { panel, w, stride in
+            multiplySerially(
+              rows: rows, columns: panel.count, inner: inner, a.pointer, inner, .asStored, w, stride, .transposed,
+              into: c.pointer + panel.lowerBound, outputs, beta: accumulate ? 1 : 0)
+          }
+        } else {
+          weight.forEachPanel(rows: 0..<weight.rows, columns: share, productRows: rows) { panel, w, stride in
+            multiplySerially(
+              rows: rows, columns: share.count, inner: panel.count, a.pointer + panel.lowerBound, inner, .asStored, w,
+              stride, .asStored, into: c.pointer + share.lowerBound, outputs,
+              beta: accumulate || panel.lowerBound > 0 ? 1 : 0)
+          }
+        }
       }
     }
   }
