@@ -14,12 +14,6 @@ ERRATA_INLINE int64_t edited(int64_t base, double delta, stored_format format) {
   return narrow_ordered(widen_ordered(base, format) + delta, format);
 }
 
-ERRATA_INLINE float float_of_bits(int32_t bits) {
-  float value;
-  memcpy(&value, &bits, 4);
-  return value;
-}
-
 // The binary32 pattern of a magnitude, if it is a normal number.
 ERRATA_INLINE int32_t float_bits(int32_t magnitude, stored_format format) {
   return (magnitude << (23 - format.fraction_bits)) + ((126 + format.minimum_exponent) << 23);
@@ -27,7 +21,7 @@ ERRATA_INLINE int32_t float_bits(int32_t magnitude, stored_format format) {
 
 ERRATA_INLINE float float_of_ordered(int32_t ordered, stored_format format) {
   int32_t sign = ordered >> 31;
-  return float_of_bits(float_bits(ordered ^ sign, format) | (sign & INT32_MIN));
+  return binary32_of_bits(float_bits(ordered ^ sign, format) | (sign & INT32_MIN));
 }
 
 // How many candidates lie below `value`, and how many above, given that `value` is one: as many as fit, one quantum of the
@@ -49,13 +43,13 @@ ERRATA_INLINE int32_t count_neighbours(
   int32_t least_bits = value_bits < target_bits ? value_bits : target_bits;
   int32_t last_binade = (int32_t)stored_infinity(format) - fraction - 1;
   // From here on in quanta of the value.
-  float offset = miss * float_of_bits(((254 + bits) << 23) - (value_bits & exponent));
-  float half_quantum = float_of_bits((126 << 23) + (target_bits & exponent) - (value_bits & exponent));
+  float offset = miss * binary32_of_bits(((254 + bits) << 23) - (value_bits & exponent));
+  float half_quantum = binary32_of_bits((126 << 23) + (target_bits & exponent) - (value_bits & exponent));
   // A power of two is preceded by a shorter quantum.
   float inner = (target_bits & ~exponent) == 0 ? 0.5f * half_quantum : half_quantum;
   float down = (target_sign ? half_quantum : inner) + offset, up = (target_sign ? inner : half_quantum) - offset;
   // What the numbers may be off by, as long as half a quantum is below `far`: the sum in binary64 then by less than 2^-21.
-  float error = 0x1p-20f * (1 + half_quantum), far = float_of_bits((127 + 27 - bits) << 23);
+  float error = 0x1p-20f * (1 + half_quantum), far = binary32_of_bits((127 + 27 - bits) << 23);
   down = down < far ? down : far;
   up = up < far ? up : far;
   down = down > -1 ? down : -1;

@@ -1,35 +1,15 @@
 #include "conversion.h"
 
-#include <string.h>
-
-#include "dispatch.h"
-
-ERRATA_INLINE float float_of_bits(uint32_t bits) {
-  float value;
-  memcpy(&value, &bits, 4);
-  return value;
-}
-
-ERRATA_INLINE uint32_t bits_of_float(float value) {
-  uint32_t bits;
-  memcpy(&bits, &value, 4);
-  return bits;
-}
-
-ERRATA_INLINE uint64_t bits_of_double(double value) {
-  uint64_t bits;
-  memcpy(&bits, &value, 8);
-  return bits;
-}
+#include "float_bits.h"
 
 ERRATA_INLINE void bf16_to_f32_body(const uint16_t *restrict source, float *restrict destination, size_t count) {
   for (size_t i = 0; i < count; i++) {
-    destination[i] = float_of_bits((uint32_t)source[i] << 16);
+    destination[i] = binary32_of_bits((uint32_t)source[i] << 16);
   }
 }
 
 ERRATA_INLINE uint16_t bf16_of_f32(float value) {
-  uint32_t bits = bits_of_float(value);
+  uint32_t bits = binary32_bits(value);
   uint32_t rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
   // A NaN whose payload sits in the low bits would round to infinity: set the quiet bit instead.
   uint32_t nan = (bits >> 16) | 0x40u;
@@ -48,19 +28,19 @@ static float f32_of_f16(uint16_t half) {
   uint32_t fraction = half & 0x3ffu;
   if (exponent == 0x1fu) {
     // The hardware conversion makes a signalling NaN quiet: so does this one.
-    return float_of_bits(sign | 0x7f800000u | (fraction << 13) | (fraction ? 0x400000u : 0));
+    return binary32_of_bits(sign | 0x7f800000u | (fraction << 13) | (fraction ? 0x400000u : 0));
   }
   if (exponent == 0) {
     float magnitude = (float)fraction * 0x1p-24f;
     return sign ? -magnitude : magnitude;
   }
-  return float_of_bits(sign | ((exponent + 112u) << 23) | (fraction << 13));
+  return binary32_of_bits(sign | ((exponent + 112u) << 23) | (fraction << 13));
 }
 
 // Rounds a binary64 value to a narrower format with `fraction_bits` explicit fraction bits and exponent range
 // [1 - bias, bias], to nearest, ties to even, by integer arithmetic on its bits.
 ERRATA_INLINE uint32_t narrow(double value, int fraction_bits, int bias) {
-  uint64_t bits = bits_of_double(value);
+  uint64_t bits = binary64_bits(value);
   int exponent_bits = fraction_bits == 7 ? 8 : 5;
   uint32_t sign = (uint32_t)(bits >> 63) << (exponent_bits + fraction_bits);
   uint32_t infinity = ((1u << exponent_bits) - 1u) << fraction_bits;

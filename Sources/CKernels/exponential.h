@@ -1,9 +1,8 @@
 #ifndef ERRATA_EXPONENTIAL_H
 #define ERRATA_EXPONENTIAL_H
 #include <stdint.h>
-#include <string.h>
 
-#include "dispatch.h"
+#include "float_bits.h"
 
 // e^x in float32 within 2 units in the last place, without branches or library calls, so that loops over it vectorize.
 // x is clamped to the range in which the result is a normal number.
@@ -24,9 +23,7 @@ ERRATA_INLINE float exponential(float x) {
   p = p * r + 5.0000001201e-1f;
   p = p * r * r + r + 1.0f;
   int32_t bits = ((int32_t)n + 127) << 23;
-  float scale;
-  memcpy(&scale, &bits, 4);
-  return p * scale;
+  return p * binary32_of_bits((uint32_t)bits);
 }
 
 ERRATA_INLINE float sigmoid(float x) { return 1.0f / (1.0f + exponential(-x)); }

@@ -4,7 +4,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "dispatch.h"
+#include "float_bits.h"
 
 // Stored floats to and from binary64 by integer arithmetic and one addition: no branch, so that loops vectorise, and no
 // subnormal operand, so that no processor mode can flush it.
@@ -22,18 +22,6 @@ typedef struct {
 static const stored_format stored_bf16 = {7, -126};
 static const stored_format stored_f16 = {10, -14};
 static const stored_format stored_f32 = {23, -126};
-
-ERRATA_INLINE uint64_t binary64_bits(double value) {
-  uint64_t bits;
-  memcpy(&bits, &value, 8);
-  return bits;
-}
-
-ERRATA_INLINE double binary64_of_bits(uint64_t bits) {
-  double value;
-  memcpy(&value, &bits, 8);
-  return value;
-}
 
 // The magnitude pattern of infinity: every finite magnitude is below it.
 ERRATA_INLINE int64_t stored_infinity(stored_format format) {

@@ -79,8 +79,8 @@ public struct ValueSearch {
     self.memoryBudget = memoryBudget ?? Self.defaultMemoryBudget(decoder.architecture)
   }
 
-  /// A third of what the weights take in float32: a dozen facts of a hundred million weights, whose products are about as fast as
-  /// those of more facts. No more than 512 MiB, which holds few facts of a large model.
+  /// A third of what the weights take in float32: a dozen facts of a hundred million weights, whose products are about
+  /// as fast as those of more facts. No more than 512 MiB, which holds few facts of a large model.
   private static func defaultMemoryBudget(_ architecture: Architecture) -> Int {
     let hidden = architecture.hiddenSize
     let layer = hidden * (4 * hidden + 3 * architecture.intermediateSize)

@@ -26,11 +26,8 @@ public struct Cholesky: Sendable {
     var info: Int32 = 0
     if size > 0 {
       factor.withUnsafeMutablePointer { elements in
-        Profile.measure("Cholesky") {
-          Profile.count(operations: order * order * order / 3)
-          Threads.withBLASThreads(multiplyAdds: order * order * order / 6) {
-            dpftrf_("N", "L", &size, elements, &info, 1, 1)
-          }
+        Threads.runBLAS("Cholesky", operations: order * order * order / 3) {
+          dpftrf_("N", "L", &size, elements, &info, 1, 1)
         }
       }
     }
@@ -97,14 +94,11 @@ public struct Cholesky: Sendable {
     let (size, columns) = (size, right.columns)
     factor.elements.withUnsafePointer { l in
       result.withUnsafeMutablePointer { x in
-        Profile.measure("triangular solves") {
-          Profile.count(operations: 2 * size * size * columns)
-          Threads.withBLASThreads(multiplyAdds: size * size * columns) {
-            // LAPACK is column-major: it sees X^T, of which X^T L^-T and then that L^-1 is taken.
-            var (m, n, one) = (Int32(columns), Int32(size), 1.0)
-            dtfsm_("N", "R", "L", "T", "N", &m, &n, &one, l, x, &m, 1, 1, 1, 1, 1)
-            dtfsm_("N", "R", "L", "N", "N", &m, &n, &one, l, x, &m, 1, 1, 1, 1, 1)
-          }
+        Threads.runBLAS("triangular solves", operations: 2 * size * size * columns) {
+          // LAPACK is column-major: it sees X^T, of which X^T L^-T and then that L^-1 is taken.
+          var (m, n, one) = (Int32(columns), Int32(size), 1.0)
+          dtfsm_("N", "R", "L", "T", "N", &m, &n, &one, l, x, &m, 1, 1, 1, 1, 1)
+          dtfsm_("N", "R", "L", "N", "N", &m, &n, &one, l, x, &m, 1, 1, 1, 1, 1)
         }
       }
     }

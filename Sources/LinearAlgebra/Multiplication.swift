@@ -37,15 +37,10 @@ public func multiply(
   Profile.measure("matrix products") {
     Profile.count(operations: 2 * rows * columns * inner)
     let (a, b, c) = (Shared(a), Shared(b), Shared(c))
-    let smallestShare = 1 << 21  // multiply-adds: below this a thread costs more than it brings
     let columnsLead = columns >= rows
-    let other = (columnsLead ? rows : columns) * inner
-    let lead = columnsLead ? columns : rows
-    Threads.forRanges((lead + 15) / 16, grain: max(1, smallestShare / max(1, other * 16))) { blocks in
-      let start = blocks.lowerBound * 16
-      let length = min(blocks.upperBound * 16, lead) - start
-      let (rowStart, rowCount) = columnsLead ? (0, rows) : (start, length)
-      let (columnStart, columnCount) = columnsLead ? (start, length) : (0, columns)
+    Threads.forShares(columnsLead ? columns : rows, cost: (columnsLead ? rows : columns) * inner) { share in
+      let (rowStart, rowCount) = columnsLead ? (0, rows) : (share.lowerBound, share.count)
+      let (columnStart, columnCount) = columnsLead ? (share.lowerBound, share.count) : (0, columns)
       let aStart = a.pointer + (aOrientation == .asStored ? rowStart * aStride : rowStart)
       let bStart = b.pointer + (bOrientation == .asStored ? columnStart : columnStart * bStride)
       multiplySerially(
@@ -115,13 +110,10 @@ extension Matrix where Element == Double {
     withUnsafePointer { a in
       other.withUnsafePointer { b in
         result.withUnsafeMutablePointer { c in
-          Profile.measure("binary64 products") {
-            Profile.count(operations: 2 * resultRows * resultColumns * inner)
-            Threads.withBLASThreads(multiplyAdds: resultRows * resultColumns * inner) {
-              cblas_dgemm(
-                CblasRowMajor, orientation.cblas, otherOrientation.cblas, Int32(resultRows), Int32(resultColumns),
-                Int32(inner), 1, a, Int32(columns), b, Int32(other.columns), 0, c, Int32(resultColumns))
-            }
+          Threads.runBLAS("binary64 products", operations: 2 * resultRows * resultColumns * inner) {
+            cblas_dgemm(
+              CblasRowMajor, orientation.cblas, otherOrientation.cblas, Int32(resultRows), Int32(resultColumns),
+              Int32(inner), 1, a, Int32(columns), b, Int32(other.columns), 0, c, Int32(resultColumns))
           }
         }
       }

@@ -137,11 +137,8 @@ extension PackedTriangle {
     var (order, inner, one) = (Int32(size), Int32(count), 1.0)
     let operations = (size + 1) * size * count
     withUnsafeMutablePointer { c in
-      Profile.measure("outer products") {
-        Profile.count(operations: operations)
-        Threads.withBLASThreads(multiplyAdds: operations / 2) {
-          dsfrk_("N", "L", "N", &order, &inner, &one, keys, &order, &one, c, 1, 1, 1)
-        }
+      Threads.runBLAS("outer products", operations: operations) {
+        dsfrk_("N", "L", "N", &order, &inner, &one, keys, &order, &one, c, 1, 1, 1)
       }
     }
   }
@@ -155,25 +152,22 @@ extension PackedTriangle {
     withBlocks { m in
       left.withUnsafePointer { x in
         result.withUnsafeMutablePointer { y in
-          Profile.measure("binary64 products") {
-            Profile.count(operations: 2 * rows * columns * columns)
-            Threads.withBLASThreads(multiplyAdds: rows * columns * columns) {
-              // Row-major: [x1 x2] [first, below^T; below, second], where each block is the transpose of what it is
-              // column-major.
-              let (n, width) = (Int32(rows), Int32(columns))
-              let (x2, y2) = (x + Int(m.firstSize), y + Int(m.firstSize))
-              cblas_dsymm(
-                CblasRowMajor, CblasRight, CblasUpper, n, m.firstSize, 1, m.first, m.stride, x, width, 0, y, width)
-              guard m.secondSize > 0 else { return }
-              cblas_dgemm(
-                CblasRowMajor, CblasNoTrans, CblasTrans, n, m.firstSize, m.secondSize, 1, x2, width, m.below, m.stride,
-                1, y, width)
-              cblas_dsymm(
-                CblasRowMajor, CblasRight, CblasLower, n, m.secondSize, 1, m.second, m.stride, x2, width, 0, y2, width)
-              cblas_dgemm(
-                CblasRowMajor, CblasNoTrans, CblasNoTrans, n, m.secondSize, m.firstSize, 1, x, width, m.below, m.stride,
-                1, y2, width)
-            }
+          Threads.runBLAS("binary64 products", operations: 2 * rows * columns * columns) {
+            // Row-major: [x1 x2] [first, below^T; below, second], where each block is the transpose of what it is
+            // column-major.
+            let (n, width) = (Int32(rows), Int32(columns))
+            let (x2, y2) = (x + Int(m.firstSize), y + Int(m.firstSize))
+            cblas_dsymm(
+              CblasRowMajor, CblasRight, CblasUpper, n, m.firstSize, 1, m.first, m.stride, x, width, 0, y, width)
+            guard m.secondSize > 0 else { return }
+            cblas_dgemm(
+              CblasRowMajor, CblasNoTrans, CblasTrans, n, m.firstSize, m.secondSize, 1, x2, width, m.below, m.stride,
+              1, y, width)
+            cblas_dsymm(
+              CblasRowMajor, CblasRight, CblasLower, n, m.secondSize, 1, m.second, m.stride, x2, width, 0, y2, width)
+            cblas_dgemm(
+              CblasRowMajor, CblasNoTrans, CblasNoTrans, n, m.secondSize, m.firstSize, 1, x, width, m.below, m.stride,
+              1, y2, width)
           }
         }
       }

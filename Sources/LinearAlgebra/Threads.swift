@@ -2,6 +2,7 @@ import COpenBLAS
 import Dispatch
 import Foundation
 import Synchronization
+import Tensors
 
 /// How many threads the numeric code uses, and who starts them.
 ///
@@ -53,6 +54,28 @@ public enum Threads {
       for index in 0..<count { body(index) }
     } else {
       DispatchQueue.concurrentPerform(iterations: count, execute: body)
+    }
+  }
+
+  /// Runs `body` over consecutive parts of `0..<count`, in parallel if they are worth it: of multiples of 16, which products'
+  /// rows and columns like.
+  ///
+  /// - Parameter cost: how many multiply-adds one item takes.
+  public static func forShares(_ count: Int, cost: Int, _ body: @Sendable (Range<Int>) -> Void) {
+    let smallestShare = 1 << 21  // multiply-adds: below this a thread costs more than it brings
+    let blockSize = 16
+    forRanges((count + blockSize - 1) / blockSize, grain: max(1, smallestShare / max(1, cost * blockSize))) { blocks in
+      body(blocks.lowerBound * blockSize..<min(blocks.upperBound * blockSize, count))
+    }
+  }
+
+  /// Runs `body`, a phase of the profile, with BLAS's own threads if it is long enough to gain by them.
+  ///
+  /// - Parameter operations: how many `body` takes, two for each multiply-add.
+  static func runBLAS(_ phase: String, operations: Int, _ body: () -> Void) {
+    Profile.measure(phase) {
+      Profile.count(operations: operations)
+      withBLASThreads(multiplyAdds: operations / 2, body)
     }
   }
 

@@ -45,17 +45,17 @@ public struct SecondMomentCondition: Sendable, Equatable {
   /// - Parameter ridge: added to the diagonal, in units of its mean, as `errata edit` does.
   /// - Throws: an `ErrataError` if the file has no such layer, or its numbers are not finite.
   public init(_ statistics: SecondMoments, layer: Int, ridge: Double = 0) throws {
-    var system: PackedTriangle? = try statistics.triangle(layer: layer)
-    guard system!.size > 0 else { throw ErrataError.notStatistics(statistics.path, "layer \(layer) is empty") }
+    var system = try statistics.triangle(layer: layer)
+    guard system.size > 0 else { throw ErrataError.notStatistics(statistics.path, "layer \(layer) is empty") }
     self.layer = layer
     tokenCount = statistics.tokenCount
-    keyLength = system!.size
-    deadFeatures = system!.diagonal.count { $0 == 0 }
-    system!.addRidge(ridge)
-    let (diagonal, norm) = (system!.diagonal, system!.oneNorm)
+    keyLength = system.size
+    deadFeatures = system.diagonal.count { $0 == 0 }
+    system.addRidge(ridge)
+    let (diagonal, norm) = (system.diagonal, system.oneNorm)
     do {
       // Large: nobody else holds it.
-      let factor = try Cholesky(system.take()!)
+      let factor = try Cholesky(consume system)
       let reciprocal = factor.reciprocalCondition(norm: norm)
       smallestPivot = zip(factor.pivots, diagonal).map { $0 / $1 }.min()
       condition = (1 / reciprocal).isFinite ? 1 / reciprocal : nil

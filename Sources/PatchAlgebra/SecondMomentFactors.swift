@@ -84,11 +84,11 @@ public struct SecondMomentFactors {
     for (done, tensor) in writer.header.tensors.enumerated() {
       let layer = layers.first { tensorName($0) == tensor.name }!
       // Large: nobody else holds it.
-      var secondMoment: PackedTriangle? = try statistics.triangle(layer: layer)
-      secondMoment!.addRidge(ridge)
+      var secondMoment = try statistics.triangle(layer: layer)
+      secondMoment.addRidge(ridge)
       let factor: Cholesky
       do {
-        factor = try Cholesky(secondMoment.take()!)
+        factor = try Cholesky(consume secondMoment)
       } catch {
         throw ErrataError.notPositiveDefinite(
           layer: layer, tokens: statistics.tokenCount, keyLength: sizes[layer]!)

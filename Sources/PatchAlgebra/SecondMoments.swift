@@ -74,21 +74,6 @@ public struct SecondMoments: Sendable {
   /// C of one layer, d_in x d_in, widened to binary64.
   ///
   /// - Throws: an `ErrataError` if the file has no such layer, or its numbers are not finite.
-  public func matrix(layer: Int) throws -> Matrix<Double> {
-    guard origin.weights[layer] != nil else { throw ErrataError.statisticsWithoutLayer(path, layer, has: layers) }
-    let matrix = try file.tensor(named: Self.tensorName(layer)).matrix()
-    let isFinite = matrix.withUnsafePointer {
-      UnsafeBufferPointer(start: $0, count: matrix.count).allSatisfy(\.isFinite)
-    }
-    guard matrix.rows == matrix.columns, isFinite else {
-      throw ErrataError.notStatistics(path, "layer \(layer) is not a finite square matrix")
-    }
-    return matrix.widened()
-  }
-
-  /// C of one layer, as `matrix` gives it, in half of its memory.
-  ///
-  /// - Throws: as `matrix` does.
   public func triangle(layer: Int) throws -> PackedTriangle {
     let size = try keyLength(layer: layer)
     let tensor = try file.tensor(named: Self.tensorName(layer))

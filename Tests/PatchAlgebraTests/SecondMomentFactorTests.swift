@@ -1,5 +1,6 @@
 import Foundation
 import LinearAlgebra
+import Safetensors
 import Tensors
 import TestSupport
 import Testing
@@ -38,8 +39,10 @@ import Testing
     try SecondMomentFactors.write(statistics, layers: [5, 2], ridge: ridge) { done.append($0) }
     #expect(done == [1, 2])
     let kept = try #require(try SecondMomentFactors(of: statistics, ridge: ridge))
+    let file = try SafetensorsFile(path: statistics.path)
     for layer in [2, 5] {
-      var triangle = PackedTriangle(lowerTriangleOf: try statistics.matrix(layer: layer))
+      let square = try file.tensor(named: SecondMoments.tensorName(layer)).matrix().widened()
+      var triangle = PackedTriangle(lowerTriangleOf: square)
       #expect(try statistics.triangle(layer: layer).elements == triangle.elements)
       triangle.addRidge(ridge)
       let made = try Cholesky(triangle)

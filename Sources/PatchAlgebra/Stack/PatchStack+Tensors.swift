@@ -20,7 +20,7 @@ extension PatchStack {
     let found = members.indices.compactMap { member in
       members[member].batch.tensors.first { $0.name == name }.map { (member: member, factors: $0) }
     }
-    var secondMoment: Matrix<Double>?
+    var secondMoment: PackedTriangle?
     let parts = try found.map { member, factors -> StackedTensor.Part in
       let described = members[member].description
       let path = files[members[member].files[0]].path
@@ -53,28 +53,24 @@ extension PatchStack {
   /// C of the layer whose weight the tensor is, d_in x d_in.
   private func secondMoment(
     of name: ByteString, from statistics: SecondMoments, for path: String
-  ) throws -> Matrix<Double> {
+  ) throws -> PackedTriangle {
     let tensor = base.tensors[name]!
     guard let layer = statistics.layer(ofWeight: tensor.digest) else {
       throw ErrataError.statisticsWithoutTensor(statistics.path, path, name)
     }
-    let matrix = try statistics.matrix(layer: layer)
+    let secondMoment = try statistics.triangle(layer: layer)
     let inputSize = tensor.shape.extents[tensor.isTransposed ? 0 : 1]
-    guard matrix.rows == inputSize else {
-      throw ErrataError.notStatistics(statistics.path, "layer \(layer) has \(matrix.rows) rows, not \(inputSize)")
+    guard secondMoment.size == inputSize else {
+      throw ErrataError.notStatistics(
+        statistics.path, "layer \(layer) has \(secondMoment.size) rows, not \(inputSize)")
     }
-    return matrix
+    return secondMoment
   }
 
   /// K^T = B (C + ridge mean(diag C) I), E x d_in.
-  private func computedKeys(_ right: Matrix<Double>, _ secondMoment: Matrix<Double>, ridge: Double) -> Matrix<Double> {
-    var keys = right.multiplied(by: secondMoment)
-    guard ridge > 0 else { return keys }
-    let size = secondMoment.rows
-    let added = ridge * (0..<size).reduce(0) { $0 + secondMoment[$1, $1] } / Double(size)
-    for row in 0..<keys.rows {
-      for column in 0..<size { keys[row, column] += added * right[row, column] }
-    }
-    return keys
+  private func computedKeys(_ right: Matrix<Double>, _ secondMoment: PackedTriangle, ridge: Double) -> Matrix<Double> {
+    var system = secondMoment
+    system.addRidge(ridge)
+    return system.product(ofRows: right)
   }
 }

@@ -49,12 +49,8 @@ struct Linear {
     Profile.measure("matrix products") {
       Profile.count(operations: 2 * rows * outputs * inner)
       let (a, c) = (Shared(a), Shared(c))
-      // Multiply-adds below which a thread costs more than it brings; to convert a weight takes the time of some.
-      let smallestShare = 1 << 21
-      let blockSize = 16
-      let grain = max(1, smallestShare / ((rows + 8) * inner * blockSize))
-      Threads.forRanges((outputs + blockSize - 1) / blockSize, grain: grain) { blocks in
-        let share = blocks.lowerBound * blockSize..<min(blocks.upperBound * blockSize, outputs)
+      // To convert a weight takes the time of some multiply-adds.
+      Threads.forShares(outputs, cost: (rows + 8) * inner) { share in
         if isAlongRows {
           weight.forEachPanel(rows: share, columns: 0..<weight.columns, productRows: rows) { panel, w, stride in
             multiplySerially(

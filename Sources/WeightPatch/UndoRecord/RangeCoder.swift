@@ -3,12 +3,10 @@
 ///
 /// After G. N. N. Martin, "Range encoding: an algorithm for removing redundancy from a digitised message" (1979).
 struct RangeEncoder: ~Copyable {
-  private var low: UInt64 = 0
-  private var range = UInt64.max
-  /// Room for `capacity` bytes, of which `count` are written.
+  private var position = Position()
+  /// Room for `capacity` bytes.
   private var bytes: UnsafeMutablePointer<UInt8>
   private var capacity = 1 << 12
-  private var count = 0
 
   init() {
     bytes = .allocate(capacity: capacity)
@@ -23,23 +21,21 @@ struct RangeEncoder: ~Copyable {
   /// - Precondition: `0 < size`, `start + size <= total <= 2^40`.
   mutating func encode(start: UInt64, size: UInt64, total: UInt64) {
     reserve(8)
-    var position = Position(low: low, range: range, count: count)
-    position.narrow(unit: range / total, start: start, size: size, bytes)
-    (low, range, count) = (position.low, position.range, position.count)
+    position.narrow(unit: position.range / total, start: start, size: size, bytes)
   }
 
   /// Writes several choices, each of some that are equally large.
   mutating func encode(_ choices: UnsafeBufferPointer<EvenChoice>) {
     reserve(8 * choices.count)
     // In registers, not in memory, from choice to choice.
-    var position = Position(low: low, range: range, count: count)
+    var position = position
     let (bytes, divider) = (bytes, RangeDivider())
     for choice in choices {
       let (index, sizeBits) = (UInt64(choice.index), UInt64(choice.sizeBits))
       let unit = divider.quotient(position.range, count: UInt64(choice.count), sizeBits: sizeBits)
       position.narrow(unit: unit, start: index &<< sizeBits, size: 1 &<< sizeBits, bytes)
     }
-    (low, range, count) = (position.low, position.range, position.count)
+    self.position = position
   }
 
   mutating func encode(_ bit: Bool, _ model: inout AdaptiveBit) {
@@ -52,7 +48,8 @@ struct RangeEncoder: ~Copyable {
   consuming func finish() -> [UInt8] {
     // The fraction in [low, low + range) with the fewest bytes: the range is never less than one unit of this byte.
     reserve(1)
-    let (sum, carry) = low.addingReportingOverflow(rangeFloor - 1)
+    var count = position.count
+    let (sum, carry) = position.low.addingReportingOverflow(rangeFloor - 1)
     if carry { propagateCarry(bytes, count) }
     bytes[count] = UInt8(truncatingIfNeeded: sum >> 56)
     count += 1
@@ -62,18 +59,19 @@ struct RangeEncoder: ~Copyable {
 
   /// Makes room for so many bytes, and for a number that is stored across the last one.
   private mutating func reserve(_ additional: Int) {
-    let needed = count + additional + 8
+    let needed = position.count + additional + 8
     guard needed > capacity else { return }
     let larger = UnsafeMutablePointer<UInt8>.allocate(capacity: 2 * needed)
-    larger.update(from: bytes, count: count)
+    larger.update(from: bytes, count: position.count)
     bytes.deallocate()
     (bytes, capacity) = (larger, 2 * needed)
   }
 
   private struct Position {
-    var low: UInt64
-    var range: UInt64
-    var count: Int
+    var low: UInt64 = 0
+    var range = UInt64.max
+    /// Of the bytes that are written.
+    var count = 0
 
     @inline(__always)
     mutating func narrow(unit: UInt64, start: UInt64, size: UInt64, _ bytes: UnsafeMutablePointer<UInt8>) {
