@@ -158,67 +158,92 @@ ERRATA_INLINE void bound_candidates(
   }
 }
 
-ERRATA_INLINE size_t candidate_intervals_of_block(
+#if defined(__x86_64__)
+ERRATA_AVX512 static size_t list_open_elements_avx512(
+    const int32_t *low, const int32_t *high, const int32_t *marks, size_t count, errata_open_elements_list list,
+    size_t listed) {
+  for (size_t i = 0; i < count; i += 16) {
+    __mmask16 present = count - i < 16 ? (__mmask16)((1u << (count - i)) - 1) : (__mmask16)0xffff;
+    __m512i lows = _mm512_maskz_loadu_epi32(present, low + i), highs = _mm512_maskz_loadu_epi32(present, high + i);
+    __mmask16 open = _mm512_cmpneq_epi32_mask(lows, highs);
+    _mm512_storeu_si512(list.low + listed, _mm512_maskz_compress_epi32(open, lows));
+    _mm512_storeu_si512(list.high + listed, _mm512_maskz_compress_epi32(open, highs));
+    __m512i present_marks = _mm512_maskz_loadu_epi32(present, marks + i);
+    _mm512_storeu_si512(list.marks + listed, _mm512_maskz_compress_epi32(open, present_marks));
+    listed += (size_t)__builtin_popcount(open);
+  }
+  return listed;
+}
+#endif
+
+// Appends the elements whose interval does not hold exactly one value, with what they are marked by.
+ERRATA_INLINE size_t list_open_elements(
+    processor processor, const int32_t *low, const int32_t *high, const int32_t *marks, size_t count,
+    errata_open_elements_list list, size_t listed) {
+#if defined(__x86_64__)
+  if (processor == processor_avx512) {
+    return list_open_elements_avx512(low, high, marks, count, list, listed);
+  }
+#endif
+  for (size_t i = 0; i < count; i++) {
+    list.low[listed] = low[i];
+    list.high[listed] = high[i];
+    list.marks[listed] = marks[i];
+    listed += low[i] != high[i];
+  }
+  return listed;
+}
+
+ERRATA_INLINE void bound_block(
     stored_format format, const uint8_t *base, const uint8_t *current, const double *restrict delta,
-    int32_t *restrict low, int32_t *restrict high, uint32_t *restrict open, uint32_t first, size_t count) {
-  enum { HAS_NEIGHBOURS = 1, UNSURE = 2 };
-  uint8_t flags[BLOCK];
+    int32_t *restrict values, int32_t *restrict low, int32_t *restrict high, size_t count) {
+  uint8_t is_open[BLOCK];
   float misses[BLOCK];
-  // If any value rounds to the target, then the nearest does.
   for (size_t i = 0; i < count; i++) {
     int64_t target = load_ordered(current, i, format);
-    low[i] = (int32_t)(base ? load_ordered(base, i, format)
-                            : narrow_ordered(widen_ordered(target, format) - delta[i], format));
-  }
-  for (size_t i = 0; i < count; i++) {
-    double target = (double)float_of_ordered((int32_t)load_ordered(current, i, format), format);
-    misses[i] = (float)((double)float_of_ordered(low[i], format) + delta[i] - target);
+    // If any value rounds to the target, then the nearest does.
+    values[i] = (int32_t)(base ? load_ordered(base, i, format)
+                               : narrow_ordered(widen_ordered(target, format) - delta[i], format));
+    double sum = (double)float_of_ordered(values[i], format) + delta[i];
+    misses[i] = (float)(sum - (double)float_of_ordered((int32_t)target, format));
   }
   // Of 32-bit numbers alone, this loop has twice as many elements in a vector.
+  int32_t is_any_open = 0;
   for (size_t i = 0; i < count; i++) {
-    int32_t value = low[i], below, above;
+    int32_t below, above;
     int32_t target = (int32_t)load_ordered(current, i, format);
-    int32_t is_sure = count_neighbours(value, target, misses[i], format, &below, &above);
-    low[i] = value - below;
-    high[i] = value + above;
-    flags[i] = (uint8_t)(is_sure ? (below | above) != 0 : UNSURE);
+    int32_t is_sure = count_neighbours(values[i], target, misses[i], format, &below, &above);
+    low[i] = values[i] - below;
+    high[i] = values[i] + above;
+    is_open[i] = (uint8_t)!is_sure;
+    is_any_open |= !is_sure;
   }
-  // In both lists one index more is written than counts, and none beyond the block.
-  uint16_t found[BLOCK], unsure[BLOCK];
-  size_t found_count = 0, unsure_count = 0;
-  for (size_t i = 0; i < count; i++) {
-    found[found_count] = (uint16_t)i;
-    found_count += flags[i] != 0;
-  }
-  for (size_t k = 0; k < found_count; k++) {
-    unsure[unsure_count] = found[k];
-    unsure_count += flags[found[k]] == UNSURE;
-  }
-  if (unsure_count > 0) bound_candidates(format, current, delta, low, high, unsure, unsure_count);
+  if (!is_any_open) return;
+  uint16_t open[BLOCK + 1];
   size_t open_count = 0;
-  for (size_t k = 0; k < found_count; k++) {
-    open[open_count] = first + found[k];
-    open_count += low[found[k]] != high[found[k]];
+  for (size_t i = 0; i < count; i++) {
+    open[open_count] = (uint16_t)i;
+    open_count += is_open[i];
   }
-  return open_count;
+  bound_candidates(format, current, delta, low, high, open, open_count);
 }
 
-ERRATA_INLINE size_t candidate_intervals_body(
-    stored_format format, const uint8_t *base, const uint8_t *current, const double *delta, int32_t *low, int32_t *high,
-    uint32_t *open, size_t count) {
-  size_t found = 0;
+ERRATA_INLINE size_t open_elements_body(
+    stored_format format, processor processor, const uint8_t *base, const uint8_t *current, const double *delta,
+    uint8_t *only, uint32_t first_index, errata_open_elements_list list, size_t count) {
+  size_t width = (size_t)stored_bytes(format), listed = 0;
   for (size_t start = 0; start < count; start += BLOCK) {
-    size_t block = count - start < BLOCK ? count - start : BLOCK;
-    size_t offset = start * (size_t)stored_bytes(format);
-    found += candidate_intervals_of_block(
-        format, base ? base + offset : NULL, current + offset, delta + start, low + start, high + start, open + found,
-        (uint32_t)start, block);
+    int32_t marks[BLOCK], low[BLOCK], high[BLOCK];
+    size_t length = count - start < BLOCK ? count - start : BLOCK;
+    bound_block(
+        format, base ? base + start * width : NULL, current + start * width, delta + start, marks, low, high, length);
+    if (!base) {
+      for (size_t i = 0; i < length; i++) store_ordered(low[i], only + start * width, i, format);
+      for (size_t i = 0; i < length; i++) marks[i] = (int32_t)(first_index + start + i);
+    }
+    listed = list_open_elements(processor, low, high, marks, length, list, listed);
   }
-  return found;
-}
-
-ERRATA_INLINE void store_candidates_body(stored_format format, const int32_t *values, uint8_t *base, size_t count) {
-  for (size_t i = 0; i < count; i++) store_ordered(values[i], base, i, format);
+  return listed;
 }
 
 // Calls a body with the format as a constant.
@@ -229,35 +254,60 @@ ERRATA_INLINE void store_candidates_body(stored_format format, const int32_t *va
     case errata_stored_f32: return body(stored_f32, __VA_ARGS__);   \
   }
 
-#define ERRATA_INTERVALS                                                                                       \
-  errata_stored_type type, const uint8_t *base, const uint8_t *current, const double *delta, int32_t *low,     \
-      int32_t *high, uint32_t *open, size_t count
+#define ERRATA_ELEMENTS                                                                                    \
+  errata_stored_type type, const uint8_t *base, const uint8_t *current, const double *delta, uint8_t *only, \
+      uint32_t first_index, errata_open_elements_list list, size_t count
 
-ERRATA_INLINE size_t candidate_intervals_typed(ERRATA_INTERVALS) {
+ERRATA_INLINE size_t open_elements_typed(processor processor, ERRATA_ELEMENTS) {
   // With and without a base are two loops, each without a branch.
   if (base) {
-    ERRATA_BY_FORMAT(type, candidate_intervals_body, base, current, delta, low, high, open, count)
+    ERRATA_BY_FORMAT(type, open_elements_body, processor, base, current, delta, only, first_index, list, count)
   }
-  ERRATA_BY_FORMAT(type, candidate_intervals_body, NULL, current, delta, low, high, open, count)
+  ERRATA_BY_FORMAT(type, open_elements_body, processor, NULL, current, delta, only, first_index, list, count)
   return 0;
 }
 
-static size_t candidate_intervals_baseline(ERRATA_INTERVALS) {
-  return candidate_intervals_typed(type, base, current, delta, low, high, open, count);
+static size_t open_elements_baseline(ERRATA_ELEMENTS) {
+  return open_elements_typed(processor_baseline, type, base, current, delta, only, first_index, list, count);
 }
 #if defined(__x86_64__)
-ERRATA_AVX2 static size_t candidate_intervals_avx2(ERRATA_INTERVALS) {
-  return candidate_intervals_typed(type, base, current, delta, low, high, open, count);
+ERRATA_AVX2 static size_t open_elements_avx2(ERRATA_ELEMENTS) {
+  return open_elements_typed(processor_avx2, type, base, current, delta, only, first_index, list, count);
 }
-ERRATA_AVX512 static size_t candidate_intervals_avx512(ERRATA_INTERVALS) {
-  return candidate_intervals_typed(type, base, current, delta, low, high, open, count);
+ERRATA_AVX512 static size_t open_elements_avx512(ERRATA_ELEMENTS) {
+  return open_elements_typed(processor_avx512, type, base, current, delta, only, first_index, list, count);
 }
 #endif
 
-size_t errata_candidate_intervals(ERRATA_INTERVALS) {
-  return ERRATA_WIDEST(candidate_intervals)(type, base, current, delta, low, high, open, count);
+size_t errata_open_elements(ERRATA_ELEMENTS) {
+  return ERRATA_WIDEST(open_elements)(type, base, current, delta, only, first_index, list, count);
 }
 
-void errata_store_candidates(errata_stored_type type, const int32_t *values, uint8_t *base, size_t count) {
-  ERRATA_BY_FORMAT(type, store_candidates_body, values, base, count)
+ERRATA_INLINE void even_candidates_body(
+    int fraction_bits, const int32_t *low, const int32_t *high, errata_even_candidates *restrict sets, size_t count) {
+  for (size_t k = 0; k < count; k++) {
+    int32_t sign = low[k] >> 31, one = low[k] ^ sign, other = high[k] ^ sign;
+    int32_t first = one < other ? one : other, last = one < other ? other : one;
+    int32_t binade = first >> fraction_bits;
+    int32_t is_even = (first > 0) & (low[k] < high[k]) & (binade == last >> fraction_bits);
+    int32_t size_bits = binade - 1 < 28 - fraction_bits ? binade - 1 : 28 - fraction_bits;
+    sets[k].first = first;
+    sets[k].sign = sign;
+    sets[k].count = is_even ? (uint32_t)(last - first + 1) : 0;
+    sets[k].size_bits = (uint32_t)(size_bits > 0 ? size_bits : 0);
+  }
 }
+
+#define ERRATA_SETS int fraction_bits, const int32_t *low, const int32_t *high, errata_even_candidates *sets, size_t count
+
+static void even_candidates_baseline(ERRATA_SETS) { even_candidates_body(fraction_bits, low, high, sets, count); }
+#if defined(__x86_64__)
+ERRATA_AVX2 static void even_candidates_avx2(ERRATA_SETS) {
+  even_candidates_body(fraction_bits, low, high, sets, count);
+}
+ERRATA_AVX512 static void even_candidates_avx512(ERRATA_SETS) {
+  even_candidates_body(fraction_bits, low, high, sets, count);
+}
+#endif
+
+void errata_find_even_candidates(ERRATA_SETS) { ERRATA_WIDEST(even_candidates)(fraction_bits, low, high, sets, count); }

@@ -5,6 +5,9 @@
 
 #define ERRATA_INLINE static inline __attribute__((always_inline))
 
+// For code that is the same but for what the processor gives.
+typedef enum { processor_baseline, processor_avx2, processor_avx512 } processor;
+
 #if defined(__x86_64__)
 #include <immintrin.h>
 #define ERRATA_AVX2 __attribute__((target("avx2,fma,f16c")))

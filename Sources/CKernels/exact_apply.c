@@ -5,9 +5,6 @@
 // Register and cache blocks: a tile of sums stays in registers over a block of facts, whose factor values stay in L1/L2.
 enum { TILE_ROWS = 4, NARROW_COLUMNS = 12, WIDE_COLUMNS = 48, FACT_BLOCK = 64, ROW_BLOCK = 128, COLUMN_BLOCK = 240 };
 
-// What the processor gives: with half-precision conversions, a loop over float16 values is one of vectors.
-typedef enum { processor_baseline, processor_avx2, processor_avx512 } processor;
-
 ERRATA_INLINE size_t smaller(size_t left, size_t right) { return left < right ? left : right; }
 
 ERRATA_INLINE double factor_value(const uint8_t *stored, size_t index, errata_factor_type type, processor processor) {

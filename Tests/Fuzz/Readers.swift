@@ -81,8 +81,9 @@ func readUndoRecord(_ bytes: UnsafeRawBufferPointer) throws {
       Double(sign: next() & 1 == 0 ? .plus : .minus, exponent: Int(next() % 300) - 200, significand: 1.37)
     }
     var base = [UInt8](repeating: 0, count: current.count)
-    _ = UndoCoding(format: format).decode(
-      stream, current: current, delta: delta, count: elements.count, into: &base)
+    var open = OpenElements(delta.indices, columns: delta.count, format: format)
+    open.find(delta.indices, current: current, delta: delta, into: &base)
+    _ = UndoCoding(format: format).decode(stream, open, into: &base)
   }
 }
 

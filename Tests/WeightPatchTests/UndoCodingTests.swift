@@ -24,12 +24,9 @@ import Testing
       }
     }
     let coding = UndoCoding(format: format)
-    let stream = coding.encode(base: base.bytes, current: current, delta: delta, count: delta.count)
+    let stream = coding.encode(base: base.bytes, current: current, delta: delta)
     var decoded = [UInt8](repeating: 0xAA, count: current.count)
-    let succeeded = stream.withUnsafeBytes {
-      coding.decode($0, current: current, delta: delta, count: delta.count, into: &decoded)
-    }
-    #expect(succeeded)
+    #expect(coding.decode(stream, current: current, delta: delta, into: &decoded))
     #expect(decoded == base.bytes)
     return stream
   }
@@ -74,16 +71,10 @@ import Testing
       let change = (Bool.random(using: &random) ? other : near) + 0
       let target = StoredElements.round(start.value(0) + change, to: dtype)
       if target & UInt32(format.infinity) == UInt32(format.infinity) { continue }
-      var (low, high): (Int32, Int32) = (0, 0)
       let bytes = StoredElements(dtype, patterns: [target]).bytes
-      var open: UInt32 = 1
-      let openCount = errata_candidate_intervals(format.type, nil, bytes, [change], &low, &high, &open, 1)
-      #expect(openCount == (low == high ? 0 : 1) && (openCount == 0 || open == 0))
+      let (low, high) = Self.intervals(format, bytes, [change])[0]
       // The same if the base is known.
-      var (knownLow, knownHigh): (Int32, Int32) = (0, 0)
-      let knownCount = errata_candidate_intervals(
-        format.type, start.bytes, bytes, [change], &knownLow, &knownHigh, &open, 1)
-      #expect(knownCount == openCount && knownLow == low && knownHigh == high)
+      #expect(Self.intervals(format, bytes, [change], base: start.bytes)[0] == (low, high))
       let limit = Int32(format.infinity)
       let found = (-limit..<limit).filter { ordered in
         let magnitude = UInt32(ordered < 0 ? -1 - ordered : ordered)
@@ -110,13 +101,7 @@ import Testing
       }
       var current = base.bytes
       #expect(errata_round_sums(format.type, base.bytes, delta, &current, count) == count)
-      var (low, high) = (Array(repeating: Int32(0), count: count), Array(repeating: Int32(0), count: count))
-      var open = Array(repeating: UInt32(0), count: count)
-      let openCount = base.bytes.withUnsafeBufferPointer {
-        errata_candidate_intervals(
-          format.type, isBaseKnown ? $0.baseAddress : nil, current, delta, &low, &high, &open, count)
-      }
-      #expect(open.prefix(openCount).elementsEqual((0..<count).filter { low[$0] != high[$0] }.map(UInt32.init)))
+      let intervals = Self.intervals(format, current, delta, base: isBaseKnown ? base.bytes : nil)
       let wrong = (0..<count).filter { index in
         func reaches(_ ordered: Int32) -> Bool {
           let sign: UInt32 = format.width == 4 ? 0x8000_0000 : 0x8000
@@ -126,7 +111,8 @@ import Testing
           let found = rounded & sign == 0 ? Int32(rounded) : -1 - Int32(rounded & ~sign)
           return found == current.withUnsafeBytes { format.ordered($0.baseAddress!, index) }
         }
-        return !(reaches(low[index]) && reaches(high[index]) && !reaches(low[index] - 1) && !reaches(high[index] + 1))
+        let (low, high) = intervals[index]
+        return !(reaches(low) && reaches(high) && !reaches(low - 1) && !reaches(high + 1))
       }
       #expect(wrong.isEmpty, "\(wrong.prefix(5)) at exponent \(exponent)")
     }
@@ -155,28 +141,37 @@ import Testing
       let last = first + (Int32.random(in: 1...1 << 20, using: &random) >> Int32.random(in: 0...20, using: &random))
       let isNegative = Bool.random(using: &random)
       let (low, high) = isNegative ? (~last, ~first) : (first, last)
-      guard low < high, EvenCandidates(low: low, high: high, fractionBits: fractionBits) != nil else { continue }
+      guard low < high, Self.evenCandidates(low, high, fractionBits).isEven else { continue }
       sets.append((low, high, Int32.random(in: low...high, using: &random)))
     }
     var general = RangeEncoder()
-    var even = RangeEncoder()
+    var encoder = RangeEncoder()
     var models = ZeroModels()
     for set in sets {
       CandidateSet(low: set.low, high: set.high, fractionBits: fractionBits).encode(set.base, into: &general, &models)
     }
-    let choices = sets.map {
-      EvenCandidates(low: $0.low, high: $0.high, fractionBits: fractionBits)!.choice(of: $0.base)
+    var even = sets.map { Self.evenCandidates($0.low, $0.high, fractionBits) }
+    // Until one comes that is of another kind.
+    even.insert(errata_even_candidates(), at: 15_000)
+    let values = sets.map(\.base)
+    var written = 0
+    even.withUnsafeMutableBufferPointer { even in
+      written = encoder.encode(values, of: even[...])
+      written += encoder.encode(Array(values[written...]), of: even[(written + 1)...])
     }
-    choices.withUnsafeBufferPointer { even.encode($0) }
-    let (stream, expected) = (even.finish(), general.finish())
+    #expect(written == sets.count)
+    let (stream, expected) = (encoder.finish(), general.finish())
     #expect(stream == expected)
     stream.withUnsafeBytes { bytes in
       var decoder = RangeDecoder(bytes)
-      #expect(
-        sets.allSatisfy {
-          EvenCandidates(low: $0.low, high: $0.high, fractionBits: fractionBits)!.decode(from: &decoder) == $0.base
-        })
+      #expect(sets.allSatisfy { Self.evenCandidates($0.low, $0.high, fractionBits).decode(from: &decoder) == $0.base })
     }
+  }
+
+  private static func evenCandidates(_ low: Int32, _ high: Int32, _ fractionBits: Int) -> errata_even_candidates {
+    var result = errata_even_candidates()
+    errata_find_even_candidates(Int32(fractionBits), [low], [high], &result, 1)
+    return result
   }
 
   /// A matrix half of whose values are zero costs about a bit for each of the doubtful ones, not their full width.
@@ -209,10 +204,47 @@ import Testing
     let count = delta.count
     var current = base.bytes
     errata_round_sums(format.type, base.bytes, delta, &current, count)
-    var (low, high) = (Array(repeating: Int32(0), count: count), Array(repeating: Int32(0), count: count))
-    var open = Array(repeating: UInt32(0), count: count)
-    errata_candidate_intervals(format.type, nil, current, delta, &low, &high, &open, count)
-    return Int(zip(low, high).reduce(0) { $0 + log2(Double($1.1 - $1.0) + 1) })
+    return Int(intervals(format, current, delta).reduce(0) { $0 + log2(Double($1.high - $1.low) + 1) })
+  }
+
+  /// The interval of candidates of every element; found in both ways, if the base is known.
+  private static func intervals(
+    _ format: StoredFormat, _ current: [UInt8], _ delta: [Double], base: [UInt8]? = nil
+  ) -> [(low: Int32, high: Int32)] {
+    var only = [UInt8](repeating: 0, count: current.count)
+    var open = OpenElements(delta.indices, columns: delta.count, format: format)
+    open.find(delta.indices, current: current, delta: delta, into: &only)
+    let elements = list(open)
+    #expect(zip(elements, elements.dropFirst()).allSatisfy { $0.mark < $1.mark })
+    if let base {
+      var known = OpenElements(delta.indices, columns: delta.count, format: format)
+      known.find(delta.indices, base: base, current: current, delta: delta)
+      let marked = elements.map { element in
+        let value = base.withUnsafeBytes { format.ordered($0.baseAddress!, Int(element.mark)) }
+        return (low: element.low, high: element.high, mark: value)
+      }
+      #expect(list(known).elementsEqual(marked, by: ==))
+    }
+    var result = only.withUnsafeBytes { bytes in
+      delta.indices.map { index -> (low: Int32, high: Int32) in
+        let value = format.ordered(bytes.baseAddress!, index)
+        return (value, value)
+      }
+    }
+    for element in elements {
+      #expect(element.low != element.high)
+      result[Int(element.mark)] = (element.low, element.high)
+    }
+    return result
+  }
+
+  private static func list(_ open: borrowing OpenElements) -> [(low: Int32, high: Int32, mark: Int32)] {
+    var result: [(low: Int32, high: Int32, mark: Int32)] = []
+    _ = open.forEachRun(of: 100) { run in
+      for position in 0..<run.count { result.append((run.low[position], run.high[position], run.marks[position])) }
+      return true
+    }
+    return result
   }
 
   /// Whatever the bytes, decoding ends, and says nothing but candidates.
@@ -225,7 +257,7 @@ import Testing
     let delta = (0..<count).map { _ in random.gaussian() * 0.02 }
     var current = [UInt8](repeating: 0, count: 2 * count)
     errata_round_sums(format.type, base.bytes, delta, &current, count)
-    let stream = coding.encode(base: base.bytes, current: current, delta: delta, count: count)
+    let stream = coding.encode(base: base.bytes, current: current, delta: delta)
     for trial in 0..<300 {
       var damaged = stream
       switch trial % 3 {
@@ -234,10 +266,22 @@ import Testing
       default: damaged = (0..<stream.count).map { _ in UInt8.random(in: 0...255, using: &random) }
       }
       var decoded = [UInt8](repeating: 0, count: 2 * count)
-      let succeeded = damaged.withUnsafeBytes {
-        coding.decode($0, current: current, delta: delta, count: count, into: &decoded)
-      }
+      let succeeded = coding.decode(damaged, current: current, delta: delta, into: &decoded)
       #expect(!succeeded || decoded != base.bytes)
     }
+  }
+}
+
+extension UndoCoding {
+  fileprivate func encode(base: [UInt8], current: [UInt8], delta: [Double]) -> [UInt8] {
+    var open = OpenElements(delta.indices, columns: delta.count, format: format)
+    open.find(delta.indices, base: base, current: current, delta: delta)
+    return encode(open)
+  }
+
+  fileprivate func decode(_ stream: [UInt8], current: [UInt8], delta: [Double], into base: inout [UInt8]) -> Bool {
+    var open = OpenElements(delta.indices, columns: delta.count, format: format)
+    open.find(delta.indices, current: current, delta: delta, into: &base)
+    return stream.withUnsafeBytes { decode($0, open, into: &base) }
   }
 }

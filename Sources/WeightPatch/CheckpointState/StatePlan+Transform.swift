@@ -9,12 +9,12 @@ extension StatePlan {
   ///
   /// - Parameter progress: is told how many bytes are done, of how many. May throw to stop.
   /// - Throws: an `ErrataError` if `write` would throw one for another reason than the place that it writes to.
-  public func rehearse(progress: (_ done: Int, _ total: Int) throws -> Void = { _, _ in }) throws {
+  public func rehearse(progress: @escaping (_ done: Int, _ total: Int) throws -> Void = { _, _ in }) throws {
     let tensors = try changedTensors.map { try state.checkpoint.tensor(named: $0) }
     let total = tensors.reduce(0) { $0 + $1.info.byteCount }
     var done = 0
-    _ = try transform(tensors, ledger: nil) { _, bytes, _ in
-      done += bytes.count
+    _ = try transform(tensors, ledger: nil) { _, piece in
+      done += piece.new.count
       try progress(done, total)
     }
   }
@@ -27,54 +27,50 @@ extension StatePlan {
     let tensor = try state.checkpoint.tensor(named: name)
     var result: [UInt8] = []
     result.reserveCapacity(tensor.info.byteCount)
-    _ = try transform([tensor], ledger: nil) { _, bytes, _ in result += bytes }
+    _ = try transform([tensor], ledger: nil) { _, piece in result += piece.new }
     return result
   }
 
-  /// Computes tensors anew, and checks the results.
+  /// Computes tensors anew, and checks the results. What it calls, it calls on one other thread.
   ///
   /// - Parameters:
   ///   - ledger: takes the undo records; none are made if this is nil.
   ///   - open: is called when the tensor of a number begins.
-  ///   - write: takes that tensor's new bytes in order, with their offset in the tensor; also when the next one has begun.
+  ///   - write: takes that tensor's pieces in order; also when the next one has begun.
   ///   - close: is called when all are taken, with what happened to the tensor.
   /// - Returns: what happened, in the order of the tensors.
   func transform(
-    _ tensors: [StoredTensor], ledger: LedgerLocation?, open: (Int) throws -> Void = { _ in },
-    write: (Int, _ bytes: [UInt8], _ offset: Int) throws -> Void,
-    close: (Int, StateReport.TensorReport) throws -> Void = { _, _ in }
+    _ tensors: [StoredTensor], ledger: LedgerLocation?, open: @escaping (Int) throws -> Void = { _ in },
+    write: @escaping (Int, TensorTransition.Piece) throws -> Void,
+    close: @escaping (Int, StateReport.TensorReport) throws -> Void = { _, _ in }
   ) throws -> [StateReport.TensorReport] {
     var reports: [StateReport.TensorReport] = []
-    // These are called by one thread at a time, and by none any more when this returns.
-    try withoutActuallyEscaping(write) { write in
-      try withoutActuallyEscaping(close) { close in
-        var pipeline = TransitionPipeline()
-        var prepared: TensorTransition?
-        for (index, tensor) in tensors.enumerated() {
-          let (name, base) = (tensor.name, baseDigests[tensor.name]!)
-          let transition = try prepared ?? self.transition(of: tensor)
-          prepared = nil
-          // The next one's factors are read meanwhile, if they are small: what is in memory is to remain so.
-          let next = index + 1 < tensors.count ? tensors[index + 1] : nil
-          let isNextSmall = next.map { factorByteCount(of: $0.name) <= Self.largestPreparedByteCount } ?? false
-          try open(index)
-          let output = try TransitionOutput(transition, recordPath: ledger?.undoRecord(of: name)) {
-            try write(index, $0, $1)
-          }
-          try pipeline.run(transition, output) {
-            if isNextSmall { prepared = try self.transition(of: next!) }
-          } finish: { after in
-            try checkResult(of: name, after)
-            let before = state.ledger.tensors[name]?.current ?? base
-            let report = StateReport.TensorReport(
-              name: name, byteCount: tensor.info.byteCount, base: base, before: before, after: after)
-            reports.append(report)
-            try close(index, report)
-          }
-        }
-        try pipeline.drain()
+    let pipeline = TransitionPipeline()
+    // Nothing is called any more when this returns or throws.
+    defer { pipeline.wait() }
+    var prepared: TensorTransition?
+    for (index, tensor) in tensors.enumerated() {
+      let (name, base) = (tensor.name, baseDigests[tensor.name]!)
+      let transition = try prepared ?? self.transition(of: tensor)
+      prepared = nil
+      // The next one's factors are read meanwhile, if they are small: what is in memory is to remain so.
+      let next = index + 1 < tensors.count ? tensors[index + 1] : nil
+      let isNextSmall = next.map { factorByteCount(of: $0.name) <= Self.largestPreparedByteCount } ?? false
+      let output = TransitionOutput(
+        transition, recordPath: ledger?.undoRecord(of: name), open: { try open(index) }, write: { try write(index, $0) }
+      )
+      try pipeline.run(transition, output) {
+        if isNextSmall { prepared = try self.transition(of: next!) }
+      } finish: { [self] after in
+        try checkResult(of: name, after)
+        let before = state.ledger.tensors[name]?.current ?? base
+        let report = StateReport.TensorReport(
+          name: name, byteCount: tensor.info.byteCount, base: base, before: before, after: after)
+        reports.append(report)
+        try close(index, report)
       }
     }
+    try pipeline.drain()
     return reports
   }
 

@@ -57,10 +57,10 @@ extension StatePlan {
 
     let writers = try Dictionary(
       uniqueKeysWithValues: edited.keys.map { ($0, try FileRegionWriter(path: stage.path(of: $0))) })
-    let reports = try transform(tensors, ledger: stage.ledger) { index, bytes, offset in
+    let reports = try transform(tensors, ledger: stage.ledger) { index, piece in
       let tensor = tensors[index]
-      try writers[fileName(of: tensor.file.path)]!.write(bytes, at: tensor.info.fileRange.lowerBound + offset)
-      try advance(bytes.count + (background?.takeProgress() ?? 0))
+      try writers[fileName(of: tensor.file.path)]!.write(piece.new, at: tensor.info.fileRange.lowerBound + piece.offset)
+      try advance(piece.new.count + (background?.takeProgress() ?? 0))
     }
     try background?.finish(advance: advance)
     // The stage's own entries are flushed when it is committed.

@@ -10,14 +10,16 @@ extension StatePlan {
   /// - Throws: as `write`; nothing is then changed, unless putting the new bytes in place fails, which the next run
   ///   makes up for.
   @discardableResult
-  public func writeInPlace(progress: (_ done: Int, _ total: Int) throws -> Void = { _, _ in }) throws -> StateReport {
+  public func writeInPlace(progress: @escaping (_ done: Int, _ total: Int) throws -> Void = { _, _ in }) throws
+    -> StateReport
+  {
     let report = try commitJournal(progress: progress)
     try InPlaceJournal.finish(state.checkpoint, state.location, isOwn: true)
     return report
   }
 
   /// The first half: everything is on disk, and nothing is changed. From here on there is no way back.
-  func commitJournal(progress: (_ done: Int, _ total: Int) throws -> Void) throws -> StateReport {
+  func commitJournal(progress: @escaping (_ done: Int, _ total: Int) throws -> Void) throws -> StateReport {
     precondition(state.isForWriting, "the checkpoint is not locked")
     let tensors = try changedTensors.map { try state.checkpoint.tensor(named: $0) }
     for path in Set(tensors.map(\.file.path)) { try checkOwnFile(path) }
@@ -37,9 +39,9 @@ extension StatePlan {
     var unflushed: AtomicFile?
     let reports = try transform(tensors, ledger: stage) { index in
       files[index] = try AtomicFile(path: InPlaceJournal.bytes(of: index, in: stage.journal), startsWriting: true)
-    } write: { index, piece, _ in
-      try files[index]!.write(piece)
-      done += piece.count
+    } write: { index, piece in
+      try files[index]!.write(piece.new)
+      done += piece.new.count
       try progress(done, total)
     } close: { index, report in
       try unflushed?.commit()

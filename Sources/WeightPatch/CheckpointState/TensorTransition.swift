@@ -31,6 +31,8 @@ struct TensorTransition {
   /// What one chunk becomes.
   struct Piece: Sendable {
     let elements: Range<Int>
+    /// Of the bytes, in the tensor.
+    let offset: Int
     /// Nil if the old bytes are the base.
     var base: [UInt8]?
     var new: [UInt8]
@@ -47,27 +49,48 @@ struct TensorTransition {
     let format = old.format
     let byteCount = elements.count * format.width
     let coding = UndoCoding(format: format)
-    let source = tensor.bytes.baseAddress! + elements.lowerBound * format.width
-    return try withUnsafeTemporaryAllocation(of: Double.self, capacity: elements.count) { buffer in
-      let delta = buffer.baseAddress!
-      var base = [UInt8](UnsafeRawBufferPointer(start: source, count: byteCount))
-      if let undo {
-        old.compute(elements, into: delta)
-        // `base` holds the edited values: the steps are taken back first.
-        var rounded = base
-        guard old.correct(elements, &rounded, backwards: true) == nil,
-          coding.decode(undo.stream(chunk), current: rounded, delta: delta, count: elements.count, into: &base)
-        else { throw ErrataError.damagedUndoRecord(undo.path, "it does not fit the edited tensor \(tensor.name)") }
-      }
-      let knownBase = undo == nil ? nil : base
-      guard !new.isEmpty else { return Piece(elements: elements, base: knownBase, new: base, stream: []) }
-      new.compute(elements, into: delta)
-      var result = base
-      try new.round(elements, base: base, delta: delta, into: &result)
-      let newStream =
-        isRecording ? coding.encode(base: base, current: result, delta: delta, count: elements.count) : []
-      try new.correct(elements, in: &result)
-      return Piece(elements: elements, base: knownBase, new: result, stream: newStream)
+    let offset = elements.lowerBound * format.width
+    let source = tensor.bytes.baseAddress! + offset
+    let recovered = try undo.map { try self.base(chunk, $0, source) }
+    guard !new.isEmpty else {
+      let bytes = recovered ?? [UInt8](UnsafeRawBufferPointer(start: source, count: byteCount))
+      return Piece(elements: elements, offset: offset, base: recovered, new: bytes, stream: [])
     }
+    var stream: [UInt8] = []
+    var result = try [UInt8](unsafeUninitializedCapacity: byteCount) { result, count in
+      try (recovered ?? []).withUnsafeBytes { bytes in
+        let base = recovered == nil ? source : bytes.baseAddress!
+        let result = UnsafeMutableRawPointer(result.baseAddress!)
+        if isRecording {
+          var open = OpenElements(elements, columns: new.columns, format: format)
+          try new.round(elements, base: base, into: result) {
+            open.find($0, base: base, current: result, delta: $1)
+          }
+          stream = coding.encode(open)
+        } else {
+          try new.round(elements, base: base, into: result)
+        }
+      }
+      count = byteCount
+    }
+    try new.correct(elements, in: &result)
+    return Piece(elements: elements, offset: offset, base: recovered, new: result, stream: stream)
+  }
+
+  /// The base of a chunk, from its edited values.
+  private func base(_ chunk: Int, _ undo: UndoRecord, _ source: UnsafeRawPointer) throws -> [UInt8] {
+    let elements = chunks[chunk]
+    var rounded = [UInt8](UnsafeRawBufferPointer(start: source, count: elements.count * old.format.width))
+    var base = rounded
+    // The steps are taken back first.
+    guard old.correct(elements, &rounded, backwards: true) == nil else { throw doesNotFit(undo) }
+    var open = OpenElements(elements, columns: old.columns, format: old.format)
+    old.forEachRun(of: elements) { open.find($0, current: rounded, delta: $1, into: &base) }
+    guard UndoCoding(format: old.format).decode(undo.stream(chunk), open, into: &base) else { throw doesNotFit(undo) }
+    return base
+  }
+
+  private func doesNotFit(_ undo: UndoRecord) -> ErrataError {
+    ErrataError.damagedUndoRecord(undo.path, "it does not fit the edited tensor \(tensor.name)")
   }
 }

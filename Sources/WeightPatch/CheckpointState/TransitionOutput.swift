@@ -4,53 +4,55 @@ import Tensors
 /// Takes the pieces of one tensor's transition, in order: they are digested and written, and the base is checked.
 ///
 /// Digesting and writing may be done by two threads, each of them by one at a time.
-final class TransitionOutput {
-  /// Takes the new bytes in order, with their offset in the tensor.
-  typealias Write = (_ bytes: [UInt8], _ offset: Int) throws -> Void
+final class TransitionOutput: @unchecked Sendable {
+  /// Takes the pieces in order.
+  typealias Write = (TensorTransition.Piece) throws -> Void
 
-  private let tensor: StoredTensor
-  private let base: Digest
-  private let undoPath: String?
-  private let elementWidth: Int
-  private let record: UndoRecordWriter?
+  private let transition: TensorTransition
+  private let recordPath: String?
+  private let open: () throws -> Void
   private let write: Write
+  private var record: UndoRecordWriter?
   private var baseHasher: DigestHasher
   private var newHasher: DigestHasher
 
-  /// - Parameter recordPath: where the undo record goes; none is written if this is nil, or if nothing remains to be undone.
-  init(_ transition: TensorTransition, recordPath: String?, write: @escaping Write) throws {
-    tensor = transition.tensor
-    base = transition.base
-    undoPath = transition.undo?.path
-    elementWidth = transition.old.format.width
-    record = try (transition.new.isEmpty ? nil : recordPath).map {
-      try UndoRecordWriter(path: $0, dtype: transition.tensor.dtype, chunks: transition.chunks)
-    }
+  /// - Parameters:
+  ///   - recordPath: where the undo record goes; none is written if this is nil, or if nothing remains to be undone.
+  ///   - open: is called before anything is written.
+  init(
+    _ transition: TensorTransition, recordPath: String? = nil, open: @escaping () throws -> Void = {},
+    write: @escaping Write
+  ) {
+    self.transition = transition
+    self.recordPath = transition.new.isEmpty ? nil : recordPath
+    self.open = open
     self.write = write
-    baseHasher = DigestHasher(tensorOf: tensor.dtype, shape: tensor.shape)
+    baseHasher = DigestHasher(tensorOf: transition.tensor.dtype, shape: transition.tensor.shape)
     newHasher = baseHasher
   }
 
   /// Whether pieces must bring streams.
-  var isRecording: Bool { record != nil }
+  var isRecording: Bool { recordPath != nil }
 
-  func digest(_ pieces: [TensorTransition.Piece]) {
-    for piece in pieces {
-      if let bytes = piece.base { baseHasher.update(bytes) }
-      newHasher.update(piece.new)
+  /// To be called before the first piece is delivered.
+  func begin() throws {
+    try open()
+    record = try recordPath.map {
+      try UndoRecordWriter(path: $0, dtype: transition.tensor.dtype, chunks: transition.chunks)
     }
   }
 
+  func digest(_ piece: TensorTransition.Piece) {
+    if let bytes = piece.base { baseHasher.update(bytes) }
+    newHasher.update(piece.new)
+  }
+
   /// Writes, and lets go of the memory that holds bytes of the checkpoint which are done.
-  func deliver(_ pieces: [TensorTransition.Piece]) throws {
-    for piece in pieces {
-      try record?.append(piece.stream)
-      try write(piece.new, piece.elements.lowerBound * elementWidth)
-    }
-    guard let first = pieces.first, let last = pieces.last else { return }
-    let start = tensor.info.fileRange.lowerBound
-    tensor.file.release(
-      start + first.elements.lowerBound * elementWidth..<start + last.elements.upperBound * elementWidth)
+  func deliver(_ piece: TensorTransition.Piece) throws {
+    try record?.append(piece.stream)
+    try write(piece)
+    let start = transition.tensor.info.fileRange.lowerBound + piece.offset
+    transition.tensor.file.release(start..<start + piece.new.count)
   }
 
   /// To be called when all pieces are digested and delivered.
@@ -58,15 +60,17 @@ final class TransitionOutput {
   /// - Returns: the digest of the new bytes.
   /// - Throws: an `ErrataError` if the base that was recovered is not the base, or if writing fails.
   func finish() throws -> Digest {
-    if let undoPath {
+    if let undo = transition.undo {
       let found = baseHasher.finalize()
-      guard found == base else {
+      guard found == transition.base else {
         throw ErrataError.damagedUndoRecord(
-          undoPath, "it leads to \(found.abbreviated), not to the base \(base.abbreviated), of \(tensor.name)")
+          undo.path,
+          "it leads to \(found.abbreviated), not to the base \(transition.base.abbreviated), of \(transition.tensor.name)"
+        )
       }
     }
     let current = newHasher.finalize()
-    try record?.commit(base: base, current: current)
+    try record?.commit(base: transition.base, current: current)
     return current
   }
 }

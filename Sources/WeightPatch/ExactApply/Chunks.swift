@@ -9,6 +9,7 @@ struct Chunks: Equatable, Sendable {
   /// No chunk is longer, so that a thread's memory is bounded: 8 MiB for a chunk's change.
   static let longest = 1 << 20
   private static let usual = 1 << 17
+  private static let usualRows = 32
 
   init(elementCount: Int, chunkLength: Int) {
     precondition(elementCount >= 0 && (1...Self.longest).contains(chunkLength))
@@ -16,10 +17,12 @@ struct Chunks: Equatable, Sendable {
     self.chunkLength = chunkLength
   }
 
-  /// Whole rows, a multiple of four where rows are not too long, as the kernel likes them.
+  /// Whole rows, where rows are not too long: a multiple of four, as the kernel likes them, and at least so many that it has
+  /// little to convert for each.
   init(rows: Int, columns: Int) {
-    let rowsPerChunk = max(4, Self.usual / max(columns, 1) & ~3)
-    let (length, overflow) = rowsPerChunk.multipliedReportingOverflow(by: max(columns, 1))
+    let width = max(columns, 1)
+    let rowsPerChunk = max(4, max(Self.usual / width, min(Self.usualRows, Self.longest / width)) & ~3)
+    let (length, overflow) = rowsPerChunk.multipliedReportingOverflow(by: width)
     self.init(elementCount: rows * columns, chunkLength: overflow ? Self.longest : min(length, Self.longest))
   }
 

@@ -25,29 +25,33 @@ public func applyExactly(
   _ = try concurrentMap(0..<chunks.count) { index in
     let elements = chunks[index]
     let offset = elements.lowerBound * change.format.width
-    try withUnsafeTemporaryAllocation(of: Double.self, capacity: elements.count) { delta in
-      change.compute(elements, into: delta.baseAddress!)
-      try change.round(elements, base: source + offset, delta: delta.baseAddress!, into: destination + offset)
-      try change.correct(elements, in: destination + offset)
-    }
+    try change.round(elements, base: source + offset, into: destination + offset)
+    try change.correct(elements, in: destination + offset)
   }
 }
 
 extension TensorChange {
-  /// `result = round(base + delta)` for the elements `elements`, whose stored bytes begin at `base`.
+  /// `result = round(base + d)` for the elements `elements`, whose stored bytes begin at `base`.
   ///
+  /// - Parameter body: is called with every run of elements that was rounded, and its change.
   /// - Throws: an `ErrataError` that names the first element whose base or result is not finite.
   func round(
-    _ elements: Range<Int>, base: UnsafeRawPointer, delta: UnsafePointer<Double>,
-    into result: UnsafeMutableRawPointer
+    _ elements: Range<Int>, base: UnsafeRawPointer, into result: UnsafeMutableRawPointer,
+    _ body: (_ run: Range<Int>, _ delta: UnsafePointer<Double>) -> Void = { _, _ in }
   ) throws {
-    let done = errata_round_sums(
-      format.type, base.assumingMemoryBound(to: UInt8.self), delta, result.assumingMemoryBound(to: UInt8.self),
-      elements.count)
-    guard done < elements.count else { return }
-    let (row, column) = (elements.lowerBound + done).quotientAndRemainder(dividingBy: columns)
-    let magnitude = format.ordered(base, done) < 0 ? -1 - format.ordered(base, done) : format.ordered(base, done)
-    throw magnitude >= format.infinity
+    var failed: Int?
+    forEachRun(of: elements) { run, delta in
+      let offset = (run.lowerBound - elements.lowerBound) * format.width
+      let done = errata_round_sums(
+        format.type, (base + offset).assumingMemoryBound(to: UInt8.self), delta,
+        (result + offset).assumingMemoryBound(to: UInt8.self), run.count)
+      if done < run.count { failed = min(failed ?? .max, run.lowerBound + done) }
+      if failed == nil { body(run, delta) }
+    }
+    guard let failed else { return }
+    let (row, column) = failed.quotientAndRemainder(dividingBy: columns)
+    let ordered = format.ordered(base, failed - elements.lowerBound)
+    throw max(ordered, -1 - ordered) >= format.infinity
       ? ErrataError.baseNotFinite(name, row: row, column: column)
       : ErrataError.resultOverflows(name, dtype, row: row, column: column)
   }

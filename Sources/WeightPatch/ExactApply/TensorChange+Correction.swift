@@ -49,11 +49,8 @@ extension TensorChange {
     guard !elements.isEmpty else { return [] }
     let (base, target) = (base.baseAddress!, target.baseAddress!)
     var result = [UInt8](repeating: 0, count: elements.count * format.width)
-    try withUnsafeTemporaryAllocation(of: Double.self, capacity: elements.count) { delta in
-      compute(elements, into: delta.baseAddress!)
-      try round(elements, base: base + elements.lowerBound * format.width, delta: delta.baseAddress!, into: &result)
-      try correct(elements, in: &result)
-    }
+    try round(elements, base: base + elements.lowerBound * format.width, into: &result)
+    try correct(elements, in: &result)
     return try result.withUnsafeBytes { result in
       try elements.map { element in
         let wanted = format.ordered(target, element)

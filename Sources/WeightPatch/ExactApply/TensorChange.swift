@@ -53,26 +53,43 @@ public struct TensorChange: Sendable {
 
   var hasCorrection: Bool { !corrections.isEmpty }
 
-  /// Sets `delta` to the change of the stored elements `elements` (row-major indices).
+  /// Computes the change of the stored elements `elements` (row-major indices), a rectangle at a time: one that stays in
+  /// the processor's cache, and of enough rows that converting the columns' factors takes little of the time.
   ///
-  /// - Parameter delta: room for `elements.count` values.
-  func compute(_ elements: Range<Int>, into delta: UnsafeMutablePointer<Double>) {
-    delta.update(repeating: 0, count: elements.count)
-    var position = elements.lowerBound
-    while position < elements.upperBound {
-      // A rectangle at a time: the rest of a row, or as many whole rows as there are.
-      let (row, column) = position.quotientAndRemainder(dividingBy: columns)
-      let left = elements.upperBound - position
-      let wholeRows = column == 0 ? left / columns : 0
-      let rowCount = max(wholeRows, 1)
-      let columnCount = wholeRows > 0 ? columns : min(left, columns - column)
-      let target = delta + (position - elements.lowerBound)
-      for factor in factors {
-        factor.accumulate(rows: row..<row + rowCount, columns: column..<column + columnCount, into: target)
+  /// - Parameter body: is called with the change of runs of elements, each part of one row. Runs of a row come in order.
+  func forEachRun(
+    of elements: Range<Int>, _ body: (_ run: Range<Int>, _ delta: UnsafePointer<Double>) throws -> Void
+  ) rethrows {
+    guard !elements.isEmpty else { return }
+    try withUnsafeTemporaryAllocation(of: Double.self, capacity: Self.rowBlock * Self.columnBlock) { buffer in
+      let delta = buffer.baseAddress!
+      var position = elements.lowerBound
+      while position < elements.upperBound {
+        // The rest of a row, or some whole rows.
+        let (row, column) = position.quotientAndRemainder(dividingBy: columns)
+        let left = elements.upperBound - position
+        let wholeRows = column == 0 ? min(left / columns, Self.rowBlock) : 0
+        let rowCount = max(wholeRows, 1)
+        let end = wholeRows > 0 ? columns : min(column + left, columns)
+        for start in stride(from: column, to: end, by: Self.columnBlock) {
+          let width = min(Self.columnBlock, end - start)
+          delta.update(repeating: 0, count: rowCount * width)
+          for factor in factors {
+            factor.accumulate(rows: row..<row + rowCount, columns: start..<start + width, into: delta)
+          }
+          for index in 0..<rowCount {
+            let first = (row + index) * columns + start
+            try body(first..<first + width, delta + index * width)
+          }
+        }
+        position += rowCount * (end - column)
       }
-      position += rowCount * columnCount
     }
   }
+
+  /// 32 rows of 480 columns are 120 KiB, and 480 is a multiple of the kernel's tiles.
+  private static let rowBlock = 32
+  private static let columnBlock = 480
 }
 
 extension LowRankFactors {

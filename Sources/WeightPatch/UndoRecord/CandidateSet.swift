@@ -1,3 +1,5 @@
+import CKernels
+
 /// The base values that one edited value may come from, and how likely each is: as likely as its distance to its
 /// neighbour is long, in integers (Spec: undo record).
 ///
@@ -75,37 +77,17 @@ struct ZeroModels {
 /// choices that it codes are those that `CandidateSet` would, for less work.
 ///
 /// Signs are as good as random, so nothing here branches on them.
-struct EvenCandidates {
-  private let first: Int32
-  private let count: UInt32
-  /// -1 for negative candidates, else 0.
-  private let sign: Int32
-  /// The distance to the next candidate, in units of the general set's measure, as a power of two.
-  private let sizeBits: UInt32
+extension errata_even_candidates {
+  /// Whether the set is of this kind.
+  @inline(__always) var isEven: Bool { count > 0 }
 
-  /// The set [low, high] of values in order; nil if it is not of this kind.
+  /// Which of the candidates `value` is; not less than `count` if it is none.
   @inline(__always)
-  init?(low: Int32, high: Int32, fractionBits: Int) {
-    sign = low &>> 31
-    let (one, other) = (low ^ sign, high ^ sign)
-    first = min(one, other)
-    let last = max(one, other)
-    let fractionBits = Int32(truncatingIfNeeded: fractionBits)
-    let binade = first &>> fractionBits
-    guard first > 0, low < high, binade == last &>> fractionBits else { return nil }
-    count = UInt32(truncatingIfNeeded: last &- first &+ 1)
-    sizeBits = UInt32(truncatingIfNeeded: max(min(binade &- 1, 28 &- fractionBits), 0))
-  }
-
-  /// The choice of `base`, which is one of them.
-  @inline(__always)
-  func choice(of base: Int32) -> EvenChoice {
-    EvenChoice(index: UInt32(truncatingIfNeeded: (base ^ sign) &- first), count: count, sizeBits: sizeBits)
-  }
+  func index(of value: Int32) -> UInt32 { UInt32(bitPattern: (value ^ sign) &- first) }
 
   @inline(__always)
   func decode(from decoder: inout RangeDecoder) -> Int32? {
-    guard let index = decoder.decode(count: UInt64(count), sizeBits: UInt64(sizeBits)) else { return nil }
+    guard let index = decoder.decode(count: UInt64(count), sizeBits: UInt64(size_bits)) else { return nil }
     return (first &+ Int32(truncatingIfNeeded: index)) ^ sign
   }
 }

@@ -1,3 +1,5 @@
+import CKernels
+
 /// A range coder: a sequence of choices, each a share of a whole, becomes one binary fraction, written to as many bytes
 /// as it needs. All arithmetic is on 64-bit integers (Spec: undo record).
 ///
@@ -24,18 +26,29 @@ struct RangeEncoder: ~Copyable {
     position.narrow(unit: position.range / total, start: start, size: size, bytes)
   }
 
-  /// Writes several choices, each of some that are equally large.
-  mutating func encode(_ choices: UnsafeBufferPointer<EvenChoice>) {
-    reserve(8 * choices.count)
+  /// Writes which of its candidates each of some values is, until a set comes that is not of the even kind.
+  ///
+  /// - Precondition: each value is one of the candidates.
+  /// - Returns: how many were written.
+  mutating func encode(
+    _ values: UnsafePointer<Int32>, of sets: Slice<UnsafeMutableBufferPointer<errata_even_candidates>>
+  ) -> Int {
+    reserve(8 * sets.count)
     // In registers, not in memory, from choice to choice.
     var position = position
     let (bytes, divider) = (bytes, RangeDivider())
-    for choice in choices {
-      let (index, sizeBits) = (UInt64(choice.index), UInt64(choice.sizeBits))
-      let unit = divider.quotient(position.range, count: UInt64(choice.count), sizeBits: sizeBits)
-      position.narrow(unit: unit, start: index &<< sizeBits, size: 1 &<< sizeBits, bytes)
+    var written = 0
+    for set in sets {
+      guard set.isEven else { break }
+      let index = set.index(of: values[written])
+      precondition(index < set.count, "the edited value does not come from this base")
+      let sizeBits = UInt64(set.size_bits)
+      let unit = divider.quotient(position.range, count: UInt64(set.count), sizeBits: sizeBits)
+      position.narrow(unit: unit, start: UInt64(index) &<< sizeBits, size: 1 &<< sizeBits, bytes)
+      written += 1
     }
     self.position = position
+    return written
   }
 
   mutating func encode(_ bit: Bool, _ model: inout AdaptiveBit) {
@@ -86,15 +99,6 @@ struct RangeEncoder: ~Copyable {
       range &<<= bits
     }
   }
-}
-
-/// A choice of one among some that are equally large, each 2^`sizeBits` parts of the whole.
-struct EvenChoice {
-  /// Less than `count`.
-  var index: UInt32
-  /// At least 2; `count << sizeBits` is at most 2^40.
-  var count: UInt32
-  var sizeBits: UInt32
 }
 
 /// The fraction is below 1, so the carry stops before the first byte.

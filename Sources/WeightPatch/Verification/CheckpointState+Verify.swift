@@ -62,8 +62,9 @@ extension CheckpointState {
         throw ErrataError.damagedUndoRecord(undo.path, "it is not the record of \(name)")
       }
       var again: Digest?
-      var pipeline = TransitionPipeline()
-      try pipeline.run(roundTrip, TransitionOutput(roundTrip, recordPath: nil) { _, _ in }) { again = $0 }
+      let pipeline = TransitionPipeline()
+      defer { pipeline.wait() }
+      try pipeline.run(roundTrip, TransitionOutput(roundTrip) { _ in }) { again = $0 }
       try pipeline.drain()
       return again == found ? nil : .notBasePlusPatches(expected: again!, found: found)
     } catch let error as ErrataError {
