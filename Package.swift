@@ -64,7 +64,9 @@ let package = Package(
 
     .target(name: "TestSupport", path: "Tests/TestSupport"),
     .executableTarget(name: "fault-injector", path: "Tests/FaultInjector"),
-    .testTarget(name: "TensorsTests", dependencies: ["Tensors", "CKernels", "TestSupport"]),
+    .testTarget(
+      name: "TensorsTests",
+      dependencies: ["Tensors", "CKernels", "TestSupport", .product(name: "Crypto", package: "swift-crypto")]),
     .testTarget(name: "LinearAlgebraTests", dependencies: ["LinearAlgebra", "TestSupport"]),
     .testTarget(name: "SafetensorsTests", dependencies: ["Safetensors", "TestSupport"]),
     .testTarget(name: "WeightPatchTests", dependencies: ["WeightPatch", "TestSupport"]),

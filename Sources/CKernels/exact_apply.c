@@ -164,30 +164,58 @@ ERRATA_INLINE void accumulate_terms_body(
   }
 }
 
+// The sums of a block, rounded to a format of 16 bits, if all that meets is zero or a normal number: then the patterns are those
+// of binary64 with fewer bits. Returns whether that is so.
+ERRATA_INLINE int64_t round_normal_sums(
+    stored_format format, const uint8_t *base, const double *restrict delta, uint8_t *restrict rounded, size_t count) {
+  int shift = 52 - format.fraction_bits;
+  // From an exponent field of the format to one of binary64.
+  int64_t rebias = (int64_t)(1022 + format.minimum_exponent) << 52, least_normal = rebias + (1ll << 52);
+  int64_t infinity = stored_infinity(format), half = 1ll << (shift - 1);
+  int64_t is_open = 0;
+  for (size_t i = 0; i < count; i++) {
+    uint16_t pattern;
+    memcpy(&pattern, base + 2 * i, 2);
+    int64_t magnitude = pattern & 0x7fff;
+    int64_t widened = magnitude == 0 ? 0 : (magnitude << shift) + rebias;
+    double sum = binary64_of_bits((uint64_t)widened | (uint64_t)(pattern & 0x8000) << 48) + delta[i];
+    int64_t sum_bits = (int64_t)binary64_bits(sum) & INT64_MAX;
+    int64_t kept = sum_bits == 0 ? 0 : ((sum_bits - rebias) + (half - 1) + (sum_bits >> shift & 1)) >> shift;
+    is_open |= ((magnitude != 0) & (widened < least_normal)) | (magnitude >= infinity);
+    is_open |= ((sum_bits != 0) & (sum_bits < least_normal)) | (kept >= infinity);
+    uint16_t stored = (uint16_t)((uint64_t)kept | binary64_bits(sum) >> 63 << 15);
+    memcpy(rounded + 2 * i, &stored, 2);
+  }
+  return !is_open;
+}
+
 // `base` and `result` may be the same memory, element by element, so neither is `restrict`.
 ERRATA_INLINE size_t round_sums_body(
     stored_format format, const uint8_t *base, const double *restrict delta, uint8_t *result, size_t count) {
   enum { BLOCK = 512 };
   int64_t infinity = stored_infinity(format);
+  size_t width = (size_t)stored_bytes(format);
   for (size_t start = 0; start < count; start += BLOCK) {
-    size_t end = start + smaller(BLOCK, count - start);
+    size_t length = smaller(BLOCK, count - start);
+    const uint8_t *block = base + start * width;
     uint8_t rounded[BLOCK * 4];
     int64_t failures = 0;
-    for (size_t i = start; i < end; i++) {
-      int64_t ordered = load_ordered(base, i, format);
-      int64_t sum = narrow_ordered(widen_ordered(ordered, format) + delta[i], format);
-      failures |= ((ordered ^ (ordered >> 63)) >= infinity) | ((sum ^ (sum >> 63)) >= infinity);
-      store_ordered(sum, rounded, i - start, format);
-    }
-    if (failures) {
-      for (size_t i = start; i < end; i++) {
-        int64_t ordered = load_ordered(base, i, format);
-        int64_t sum = load_ordered(rounded, i - start, format);
-        if ((ordered ^ (ordered >> 63)) >= infinity || (sum ^ (sum >> 63)) >= infinity) return i;
+    if (width != 2 || !round_normal_sums(format, block, delta + start, rounded, length)) {
+      for (size_t i = 0; i < length; i++) {
+        int64_t ordered = load_ordered(block, i, format);
+        int64_t sum = narrow_ordered(widen_ordered(ordered, format) + delta[start + i], format);
+        failures |= ((ordered ^ (ordered >> 63)) >= infinity) | ((sum ^ (sum >> 63)) >= infinity);
+        store_ordered(sum, rounded, i, format);
       }
     }
-    size_t width = (size_t)stored_bytes(format);
-    memcpy(result + start * width, rounded, (end - start) * width);
+    if (failures) {
+      for (size_t i = 0; i < length; i++) {
+        int64_t ordered = load_ordered(block, i, format);
+        int64_t sum = load_ordered(rounded, i, format);
+        if ((ordered ^ (ordered >> 63)) >= infinity || (sum ^ (sum >> 63)) >= infinity) return start + i;
+      }
+    }
+    memcpy(result + start * width, rounded, length * width);
   }
   return count;
 }

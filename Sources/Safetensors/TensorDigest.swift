@@ -27,6 +27,28 @@ extension StoredTensor {
   }
 }
 
+extension StoredTensor {
+  /// The digests of several tensors, for less than one after the other.
+  public static func digests(of tensors: [StoredTensor]) -> [Digest] {
+    var hashers = tensors.map { DigestHasher(tensorOf: $0.dtype, shape: $0.shape) }
+    let longest = tensors.map(\.info.byteCount).max() ?? 0
+    for start in stride(from: 0, to: longest, by: windowByteCount) {
+      let windows = tensors.map { tensor in
+        min(start, tensor.info.byteCount)..<min(start + windowByteCount, tensor.info.byteCount)
+      }
+      DigestHasher.update(
+        &hashers, zip(tensors, windows).map { UnsafeRawBufferPointer(rebasing: $0.bytes[$1]) })
+      for (tensor, window) in zip(tensors, windows) {
+        let place = tensor.info.fileRange.lowerBound
+        tensor.file.release(place + window.lowerBound..<place + window.upperBound)
+      }
+    }
+    return hashers.map { $0.finalize() }
+  }
+
+  private static let windowByteCount = 1 << 20
+}
+
 extension TensorInfo {
   /// The tensor digest that a tensor of this type and shape has whose bytes are a file of their own.
   public func digest(of file: MappedFile) -> Digest {

@@ -1,5 +1,3 @@
-import Crypto
-
 /// A SHA-256 value.
 public struct Digest: Hashable, Comparable, Sendable, CustomStringConvertible {
   /// 32 bytes.
@@ -62,29 +60,6 @@ public struct Digest: Hashable, Comparable, Sendable, CustomStringConvertible {
 
   public static func < (left: Digest, right: Digest) -> Bool {
     left.bytes.lexicographicallyPrecedes(right.bytes)
-  }
-}
-
-/// SHA-256 over bytes that come in pieces.
-public struct DigestHasher {
-  private var hasher = SHA256()
-
-  public init() {}
-
-  public mutating func update(_ bytes: UnsafeRawBufferPointer) {
-    hasher.update(bufferPointer: bytes)
-  }
-
-  public mutating func update(_ bytes: [UInt8]) {
-    bytes.withUnsafeBytes { hasher.update(bufferPointer: $0) }
-  }
-
-  public mutating func update(_ text: String) {
-    update(Array(text.utf8))
-  }
-
-  public func finalize() -> Digest {
-    Digest(bytes: Array(hasher.finalize()))
   }
 }
 

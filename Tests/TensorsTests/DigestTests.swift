@@ -1,6 +1,9 @@
-import Tensors
 import TestSupport
 import Testing
+
+import struct Crypto.SHA256
+
+@testable import Tensors
 
 @Suite struct DigestTests {
   private static let empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
@@ -15,6 +18,41 @@ import Testing
     hasher.update([] as [UInt8])
     hasher.update(Array("bc".utf8))
     #expect(hasher.finalize().description == Self.abc)
+  }
+
+  /// Messages of all lengths around the block's, in pieces, one alone and several at the same time, against a library.
+  @Test(arguments: 1...7)
+  func severalMessagesAtOnce(count: Int) {
+    var random = SeededGenerator(seed: UInt64(count))
+    for round in 0..<60 {
+      var hashers = (0..<count).map { _ in DigestHasher(isPortable: round % 20 == 19) }
+      if round % 20 == 18 { hashers[0] = DigestHasher() }
+      var witnesses = Array(repeating: SHA256(), count: count)
+      for _ in 0..<Int.random(in: 0...6, using: &random) {
+        let pieces = (0..<count).map { _ in
+          (0..<Int.random(in: 0...(round % 3 == 0 ? 700 : 130), using: &random)).map { _ in
+            UInt8.random(in: 0...255, using: &random)
+          }
+        }
+        for (index, piece) in pieces.enumerated() { witnesses[index].update(data: piece) }
+        let all = pieces.flatMap { $0 }
+        all.withUnsafeBytes { bytes in
+          var start = 0
+          let slices = pieces.map { piece in
+            defer { start += piece.count }
+            return UnsafeRawBufferPointer(rebasing: bytes[start..<start + piece.count])
+          }
+          if round % 2 == 0 {
+            DigestHasher.update(&hashers, slices)
+          } else {
+            for index in hashers.indices { hashers[index].update(slices[index]) }
+          }
+        }
+      }
+      for (hasher, witness) in zip(hashers, witnesses) {
+        #expect(hasher.finalize().bytes == Array(witness.finalize()))
+      }
+    }
   }
 
   @Test func readsHexadecimal() {

@@ -12,6 +12,7 @@
 #include "normalization.h"
 #include "probability.h"
 #include "rotary.h"
+#include "sha256.h"
 #include "file_calls.h"
 
 #endif
