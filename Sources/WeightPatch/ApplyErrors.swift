@@ -157,9 +157,17 @@ extension ErrataError {
       .damagedInput, "\(path): damaged journal of an unfinished change; restore the checkpoint from its source")
   }
 
-  /// What went wrong after the commit.
+  /// What went wrong when a change was taken back.
+  static func changeRemains(_ error: ErrataError) -> ErrataError {
+    ErrataError(
+      error.category, "\(error.message); the change has begun, and the next errata command takes it back")
+  }
+
+  /// What went wrong when a change was complete.
   static func changeGoesOn(_ error: ErrataError) -> ErrataError {
-    ErrataError(error.category, "\(error.message); the change has begun, and the next errata command goes on with it")
+    ErrataError(
+      error.category,
+      "\(error.message); the change is made but for its ledger, and the next errata command goes on with it")
   }
 
   /// What went wrong after the last step but to flush it.

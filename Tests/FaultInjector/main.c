@@ -268,7 +268,9 @@ static void enter_call(pid_t id, long number, const __u64 *arguments) {
   thread->flushes = number == SYS_fsync || number == SYS_fdatasync;
   if (is_at && options.action == kill_within) {
     thread->kills = true;
-    if (call->count >= 0) set_registers(id, false, call->count, arguments[call->count] / 2, false, 0);
+    // The system copies whole words: where a write is cut off, no element is.
+    unsigned long long half = arguments[call->count < 0 ? 0 : call->count] / 2;
+    if (call->count >= 0) set_registers(id, false, call->count, half > 8 ? half / 8 * 8 : half, false, 0);
   }
 }
 

@@ -40,6 +40,7 @@ func writeSeeds(to folder: String) throws {
   try write(contents(location.manifest), .ledger, "example")
   for name in plan.changedTensors { try write(contents(location.undoRecord(of: name)), .undo, "example") }
   for path in [output, location.directory] { try FileManager.default.removeItem(atPath: path) }
-  let journal = InPlaceJournal(writes: [.init(tensor: "model.a.weight", digest: Digest(of: []))])
+  let journal = InPlaceJournal(
+    changes: [.init(tensor: "model.a.weight", base: Digest(of: []), before: Digest(of: []))], patches: [Digest(of: [])])
   try write(journal.serialized(), .journal, "example")
 }

@@ -201,34 +201,63 @@ enum HostileCheckpoints {
 
   // MARK: Journals
 
-  /// Journals of changes in place that were never begun here: whoever finds one must do what it says, or refuse it.
+  /// Journals of changes in place that were never begun here: whoever finds one must take them back, or refuse to.
   static func journals() -> [HostileCheckpoint] {
-    func journal(_ name: String, _ text: String) -> HostileCheckpoint {
-      HostileCheckpoint(
-        name: "journal: \(name)", path: "model.safetensors.errata.next/journal/journal.json", bytes: Array(text.utf8))
+    func file(_ name: String, _ path: String, _ bytes: [UInt8]) -> HostileCheckpoint {
+      HostileCheckpoint(name: "journal: \(name)", path: "model.safetensors.errata.change/journal/\(path)", bytes: bytes)
     }
-    func write(_ name: String, tensor: String = #""mlp.down_proj.weight""#, digest: String? = nil) -> HostileCheckpoint
-    {
-      let digest = digest ?? Digest(of: []).description
-      return journal(
-        name, #"{"version":1,"keeps_ledger":false,"writes":[{"tensor":\#(tensor),"digest":"\#(digest)"}]}"#)
+    func journal(_ name: String, _ text: String) -> HostileCheckpoint { file(name, "journal.json", Array(text.utf8)) }
+    let digest = Digest(of: []).description
+    func change(
+      _ name: String, tensor: String = #""mlp.down_proj.weight""#, base: String? = nil, before: String? = nil,
+      patches: String = ""
+    ) -> HostileCheckpoint {
+      journal(
+        name,
+        #"{"version":2,"patches":[\#(patches)],"changes":[{"tensor":\#(tensor),"base":"\#(base ?? digest)","#
+          + #""before":"\#(before ?? digest)"}]}"#)
     }
     return [
-      journal("empty", ""), journal("null", "null"), journal("cut", #"{"version":1,"kee"#),
+      journal("empty", ""), journal("null", "null"), journal("cut", #"{"version":2,"patc"#),
       journal("deep", String(repeating: "[", count: 1_000_000)),
-      journal("version 2", #"{"version":2,"keeps_ledger":true,"writes":[]}"#),
-      journal("no writes", #"{"version":1,"keeps_ledger":true}"#),
-      journal("writes of text", #"{"version":1,"keeps_ledger":true,"writes":"all"}"#),
+      journal("version 1", #"{"version":1,"keeps_ledger":true,"writes":[]}"#),
+      journal("version 3", #"{"version":3,"patches":[],"changes":[]}"#),
+      journal("no changes", #"{"version":2,"patches":[]}"#),
+      journal("no patches", #"{"version":2,"changes":[]}"#),
+      journal("changes of text", #"{"version":2,"patches":[],"changes":"all"}"#),
       journal(
         "many values",
-        #"{"version":1,"keeps_ledger":true,"writes":["# + String(repeating: "0,", count: 5_000_000) + "0]}"),
-      journal("a write of text", #"{"version":1,"keeps_ledger":true,"writes":["all"]}"#),
-      journal("an empty write", #"{"version":1,"keeps_ledger":true,"writes":[{}]}"#),
-      write("no such bytes"), write("a tensor elsewhere", tensor: #""../victim""#), write("no tensor", tensor: #""""#),
-      write("a tensor that is a number", tensor: "1"), write("two tensors", tensor: #"["a","b"]"#),
-      write("a name of a megabyte", tensor: "\"" + String(repeating: "x", count: 1 << 20) + "\""),
-      write("a name that is no text", tensor: #""\ud800""#), write("a name with a zero byte", tensor: #""\u0000""#),
-      write("no digest", digest: ""), write("a short digest", digest: "00"),
+        #"{"version":2,"patches":[],"changes":["# + String(repeating: "0,", count: 5_000_000) + "0]}"),
+      journal("a change of text", #"{"version":2,"patches":[],"changes":["all"]}"#),
+      journal("an empty change", #"{"version":2,"patches":[],"changes":[{}]}"#),
+      journal("a patch that is not there", #"{"version":2,"patches":["\#(digest)"],"changes":[]}"#),
+      journal("a patch that is no digest", #"{"version":2,"patches":["../../x"],"changes":[]}"#),
+      change("no records"), change("a tensor elsewhere", tensor: #""../victim""#), change("no tensor", tensor: #""""#),
+      change("a tensor that is a number", tensor: "1"), change("two tensors", tensor: #"["a","b"]"#),
+      change("a name of a megabyte", tensor: "\"" + String(repeating: "x", count: 1 << 20) + "\""),
+      change("a name that is no text", tensor: #""\ud800""#), change("a name with a zero byte", tensor: #""\u0000""#),
+      change("no digest", base: ""), change("a short digest", before: "00"),
+      change("a patch that is a number", patches: "1"),
     ]
+  }
+
+  /// Records of chunks in a journal that is whole: `chunks` are those of a change that was interrupted.
+  static func chunkRecords(_ chunks: [UInt8]) -> [HostileCheckpoint] {
+    func file(_ name: String, _ bytes: [UInt8]) -> HostileCheckpoint {
+      HostileCheckpoint(
+        name: "records: \(name)", path: "model.safetensors.errata.change/journal/0.chunks", bytes: bytes)
+    }
+    var files = [
+      file("none", []), file("zeros", Array(repeating: 0, count: 1000)), file("twice", chunks + chunks),
+    ]
+    for count in stride(from: 1, to: chunks.count, by: max(1, chunks.count / 10)) {
+      files.append(file("cut at \(count)", Array(chunks.prefix(count))))
+    }
+    for index in stride(from: 0, to: chunks.count, by: max(1, chunks.count / 20)) {
+      var damaged = chunks
+      damaged[index] ^= 0x40
+      files.append(file("damaged at \(index)", damaged))
+    }
+    return files
   }
 }

@@ -56,8 +56,31 @@ extension ToolTests {
       try Self.makeEdited(edited)
       try expectRefusals(HostileCheckpoints.journals(), checkpoint: "w/model.safetensors") {
         try edited.copy("w", to: $0("w"))
-        try $0.makeFolder("w/model.safetensors.errata.next/journal")
+        try $0.makeFolder("w/model.safetensors.errata.change/journal")
       }
+    }
+
+    @Test func recordsOfChunks() throws {
+      let interrupted = try Scratch()
+      try interrupted.makeFolder("w")
+      let base = Samples.root + "/Spec/examples/base.safetensors"
+      try FileManager.default.copyItem(atPath: base, toPath: interrupted("w/model.safetensors"))
+      let rehearsal = try Scratch()
+      try interrupted.copy("w", to: rehearsal("w"))
+      let command = ["apply", "w/model.safetensors", Self.example, "--in-place"]
+      let points = try FaultInjector.measure(command, in: rehearsal, under: "w").points
+      let last = try #require(points.last { $0.call == "pwrite" })
+      // All is written, and nothing says so.
+      let result = try FaultInjector.run(command, .kill(), at: last.number + 1, in: interrupted, under: "w")
+      #expect(result.exitCode == FaultInjector.killed)
+      let chunks = try interrupted.bytes("w/model.safetensors.errata.change/journal/0.chunks")
+      try expectRefusals(HostileCheckpoints.chunkRecords(Array(chunks)), checkpoint: "w/model.safetensors") {
+        try interrupted.copy("w", to: $0("w"))
+      }
+      // As it is, it is taken back.
+      try interrupted.succeed("verify", "w/model.safetensors", "--base", base)
+      #expect(try interrupted.names(in: "w") == ["model.safetensors"])
+      #expect(try Digest(contentsOf: interrupted("w/model.safetensors")) == Digest(contentsOf: base))
     }
 
     // MARK: What is common

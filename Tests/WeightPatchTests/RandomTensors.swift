@@ -93,8 +93,6 @@ extension LowRankFactors {
     _ name: ByteString = "w", outputs: Int, inputs: Int, facts: Int, scale: Double, isTransposed: Bool = false,
     type: DType = .f32, using random: inout SeededGenerator
   ) -> LowRankFactors {
-    var random = random
-    defer { _ = random.next() }
     func factor(_ rows: Int, _ columns: Int, scale: Double, using random: inout SeededGenerator) -> StoredFactor {
       switch type {
       case .f32:

@@ -9,7 +9,7 @@ public struct CheckpointState: Sendable {
   public let ledger: Ledger
   /// The patches of the ledger, in its order.
   public let patches: [PatchFile]
-  /// Whether a change in place that an earlier run left unfinished was finished now.
+  /// Whether a change in place that an earlier run left incomplete was taken back or completed now.
   public let wasRepaired: Bool
   let isForWriting: Bool
   let location: LedgerLocation
@@ -31,7 +31,7 @@ public struct CheckpointState: Sendable {
       try lock.acquire(isExclusive: true)
       // Another process may have finished it before this one had the lock.
       wasRepaired = InPlaceJournal.isPending(location)
-      if wasRepaired { try InPlaceJournal.finish(checkpoint, location) }
+      if wasRepaired { try InPlaceJournal.repair(checkpoint, location) }
     } else {
       wasRepaired = false
     }
@@ -43,11 +43,7 @@ public struct CheckpointState: Sendable {
       return
     }
     ledger = try Ledger(path: location.manifest)
-    patches = try ledger.patches.map { [location] entry in
-      let file = try PatchFile(path: location.patch(entry.patch))
-      guard file.identifier == entry.patch else { throw ErrataError.wrongPatchInLedger(file.path, file.identifier) }
-      return file
-    }
+    patches = try ledger.patches.map { [location] in try location.openPatch($0.patch) }
     batches = BatchSet(patches)
     guard batches.tensors == Set(ledger.tensors.keys) else {
       throw ErrataError.damagedLedger(location.manifest, "its tensors are not those that its patches edit")
@@ -60,8 +56,12 @@ public struct CheckpointState: Sendable {
   /// The digests of these tensors as they are now. Reads the tensors.
   func digests(of names: Set<ByteString>) throws -> [ByteString: Digest] {
     let names = names.sorted()
-    let digests = try concurrentMap(0..<names.count) { try checkpoint.digest(of: names[$0]) }
-    return Dictionary(uniqueKeysWithValues: zip(names, digests))
+    let tensors = try names.map { try checkpoint.tensor(named: $0) }
+    // As many at once as leave work for every processor.
+    let count = max(1, min(3, tensors.count / ProcessInfo.processInfo.activeProcessorCount + 1))
+    let groups = stride(from: 0, to: tensors.count, by: count).map { $0..<min($0 + count, tensors.count) }
+    let digests = try concurrentMap(groups.indices) { StoredTensor.digests(of: Array(tensors[groups[$0]])) }
+    return Dictionary(uniqueKeysWithValues: zip(names, digests.joined()))
   }
 
   /// The digests of the tensors without any patch: from the ledger, and otherwise of the bytes themselves.

@@ -120,6 +120,13 @@ func makeDirectory(_ path: String) throws {
   }
 }
 
+/// Makes an empty file; it is on disk when its directory is.
+func makeFile(_ path: String) throws {
+  let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
+  guard descriptor >= 0 else { throw ErrataError.file("write", path, errno) }
+  close(descriptor)
+}
+
 func fileSize(_ path: String) throws -> Int {
   var status = stat()
   guard stat(path, &status) == 0 else { throw ErrataError.file("read", path, errno) }

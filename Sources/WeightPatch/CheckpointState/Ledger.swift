@@ -39,7 +39,9 @@ struct LedgerLocation: Sendable {
 
   static let name = ".errata"
 
-  /// The next ledger, with a journal: whole, and to be put in place, if it is there.
+  /// The next ledger in the making, with the journal of a change that has begun, if it is there.
+  var change: LedgerLocation { LedgerLocation(directory: directory + ".change") }
+  /// The next ledger, of a change that is complete, if it is there.
   var next: LedgerLocation { LedgerLocation(directory: directory + ".next") }
   /// The ledger that was replaced, on its way out.
   var previous: String { directory + ".old" }
@@ -50,6 +52,13 @@ struct LedgerLocation: Sendable {
   var undoRecords: String { directory + "/undo" }
 
   func patch(_ identifier: Digest) -> String { "\(patches)/\(identifier).wpatch" }
+
+  /// - Throws: an `ErrataError` if the patch is damaged, or another one.
+  func openPatch(_ identifier: Digest) throws -> PatchFile {
+    let file = try PatchFile(path: patch(identifier))
+    guard file.identifier == identifier else { throw ErrataError.wrongPatchInLedger(file.path, file.identifier) }
+    return file
+  }
 
   /// Named for the digest of the tensor's name, which need not be fit for a file name.
   func undoRecord(of tensor: ByteString) -> String { "\(undoRecords)/\(Digest(of: tensor.bytes)).undo" }

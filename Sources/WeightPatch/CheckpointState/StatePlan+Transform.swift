@@ -48,36 +48,64 @@ extension StatePlan {
     let pipeline = TransitionPipeline()
     // Nothing is called any more when this returns or throws.
     defer { pipeline.wait() }
-    var prepared: TensorTransition?
-    for (index, tensor) in tensors.enumerated() {
-      let (name, base) = (tensor.name, baseDigests[tensor.name]!)
-      let transition = try prepared ?? self.transition(of: tensor)
-      prepared = nil
-      // The next one's factors are read meanwhile, if they are small: what is in memory is to remain so.
-      let next = index + 1 < tensors.count ? tensors[index + 1] : nil
-      let isNextSmall = next.map { factorByteCount(of: $0.name) <= Self.largestPreparedByteCount } ?? false
+    func lane(_ index: Int, _ transition: TensorTransition) -> TransitionPipeline.Lane {
+      let (name, base) = (transition.tensor.name, transition.base)
       let output = TransitionOutput(
         transition, recordPath: ledger?.undoRecord(of: name), open: { try open(index) }, write: { try write(index, $0) }
       )
-      try pipeline.run(transition, output) {
-        if isNextSmall { prepared = try self.transition(of: next!) }
-      } finish: { [self] after in
+      return TransitionPipeline.Lane(transition: transition, output: output) { [self] after in
         try checkResult(of: name, after)
         let before = state.ledger.tensors[name]?.current ?? base
         let report = StateReport.TensorReport(
-          name: name, byteCount: tensor.info.byteCount, base: base, before: before, after: after)
+          name: name, byteCount: transition.tensor.info.byteCount, base: base, before: before, after: after)
         reports.append(report)
         try close(index, report)
+      }
+    }
+    let groups = groups(of: tensors)
+    var prepared: [TensorTransition]?
+    for (number, group) in groups.enumerated() {
+      let transitions = try prepared ?? concurrentMap(group) { try transition(of: tensors[$0]) }
+      prepared = nil
+      // The next ones' factors are read meanwhile, if they are small: what is in memory is to remain so.
+      let next = number + 1 < groups.count ? groups[number + 1] : 0..<0
+      func prepare() throws {
+        guard !next.isEmpty, areSmall(tensors[next]) else { return }
+        prepared = try next.map { try transition(of: tensors[$0]) }
+      }
+      let lanes = zip(group, transitions).map { lane($0, $1) }
+      if transitions.allSatisfy({ $0.chunks == transitions[0].chunks }) {
+        try pipeline.run(lanes, beside: prepare)
+      } else {
+        for lane in lanes { try pipeline.run([lane]) }
       }
     }
     try pipeline.drain()
     return reports
   }
 
-  private static var largestPreparedByteCount: Int { 32 << 20 }
+  /// The tensors that are changed side by side: a few of one shape, if their factors are small.
+  private func groups(of tensors: [StoredTensor]) -> [Range<Int>] {
+    var groups: [Range<Int>] = []
+    for (index, tensor) in tensors.enumerated() {
+      if let last = groups.last, last.count < Self.largestGroup, areSmall(tensors[last.lowerBound...index]),
+        tensors[last.lowerBound].shape == tensor.shape
+      {
+        groups[groups.count - 1] = last.lowerBound..<index + 1
+      } else {
+        groups.append(index..<index + 1)
+      }
+    }
+    return groups
+  }
 
-  private func factorByteCount(of tensor: ByteString) -> Int {
-    state.batches.factorByteCount(of: tensor) + batches.factorByteCount(of: tensor)
+  private static var largestGroup: Int { 3 }
+
+  /// Whether the factors for some tensors take little memory.
+  private func areSmall(_ tensors: ArraySlice<StoredTensor>) -> Bool {
+    tensors.reduce(0) { sum, tensor in
+      sum + state.batches.factorByteCount(of: tensor.name) + batches.factorByteCount(of: tensor.name)
+    } <= 32 << 20
   }
 
   private func transition(of tensor: StoredTensor) throws -> TensorTransition {

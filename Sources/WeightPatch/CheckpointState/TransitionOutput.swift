@@ -42,9 +42,21 @@ final class TransitionOutput: @unchecked Sendable {
     }
   }
 
-  func digest(_ piece: TensorTransition.Piece) {
-    if let bytes = piece.base { baseHasher.update(bytes) }
-    newHasher.update(piece.new)
+  /// Takes a piece for each of several outputs.
+  static func digest(_ pieces: [TensorTransition.Piece], _ outputs: [TransitionOutput]) {
+    // The base's digest is that of the new bytes where these are the base.
+    let withBase = pieces.indices.filter { pieces[$0].base != nil && !outputs[$0].transition.new.isEmpty }
+    var hashers = outputs.map(\.newHasher) + withBase.map { outputs[$0].baseHasher }
+    withBytes(of: pieces.map(\.new) + withBase.map { pieces[$0].base! }) { DigestHasher.update(&hashers, $0) }
+    for (output, hasher) in zip(outputs, hashers) { output.newHasher = hasher }
+    for (index, hasher) in zip(withBase, hashers[outputs.count...]) { outputs[index].baseHasher = hasher }
+  }
+
+  private static func withBytes(
+    of arrays: [[UInt8]], _ found: [UnsafeRawBufferPointer] = [], _ body: ([UnsafeRawBufferPointer]) -> Void
+  ) {
+    guard found.count < arrays.count else { return body(found) }
+    arrays[found.count].withUnsafeBytes { withBytes(of: arrays, found + [$0], body) }
   }
 
   /// Writes, and lets go of the memory that holds bytes of the checkpoint which are done.
@@ -60,8 +72,9 @@ final class TransitionOutput: @unchecked Sendable {
   /// - Returns: the digest of the new bytes.
   /// - Throws: an `ErrataError` if the base that was recovered is not the base, or if writing fails.
   func finish() throws -> Digest {
+    let current = newHasher.finalize()
     if let undo = transition.undo {
-      let found = baseHasher.finalize()
+      let found = transition.new.isEmpty ? current : baseHasher.finalize()
       guard found == transition.base else {
         throw ErrataError.damagedUndoRecord(
           undo.path,
@@ -69,7 +82,6 @@ final class TransitionOutput: @unchecked Sendable {
         )
       }
     }
-    let current = newHasher.finalize()
     try record?.commit(base: transition.base, current: current)
     return current
   }

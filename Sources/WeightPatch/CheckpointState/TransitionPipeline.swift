@@ -3,7 +3,7 @@ import Foundation
 import Synchronization
 import Tensors
 
-/// Runs the transitions of several tensors: chunks are computed on all processors, and digested, in order, by one of the
+/// Runs the transitions of tensors, some side by side: chunks are computed on all processors, and digested, in order, by one of the
 /// threads that compute; one more thread writes them, in order, also while the next tensor has begun.
 ///
 /// All that is written, is written by that thread, in the same order in every run.
@@ -17,28 +17,38 @@ final class TransitionPipeline: Sendable {
   private let state = Mutex(State())
   private let writing = DispatchQueue(label: "writing")
 
-  /// Computes a tensor; its last pieces may be on their way when this returns.
+  /// A tensor on its way.
+  struct Lane {
+    let transition: TensorTransition
+    let output: TransitionOutput
+    /// Is called when all pieces are delivered, with the digest of the new bytes.
+    let finish: (Digest) throws -> Void
+  }
+
+  /// Computes some tensors side by side, a chunk of each in turn, so that they are digested at the same time; their last pieces
+  /// may be on their way when this returns.
   ///
   /// - Parameters:
+  ///   - lanes: tensors with the same chunks.
   ///   - task: is run beside the computing.
-  ///   - finish: is called when all pieces are delivered, with the digest of the new bytes.
-  /// - Throws: what computing, writing or finishing this tensor or one before it throws. What was written is then not to be
-  ///   used.
-  func run(
-    _ transition: TensorTransition, _ output: TransitionOutput, beside task: () throws -> Void = {},
-    finish: @escaping (Digest) throws -> Void
-  ) throws {
-    let chunks = transition.chunks
+  /// - Throws: what computing, writing or finishing these tensors or those before them throws. What was written is then not to
+  ///   be used.
+  func run(_ lanes: [Lane], beside task: () throws -> Void = {}) throws {
+    let chunks = lanes[0].transition.chunks
+    precondition(lanes.allSatisfy { $0.transition.chunks == chunks })
+    nonisolated(unsafe) let lanes = lanes
     let workers = ProcessInfo.processInfo.activeProcessorCount
-    // Enough chunks for every processor, and no more than 4 Mi elements, so that memory is bounded.
+    // Enough chunks for every processor and lane, and no more than 4 Mi elements, so that memory is bounded.
     let room = DispatchSemaphore(value: 0)
-    for _ in 0..<max(workers, min(8 * workers, (4 << 20) / chunks.chunkLength)) { room.signal() }
-    writing.async { [self] in attempt { try output.begin() } }
-    let computed = OrderedPieces { [self] piece in
-      if !hasFailed { output.digest(piece) }
+    for _ in 0..<max(workers, lanes.count, min(16 * workers, (8 << 20) / chunks.chunkLength)) { room.signal() }
+    writing.async { [self] in attempt { for lane in lanes { try lane.output.begin() } } }
+    let computed = OrderedPieces(atOnce: lanes.count) { [self] pieces in
+      if !hasFailed { TransitionOutput.digest(pieces, lanes.map(\.output)) }
       writing.async { [self] in
-        attempt { try output.deliver(piece) }
-        room.signal()
+        for (piece, lane) in zip(pieces, lanes) {
+          attempt { try lane.output.deliver(piece) }
+          room.signal()
+        }
       }
     }
     let next = Atomic(0)
@@ -49,9 +59,13 @@ final class TransitionPipeline: Sendable {
         // Room comes first: so the first chunk that is not written never waits for another.
         room.wait()
         while !hasFailed {
-          let chunk = next.add(1, ordering: .relaxed).oldValue
-          guard chunk < chunks.count else { break }
-          attempt(chunk) { computed.add(try transition.piece(chunk, isRecording: output.isRecording), at: chunk) }
+          let index = next.add(1, ordering: .relaxed).oldValue
+          guard index < lanes.count * chunks.count else { break }
+          let (chunk, number) = index.quotientAndRemainder(dividingBy: lanes.count)
+          let lane = lanes[number]
+          attempt(index) {
+            computed.add(try lane.transition.piece(chunk, isRecording: lane.output.isRecording), at: index)
+          }
           // A failed chunk gives its room back.
           if hasFailed { room.signal() }
           room.wait()
@@ -60,8 +74,7 @@ final class TransitionPipeline: Sendable {
         room.signal()
       }
     }
-    nonisolated(unsafe) let finish = finish
-    writing.async { [self] in attempt { try finish(output.finish()) } }
+    writing.async { [self] in attempt { for lane in lanes { try lane.finish(lane.output.finish()) } } }
     try throwFailure()
   }
 
@@ -108,25 +121,31 @@ private final class OrderedPieces: Sendable {
   }
 
   private let state = Mutex(State())
-  private let handOn: @Sendable (TensorTransition.Piece) -> Void
+  private let countAtOnce: Int
+  private let handOn: @Sendable ([TensorTransition.Piece]) -> Void
 
-  init(_ handOn: @escaping @Sendable (TensorTransition.Piece) -> Void) { self.handOn = handOn }
+  /// - Parameter countAtOnce: how many are handed on together.
+  init(atOnce countAtOnce: Int, _ handOn: @escaping @Sendable ([TensorTransition.Piece]) -> Void) {
+    self.countAtOnce = countAtOnce
+    self.handOn = handOn
+  }
 
   /// Takes a piece, and hands on those whose turn it is, unless another thread is doing so.
   func add(_ piece: TensorTransition.Piece, at index: Int) {
     state.withLock { $0.waiting[index] = piece }
-    while let piece = take() {
-      handOn(piece)
+    while let pieces = take() {
+      handOn(pieces)
       state.withLock { $0.isBusy = false }
     }
   }
 
-  private func take() -> TensorTransition.Piece? {
+  private func take() -> [TensorTransition.Piece]? {
     state.withLock { state in
-      guard !state.isBusy, let piece = state.waiting.removeValue(forKey: state.next) else { return nil }
-      state.next += 1
+      let indices = state.next..<state.next + countAtOnce
+      guard !state.isBusy, indices.allSatisfy({ state.waiting[$0] != nil }) else { return nil }
+      state.next = indices.upperBound
       state.isBusy = true
-      return piece
+      return indices.map { state.waiting.removeValue(forKey: $0)! }
     }
   }
 }

@@ -32,16 +32,21 @@ struct UndoCoding {
   func decode(
     _ stream: UnsafeRawBufferPointer, _ open: borrowing OpenElements, into base: UnsafeMutableRawPointer
   ) -> Bool {
-    var decoder = RangeDecoder(stream)
-    var models = ZeroModels()
-    return forEachRun(of: open) { run, sets in
+    var reader = UndoReader(stream)
+    return decode(&reader, open, into: base)
+  }
+
+  /// As above, for the elements that come next in a stream.
+  func decode(_ reader: inout UndoReader, _ open: borrowing OpenElements, into base: UnsafeMutableRawPointer) -> Bool {
+    forEachRun(of: open) { run, sets in
       for position in 0..<run.count {
         let (low, high) = (run.low[position], run.high[position])
         guard low < high else { return false }
         let value =
           sets[position].isEven
-          ? sets[position].decode(from: &decoder)
-          : CandidateSet(low: low, high: high, fractionBits: format.fractionBits).decode(from: &decoder, &models)
+          ? sets[position].decode(from: &reader.decoder)
+          : CandidateSet(low: low, high: high, fractionBits: format.fractionBits)
+            .decode(from: &reader.decoder, &reader.models)
         guard let value else { return false }
         format.store(value, base, Int(run.marks[position]))
       }
@@ -61,4 +66,13 @@ struct UndoCoding {
       }
     }
   }
+}
+
+/// How far a stream has been decoded; a copy goes on from the same place.
+struct UndoReader {
+  fileprivate var decoder: RangeDecoder
+  fileprivate var models = ZeroModels()
+
+  /// - Parameter stream: stays where it is.
+  init(_ stream: UnsafeRawBufferPointer) { decoder = RangeDecoder(stream) }
 }

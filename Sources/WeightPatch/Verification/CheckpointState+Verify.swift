@@ -64,7 +64,8 @@ extension CheckpointState {
       var again: Digest?
       let pipeline = TransitionPipeline()
       defer { pipeline.wait() }
-      try pipeline.run(roundTrip, TransitionOutput(roundTrip) { _ in }) { again = $0 }
+      let output = TransitionOutput(roundTrip) { _ in }
+      try pipeline.run([TransitionPipeline.Lane(transition: roundTrip, output: output) { again = $0 }])
       try pipeline.drain()
       return again == found ? nil : .notBasePlusPatches(expected: again!, found: found)
     } catch let error as ErrataError {

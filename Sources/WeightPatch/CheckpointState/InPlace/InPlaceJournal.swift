@@ -2,26 +2,34 @@ import Foundation
 import Safetensors
 import Tensors
 
-/// Bytes that shall replace those of a checkpoint's tensors, on disk before the first of them is touched
-/// (Spec: changes in place).
+/// What leads back from a change in place that has begun and is not complete (Spec: changes in place).
 ///
-/// The journal lies in the next ledger's directory. That directory's name is the commit: before it has the name, nothing
-/// happened; once it has, everything will, now or in the next run.
+/// The journal lies in the next ledger's directory, whose name says how far the change is: under a name of its own nothing has
+/// happened yet; as `LEDGER.change`, bytes of the checkpoint may have changed, and what has is taken back; as `LEDGER.next`
+/// all are changed, and the ledger takes its place.
 struct InPlaceJournal {
-  static let formatVersion = 1
+  static let formatVersion = 2
 
-  struct Write {
+  /// A tensor that changes. The chunks of which bytes may have changed are in the file of its number.
+  struct Change {
     let tensor: ByteString
-    /// The tensor digest of the new bytes, which lie in the journal under the number of the write.
-    let digest: Digest
+    /// Its digest without any patch.
+    let base: Digest
+    /// Its digest before the change.
+    let before: Digest
   }
 
-  var writes: [Write] = []
-  /// Whether a ledger remains.
-  var keepsLedger = true
+  let changes: [Change]
+  /// The patches of the next ledger.
+  let patches: [Digest]
 
   static func manifest(in directory: String) -> String { directory + "/journal.json" }
-  static func bytes(of index: Int, in directory: String) -> String { "\(directory)/\(index).bytes" }
+  /// The records of a tensor's chunks.
+  static func chunks(of index: Int, in directory: String) -> String { "\(directory)/\(index).chunks" }
+  /// What a chunk held before, if that can no longer be found from what it holds.
+  static func chunk(_ chunk: Int, of index: Int, in directory: String) -> String {
+    "\(directory)/\(index).\(chunk).before"
+  }
 }
 
 // MARK: - The file
@@ -29,9 +37,13 @@ struct InPlaceJournal {
 extension InPlaceJournal {
   func serialized() -> [UInt8] {
     let json: JSON = [
-      "version": .integer(Self.formatVersion), "keeps_ledger": .bool(keepsLedger),
-      "writes": .array(
-        writes.map { ["tensor": .string($0.tensor), "digest": JSON($0.digest.description)] }),
+      "version": .integer(Self.formatVersion), "patches": .array(patches.map { JSON($0.description) }),
+      "changes": .array(
+        changes.map {
+          [
+            "tensor": .string($0.tensor), "base": JSON($0.base.description), "before": JSON($0.before.description),
+          ]
+        }),
     ]
     return Array(json.prettyPrinted().utf8)
   }
@@ -39,29 +51,67 @@ extension InPlaceJournal {
   /// - Throws: an `ErrataError` (damaged input).
   init(path: String) throws {
     let json = try JSON.parse(contentsOf: path, maximumValueCount: Ledger.largestValueCount)
-    guard json["version"]?.integerValue == Self.formatVersion, let keepsLedger = json["keeps_ledger"]?.boolValue,
-      let entries = json["writes"]?.arrayValue
+    guard json["version"]?.integerValue == Self.formatVersion, let patches = json["patches"]?.arrayValue,
+      let changes = json["changes"]?.arrayValue
     else { throw ErrataError.damagedJournal(path) }
-    self.keepsLedger = keepsLedger
-    for entry in entries {
-      guard let tensor = entry["tensor"]?.bytesValue,
-        let digest = entry["digest"]?.stringValue.flatMap(Digest.init(hexadecimal:))
-      else { throw ErrataError.damagedJournal(path) }
-      writes.append(Write(tensor: tensor, digest: digest))
+    func digest(_ json: JSON?) throws -> Digest {
+      guard let digest = json?.stringValue.flatMap(Digest.init(hexadecimal:)) else {
+        throw ErrataError.damagedJournal(path)
+      }
+      return digest
+    }
+    self.patches = try patches.map(digest)
+    self.changes = try changes.map { change in
+      guard let tensor = change["tensor"]?.bytesValue else { throw ErrataError.damagedJournal(path) }
+      return Change(tensor: tensor, base: try digest(change["base"]), before: try digest(change["before"]))
     }
   }
 }
 
-// MARK: - Putting it into effect
+// MARK: - The ways of a change
 
 extension InPlaceJournal {
-  /// Does what a committed journal says, or does it again, and puts the next ledger in place.
+  /// Whether a change was begun and is not complete.
+  static func isPending(_ location: LedgerLocation) -> Bool {
+    exists(location.change.directory) || exists(location.next.directory)
+  }
+
+  /// Takes back a change that was not completed, or puts the ledger of one that was in place.
   ///
-  /// - Parameter isOwn: whether this process has just written the journal, so that its bytes need not be digested again.
   /// - Throws: an `ErrataError`; if the disk is to blame, it says that the next run goes on.
-  static func finish(_ checkpoint: Checkpoint, _ location: LedgerLocation, isOwn: Bool = false) throws {
+  static func repair(_ checkpoint: Checkpoint, _ location: LedgerLocation) throws {
+    if exists(location.change.directory) {
+      try takeBack(checkpoint, location)
+    } else {
+      try finish(location)
+    }
+  }
+
+  /// Takes back a change, so that the checkpoint is what it was before.
+  static func takeBack(_ checkpoint: Checkpoint, _ location: LedgerLocation) throws {
     do {
-      try putInPlace(checkpoint, location, isOwn: isOwn)
+      try restore(checkpoint, location)
+      let debris = location.next.directory + ".undone"
+      try removeItem(debris)
+      try renameItem(location.change.directory, to: debris)
+      try synchronizeDirectory(parentDirectory(of: location.directory))
+    } catch let error as ErrataError where error.category == .general {
+      throw ErrataError.changeRemains(error)
+    }
+    try? clearDebris(location)
+  }
+
+  /// Puts the ledger of a change that is complete in place.
+  static func finish(_ location: LedgerLocation) throws {
+    let next = location.next
+    // A journal of the first version would have bytes that are not in place yet.
+    if exists(manifest(in: next.journal)) { _ = try InPlaceJournal(path: manifest(in: next.journal)) }
+    do {
+      try removeItem(location.previous)
+      if exists(location.directory) { try renameItem(location.directory, to: location.previous) }
+      // Where no patch remains, no ledger does: it is debris, which the next run clears.
+      try renameItem(next.directory, to: exists(next.manifest) ? location.directory : next.directory + ".done")
+      try synchronizeDirectory(parentDirectory(of: location.directory))
     } catch let error as ErrataError where error.category == .general {
       throw isPending(location) ? ErrataError.changeGoesOn(error) : ErrataError.changeNotFlushed(error)
     }
@@ -69,22 +119,7 @@ extension InPlaceJournal {
     try? clearDebris(location)
   }
 
-  private static func putInPlace(_ checkpoint: Checkpoint, _ location: LedgerLocation, isOwn: Bool) throws {
-    let next = location.next
-    let journal = try InPlaceJournal(path: manifest(in: next.journal))
-    try journal.perform(on: checkpoint, from: next.journal, isOwn: isOwn)
-    let parent = parentDirectory(of: location.directory)
-    try removeItem(location.previous)
-    if exists(location.directory) { try renameItem(location.directory, to: location.previous) }
-    // The renamed journal of a ledger that does not remain is debris, which the next run clears.
-    try renameItem(next.directory, to: journal.keepsLedger ? location.directory : next.directory + ".done")
-    try synchronizeDirectory(parent)
-  }
-
-  /// Whether a change was committed and not finished.
-  static func isPending(_ location: LedgerLocation) -> Bool { exists(location.next.directory) }
-
-  /// Removes what an interrupted run left: a journal that was never committed, or one that is done.
+  /// Removes what an interrupted run left: a change that never began, or one that is done.
   static func clearDebris(_ location: LedgerLocation) throws {
     try removeItem(location.previous)
     try removeItem(location.journal)
@@ -93,40 +128,6 @@ extension InPlaceJournal {
     for name in (try? FileManager.default.contentsOfDirectory(atPath: parent)) ?? [] where name.hasPrefix(prefix) {
       try removeItem("\(parent)/\(name)")
     }
-  }
-
-  private func perform(on checkpoint: Checkpoint, from directory: String, isOwn: Bool) throws {
-    let path = Self.manifest(in: directory)
-    var writers: [String: FileRegionWriter] = [:]
-    // All is checked before anything is written.
-    let sources = try writes.enumerated().map { index, write in
-      // By a tensor's name a journal reaches no header, and no file but the checkpoint's weights.
-      guard let tensor = try? checkpoint.tensor(named: write.tensor) else { throw ErrataError.damagedJournal(path) }
-      let source = try MappedFile(path: Self.bytes(of: index, in: directory))
-      guard source.bytes.count == tensor.info.byteCount, isOwn || tensor.info.digest(of: source) == write.digest
-      else { throw ErrataError.damagedJournal(path) }
-      try checkOwnFile(tensor.file.path)
-      if writers[tensor.file.path] == nil {
-        writers[tensor.file.path] = try FileRegionWriter(path: tensor.file.path)
-      }
-      return (tensor: tensor, file: source)
-    }
-    // One thread writes, another has what was written brought to the disk.
-    let flushing = DispatchQueue(label: "flushing")
-    for (tensor, source) in sources {
-      let writer = writers[tensor.file.path]!
-      try source.forEachWindow(of: source.bytes.indices) { window in
-        try writer.write(
-          UnsafeRawBufferPointer(rebasing: source.bytes[window]),
-          at: tensor.info.fileRange.lowerBound + window.lowerBound)
-      }
-      flushing.async {
-        writer.startWriting(tensor.info.fileRange)
-        source.forget()
-      }
-    }
-    flushing.sync {}
-    for writer in writers.values { try writer.synchronize() }
   }
 }
 

@@ -3,62 +3,79 @@ import Safetensors
 import Tensors
 
 extension StatePlan {
-  /// Changes the checkpoint itself: the new bytes and the new ledger are written beside it and flushed, then put in
-  /// place. A crash at any point leaves the old state or the new one, at the latest after the next run.
+  /// Changes the checkpoint itself: the edited bytes alone are written, each of them once. What leads back from them is on disk
+  /// before. A crash at any point leaves the old state or the new one, at the latest after the next run.
   ///
   /// - Precondition: the state was opened for writing.
-  /// - Throws: as `write`; nothing is then changed, unless putting the new bytes in place fails, which the next run
-  ///   makes up for.
+  /// - Throws: as `write`; nothing is then changed, unless taking back what was changed fails too, which the next run makes
+  ///   up for.
   @discardableResult
-  public func writeInPlace(progress: @escaping (_ done: Int, _ total: Int) throws -> Void = { _, _ in }) throws
-    -> StateReport
-  {
-    let report = try commitJournal(progress: progress)
-    try InPlaceJournal.finish(state.checkpoint, state.location, isOwn: true)
-    return report
-  }
-
-  /// The first half: everything is on disk, and nothing is changed. From here on there is no way back.
-  func commitJournal(progress: @escaping (_ done: Int, _ total: Int) throws -> Void) throws -> StateReport {
+  public func writeInPlace(
+    progress: @escaping (_ done: Int, _ total: Int) throws -> Void = { _, _ in }
+  ) throws -> StateReport {
     precondition(state.isForWriting, "the checkpoint is not locked")
     let tensors = try changedTensors.map { try state.checkpoint.tensor(named: $0) }
     for path in Set(tensors.map(\.file.path)) { try checkOwnFile(path) }
-    let total = tensors.reduce(0) { $0 + $1.info.byteCount }
-    var done = 0
+    let change = try beginChange()
+    let report: StateReport
+    do {
+      try synchronizeDirectory(parentDirectory(of: change.directory))
+      report = try rewrite(tensors, in: change, progress)
+      try renameItem(change.directory, to: state.location.next.directory)
+    } catch {
+      try InPlaceJournal.takeBack(state.checkpoint, state.location)
+      throw error
+    }
+    try InPlaceJournal.finish(state.location)
+    return report
+  }
 
-    let next = state.location.next
+  /// Makes the next ledger, as far as it is known, and a journal that holds nothing yet.
+  func beginChange() throws -> LedgerLocation {
+    let (next, change) = (state.location.next, state.location.change)
     let stage = LedgerLocation(
       directory: try makeTemporaryDirectory(prefix: next.directory, like: parentDirectory(of: next.directory)))
-    var isCommitted = false
-    defer { if !isCommitted { try? FileManager.default.removeItem(atPath: stage.directory) } }
+    var hasBegun = false
+    defer { if !hasBegun { try? FileManager.default.removeItem(atPath: stage.directory) } }
     try prepareLedger(at: stage)
     try makeDirectory(stage.journal)
-    var journal = InPlaceJournal(writes: [], keepsLedger: !entries.isEmpty)
-    var files: [Int: AtomicFile] = [:]
-    // A tensor's bytes are on their way to the disk while the next one is computed.
-    var unflushed: AtomicFile?
-    let reports = try transform(tensors, ledger: stage) { index in
-      files[index] = try AtomicFile(path: InPlaceJournal.bytes(of: index, in: stage.journal), startsWriting: true)
+    let changes = changedTensors.map { name in
+      let base = baseDigests[name]!
+      return InPlaceJournal.Change(tensor: name, base: base, before: state.ledger.tensors[name]?.current ?? base)
+    }
+    for index in changes.indices { try makeFile(InPlaceJournal.chunks(of: index, in: stage.journal)) }
+    let journal = InPlaceJournal(changes: changes, patches: patches.map(\.identifier))
+    try AtomicFile.write(journal.serialized(), to: InPlaceJournal.manifest(in: stage.journal))
+    if !entries.isEmpty {
+      for folder in [stage.patches, stage.undoRecords] { try synchronizeDirectory(folder) }
+    }
+    try synchronizeDirectory(stage.directory)
+    try renameItem(stage.directory, to: change.directory)
+    hasBegun = true
+    return change
+  }
+
+  /// Writes every new byte and the rest of the next ledger; all is on disk when this returns.
+  func rewrite(
+    _ tensors: [StoredTensor], in change: LedgerLocation, _ progress: @escaping (Int, Int) throws -> Void
+  ) throws -> StateReport {
+    let files = try Dictionary(
+      uniqueKeysWithValues: Set(tensors.map(\.file.path)).map { ($0, try FileRegionWriter(path: $0)) })
+    let total = tensors.reduce(0) { $0 + $1.info.byteCount }
+    var done = 0
+    var writers: [Int: InPlaceWriter] = [:]
+    let reports = try transform(tensors, ledger: change) { index in
+      writers[index] = try InPlaceWriter(
+        tensors[index], file: files[tensors[index].file.path]!,
+        journal: InPlaceJournal.chunks(of: index, in: change.journal))
     } write: { index, piece in
-      try files[index]!.write(piece.new)
+      try writers[index]!.write(piece)
       done += piece.new.count
       try progress(done, total)
-    } close: { index, report in
-      try unflushed?.commit()
-      unflushed = files.removeValue(forKey: index)
-      journal.writes.append(InPlaceJournal.Write(tensor: report.name, digest: report.after))
+    } close: { index, _ in
+      try writers.removeValue(forKey: index)!.flush()
     }
-    try unflushed?.commit()
-    let report = try finishLedger(at: stage, reports)
-    try AtomicFile.write(journal.serialized(), to: InPlaceJournal.manifest(in: stage.journal))
-    try synchronizeDirectory(stage.directory)
-    try renameItem(stage.directory, to: next.directory)
-    isCommitted = true
-    do {
-      try synchronizeDirectory(parentDirectory(of: next.directory))
-    } catch let error as ErrataError {
-      throw ErrataError.changeGoesOn(error)
-    }
-    return report
+    for file in files.values { try file.synchronize() }
+    return try finishLedger(at: change, reports)
   }
 }
