@@ -8,7 +8,7 @@
 // The checks of the first two steps are cheap and sure, not sharp: where the rounding of a sum or a tie might matter, they
 // leave the element open.
 
-enum { BLOCK = 256 };
+enum { BLOCK = 512 };
 
 ERRATA_INLINE int64_t edited(int64_t base, double delta, stored_format format) {
   return narrow_ordered(widen_ordered(base, format) + delta, format);
@@ -197,7 +197,7 @@ ERRATA_INLINE size_t list_open_elements(
 ERRATA_INLINE void bound_block(
     stored_format format, const uint8_t *base, const uint8_t *current, const double *restrict delta,
     int32_t *restrict values, int32_t *restrict low, int32_t *restrict high, size_t count) {
-  uint8_t is_open[BLOCK];
+  uint8_t is_open[BLOCK] = {0};
   float misses[BLOCK];
   for (size_t i = 0; i < count; i++) {
     int64_t target = load_ordered(current, i, format);
@@ -208,7 +208,6 @@ ERRATA_INLINE void bound_block(
     misses[i] = (float)(sum - (double)float_of_ordered((int32_t)target, format));
   }
   // Of 32-bit numbers alone, this loop has twice as many elements in a vector.
-  int32_t is_any_open = 0;
   for (size_t i = 0; i < count; i++) {
     int32_t below, above;
     int32_t target = (int32_t)load_ordered(current, i, format);
@@ -216,14 +215,17 @@ ERRATA_INLINE void bound_block(
     low[i] = values[i] - below;
     high[i] = values[i] + above;
     is_open[i] = (uint8_t)!is_sure;
-    is_any_open |= !is_sure;
   }
-  if (!is_any_open) return;
-  uint16_t open[BLOCK + 1];
+  uint16_t open[BLOCK + 8];
   size_t open_count = 0;
-  for (size_t i = 0; i < count; i++) {
-    open[open_count] = (uint16_t)i;
-    open_count += is_open[i];
+  for (size_t start = 0; start < count; start += 8) {
+    uint64_t any;
+    memcpy(&any, is_open + start, 8);
+    if (!any) continue;
+    for (size_t i = start; i < start + 8; i++) {
+      open[open_count] = (uint16_t)i;
+      open_count += is_open[i];
+    }
   }
   bound_candidates(format, current, delta, low, high, open, open_count);
 }

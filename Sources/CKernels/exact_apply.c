@@ -3,7 +3,7 @@
 #include "stored_float.h"
 
 // Register and cache blocks: a tile of sums stays in registers over a block of facts, whose factor values stay in L1/L2.
-enum { TILE_ROWS = 4, NARROW_COLUMNS = 12, WIDE_COLUMNS = 48, FACT_BLOCK = 64, ROW_BLOCK = 128, COLUMN_BLOCK = 240 };
+enum { TILE_ROWS = 4, NARROW_COLUMNS = 12, WIDE_COLUMNS = 48, FACT_BLOCK = 128, ROW_BLOCK = 32, COLUMN_BLOCK = 240 };
 
 ERRATA_INLINE size_t smaller(size_t left, size_t right) { return left < right ? left : right; }
 

@@ -48,12 +48,3 @@ extension StoredTensor {
 
   private static let windowByteCount = 1 << 20
 }
-
-extension TensorInfo {
-  /// The tensor digest that a tensor of this type and shape has whose bytes are a file of their own.
-  public func digest(of file: MappedFile) -> Digest {
-    var hasher = DigestHasher(tensorOf: dtype, shape: shape)
-    file.forEachWindow(of: file.bytes.indices) { hasher.update(UnsafeRawBufferPointer(rebasing: file.bytes[$0])) }
-    return hasher.finalize()
-  }
-}

@@ -26,7 +26,7 @@ public struct Destination: ParsableArguments {
   }
 }
 
-/// What is said when opening a checkpoint finished what an earlier run had begun.
-public func repairNotice(_ checkpoint: String) -> String {
-  "note: \(checkpoint): finished a change that an earlier run was interrupted in"
+/// What is said when opening a checkpoint took back, or completed, what an earlier run had begun.
+public func repairNotice(_ checkpoint: String, isTakenBack: Bool) -> String {
+  "note: \(checkpoint): \(isTakenBack ? "took back" : "completed") a change that an earlier run was interrupted in"
 }

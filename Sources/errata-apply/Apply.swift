@@ -48,7 +48,7 @@ struct Apply: ParsableCommand {
     let files = try patches.map(PatchFile.init)
     if let trust { try files.forEach(trust.check) }
     let state = try CheckpointState(path: checkpoint, forWriting: destination.inPlace && !destination.dryRun)
-    if state.wasRepaired { printNotice(repairNotice(checkpoint)) }
+    if let repair = state.repair { printNotice(repairNotice(checkpoint, isTakenBack: repair == .takenBack)) }
     let plan = try state.planApply(files, force: force, time: timestamp())
     let report: StateReport? = plan.isEmpty ? nil : try write(plan)
     if json {

@@ -113,7 +113,7 @@ struct Edit: ParsableCommand {
     let parents = try after.map { try PatchFile(path: $0) }
     let statistics = try SecondMoments(contentsOf: stats)
     let state = try CheckpointState(path: model)
-    if state.wasRepaired { printNotice(repairNotice(model)) }
+    if let repair = state.repair { printNotice(repairNotice(model, isTakenBack: repair == .takenBack)) }
     let foundation = try EditFoundation(state, with: parents, time: timestamp())
     let model = try Profile.measure("open the model") { try LanguageModel(path: self.model) }
     let notes = try FactPreflight(model.tokenizer).notes(records.map(\.fact))

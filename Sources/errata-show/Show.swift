@@ -72,7 +72,7 @@ struct Show: ParsableCommand {
 
   private func showCheckpoint() throws {
     let state = try CheckpointState(path: path)
-    if state.wasRepaired { printNotice(repairNotice(path)) }
+    if let repair = state.repair { printNotice(repairNotice(path, isTakenBack: repair == .takenBack)) }
     let report = CheckpointReport(state)
     try answer(report.facts, report.lines, report.json)
   }

@@ -56,7 +56,7 @@ struct Trace: ParsableCommand {
 
   func run() throws {
     let state = try CheckpointState(path: model)
-    if state.wasRepaired { printNotice(repairNotice(model)) }
+    if let repair = state.repair { printNotice(repairNotice(model, isTakenBack: repair == .takenBack)) }
     let plan = try state.planApply(try patches.map { try PatchFile(path: $0) }, force: force, time: timestamp())
     if !plan.fitsBase { printNotice("note: traced by force on a base that the patch was not made for") }
     let batches = TracedBatch.all(in: plan)

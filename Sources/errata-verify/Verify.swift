@@ -84,7 +84,7 @@ struct Verify: ParsableCommand {
 
   private func open(_ path: String) throws -> CheckpointState {
     let state = try CheckpointState(path: path)
-    if state.wasRepaired { printNotice(repairNotice(path)) }
+    if let repair = state.repair { printNotice(repairNotice(path, isTakenBack: repair == .takenBack)) }
     return state
   }
 }

@@ -66,9 +66,9 @@ import Testing
       default: break
       }
     }
-    #expect(try CheckpointState(path: fixture.path).wasRepaired)
+    #expect(try CheckpointState(path: fixture.path).repair == .takenBack)
     #expect(try fileDigests(fixture.path) == before)
-    #expect(try !CheckpointState(path: fixture.path, forWriting: true).wasRepaired)
+    #expect(try CheckpointState(path: fixture.path, forWriting: true).repair == nil)
     let names = try FileManager.default.contentsOfDirectory(atPath: fixture.directory.path)
     #expect(!names.contains { $0.contains(".errata.") })
   }
@@ -101,9 +101,9 @@ import Testing
       try manager.createDirectory(atPath: location.next.directory + ".abc", withIntermediateDirectories: true)
     }
     if crash < 2 {
-      #expect(try CheckpointState(path: fixture.path).wasRepaired)
+      #expect(try CheckpointState(path: fixture.path).repair == .completed)
     } else {
-      #expect(try !CheckpointState(path: fixture.path, forWriting: true).wasRepaired)
+      #expect(try CheckpointState(path: fixture.path, forWriting: true).repair == nil)
     }
     #expect(try fileDigests(fixture.path) == fileDigests(expected))
   }

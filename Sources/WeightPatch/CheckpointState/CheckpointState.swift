@@ -9,8 +9,8 @@ public struct CheckpointState: Sendable {
   public let ledger: Ledger
   /// The patches of the ledger, in its order.
   public let patches: [PatchFile]
-  /// Whether a change in place that an earlier run left incomplete was taken back or completed now.
-  public let wasRepaired: Bool
+  /// What became of a change in place that an earlier run was interrupted in; nil if there was none.
+  public let repair: Repair?
   let isForWriting: Bool
   let location: LedgerLocation
   let batches: BatchSet
@@ -29,11 +29,10 @@ public struct CheckpointState: Sendable {
     lock = try CheckpointLock(path: path, isExclusive: forWriting)
     if InPlaceJournal.isPending(location) {
       try lock.acquire(isExclusive: true)
-      // Another process may have finished it before this one had the lock.
-      wasRepaired = InPlaceJournal.isPending(location)
-      if wasRepaired { try InPlaceJournal.repair(checkpoint, location) }
+      // Another process may have repaired it before this one had the lock.
+      repair = try InPlaceJournal.repair(checkpoint, location)
     } else {
-      wasRepaired = false
+      repair = nil
     }
     if forWriting { try InPlaceJournal.clearDebris(location) } else { try lock.acquire(isExclusive: false) }
     guard FileManager.default.fileExists(atPath: location.directory) else {
@@ -48,6 +47,11 @@ public struct CheckpointState: Sendable {
     guard batches.tensors == Set(ledger.tensors.keys) else {
       throw ErrataError.damagedLedger(location.manifest, "its tensors are not those that its patches edit")
     }
+  }
+
+  public enum Repair: Sendable {
+    case takenBack
+    case completed
   }
 
   /// Whether a patch is applied.

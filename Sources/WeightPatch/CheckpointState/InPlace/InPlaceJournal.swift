@@ -76,15 +76,17 @@ extension InPlaceJournal {
     exists(location.change.directory) || exists(location.next.directory)
   }
 
-  /// Takes back a change that was not completed, or puts the ledger of one that was in place.
+  /// Takes back a change that is not complete, or puts the ledger of one that is in place.
   ///
   /// - Throws: an `ErrataError`; if the disk is to blame, it says that the next run goes on.
-  static func repair(_ checkpoint: Checkpoint, _ location: LedgerLocation) throws {
+  static func repair(_ checkpoint: Checkpoint, _ location: LedgerLocation) throws -> CheckpointState.Repair? {
     if exists(location.change.directory) {
       try takeBack(checkpoint, location)
-    } else {
-      try finish(location)
+      return .takenBack
     }
+    guard exists(location.next.directory) else { return nil }
+    try finish(location)
+    return .completed
   }
 
   /// Takes back a change, so that the checkpoint is what it was before.
