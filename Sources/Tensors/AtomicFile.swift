@@ -1,4 +1,3 @@
-import CKernels
 import Foundation
 
 /// A file that appears whole or not at all: bytes go to a temporary file beside it, which `commit` flushes to disk and
@@ -10,18 +9,11 @@ public final class AtomicFile {
   private var descriptor: Int32
   private var buffer: [UInt8] = []
   private static let bufferSize = 1 << 20
-  /// The number of bytes that have left the buffer.
-  private var writtenCount = 0
   /// The number of bytes written so far.
   public private(set) var byteCount = 0
 
-  /// Whether bytes are sent on to the disk as they come.
-  private let startsWriting: Bool
-
-  /// - Parameter startsWriting: whether bytes are to be sent on to the disk as they come, not only when the system or
-  ///   `commit` has them flushed: for long files whose writing goes on beside other work.
   /// - Throws: an `ErrataError` if the temporary file cannot be made.
-  public init(path: String, startsWriting: Bool = false) throws {
+  public init(path: String) throws {
     var status = stat()
     if stat(path, &status) == 0 {
       // A rename would put a file where a device, a pipe or a directory was.
@@ -30,7 +22,6 @@ public final class AtomicFile {
       }
     }
     self.path = path
-    self.startsWriting = startsWriting
     // Through a symbolic link, the file that it names is replaced, and the link stays.
     destination = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
     let url = URL(fileURLWithPath: destination)
@@ -123,8 +114,6 @@ public final class AtomicFile {
       }
       rest = UnsafeRawBufferPointer(rebasing: rest[written...])
     }
-    if startsWriting { errata_start_writing(descriptor, off_t(writtenCount), bytes.count) }
-    writtenCount += bytes.count
   }
 
   /// Writes `bytes` to `path` atomically.

@@ -54,15 +54,6 @@ public final class MappedFile: @unchecked Sendable {
     }
   }
 
-  /// Lets go of what the system keeps of the file in memory, for a file that nobody will read again.
-  public func forget() {
-    release(bytes.indices)
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-    guard descriptor >= 0 else { return }
-    posix_fadvise(descriptor, 0, 0, POSIX_FADV_DONTNEED)
-    close(descriptor)
-  }
-
   private static let windowByteCount = 4 << 20
 
   deinit {
