@@ -38,7 +38,7 @@ final class TransitionPipeline: Sendable {
     precondition(lanes.allSatisfy { $0.transition.chunks == chunks })
     nonisolated(unsafe) let lanes = lanes
     let workers = ProcessInfo.processInfo.activeProcessorCount
-    // Enough chunks for every processor and lane, and no more than 4 Mi elements, so that memory is bounded.
+    // Enough chunks for every processor and lane, and no more than 8 Mi elements, so that memory is bounded.
     let room = DispatchSemaphore(value: 0)
     for _ in 0..<max(workers, lanes.count, min(16 * workers, (8 << 20) / chunks.chunkLength)) { room.signal() }
     writing.async { [self] in attempt { for lane in lanes { try lane.output.begin() } } }
