@@ -21,13 +21,9 @@ extension Digest {
 extension StoredTensor {
   /// SHA-256 over dtype, shape and bytes (Spec: tensor digest). Reads the whole tensor.
   public func digest() -> Digest {
-    var hasher = DigestHasher(tensorOf: dtype, shape: shape)
-    file.forEachWindow(of: info) { bytes, _ in hasher.update(bytes) }
-    return hasher.finalize()
+    Self.digests(of: [self])[0]
   }
-}
 
-extension StoredTensor {
   /// The digests of several tensors, for less than one after the other.
   public static func digests(of tensors: [StoredTensor]) -> [Digest] {
     var hashers = tensors.map { DigestHasher(tensorOf: $0.dtype, shape: $0.shape) }

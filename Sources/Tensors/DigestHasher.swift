@@ -11,6 +11,8 @@ public struct DigestHasher {
   private var portable: SHA256?
 
   private static let isFast = errata_sha256_is_there() != 0
+  /// Of so many messages at the same time, each takes the least.
+  public static let messagesAtOnce = 3
 
   public init() { self.init(isPortable: !Self.isFast) }
 
@@ -37,7 +39,7 @@ public struct DigestHasher {
   /// Takes the next bytes of several messages, a piece for each: for less than one after the other.
   public static func update(_ hashers: inout [DigestHasher], _ pieces: [UnsafeRawBufferPointer]) {
     precondition(hashers.count == pieces.count)
-    guard isFast, hashers.allSatisfy({ $0.portable == nil }) else {
+    guard hashers.allSatisfy({ $0.portable == nil }) else {
       for index in hashers.indices { hashers[index].update(pieces[index]) }
       return
     }

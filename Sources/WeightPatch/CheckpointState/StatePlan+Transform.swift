@@ -49,15 +49,15 @@ extension StatePlan {
     // Nothing is called any more when this returns or throws.
     defer { pipeline.wait() }
     func lane(_ index: Int, _ transition: TensorTransition) -> TransitionPipeline.Lane {
-      let (name, base) = (transition.tensor.name, transition.base)
+      let name = transition.tensor.name
       let output = TransitionOutput(
         transition, recordPath: ledger?.undoRecord(of: name), open: { try open(index) }, write: { try write(index, $0) }
       )
       return TransitionPipeline.Lane(transition: transition, output: output) { [self] after in
         try checkResult(of: name, after)
-        let before = state.ledger.tensors[name]?.current ?? base
         let report = StateReport.TensorReport(
-          name: name, byteCount: transition.tensor.info.byteCount, base: base, before: before, after: after)
+          name: name, byteCount: transition.tensor.info.byteCount, base: transition.base, before: digestBefore(name),
+          after: after)
         reports.append(report)
         try close(index, report)
       }
@@ -88,7 +88,7 @@ extension StatePlan {
   private func groups(of tensors: [StoredTensor]) -> [Range<Int>] {
     var groups: [Range<Int>] = []
     for (index, tensor) in tensors.enumerated() {
-      if let last = groups.last, last.count < Self.largestGroup, areSmall(tensors[last.lowerBound...index]),
+      if let last = groups.last, last.count < DigestHasher.messagesAtOnce, areSmall(tensors[last.lowerBound...index]),
         tensors[last.lowerBound].shape == tensor.shape
       {
         groups[groups.count - 1] = last.lowerBound..<index + 1
@@ -98,8 +98,6 @@ extension StatePlan {
     }
     return groups
   }
-
-  private static var largestGroup: Int { 3 }
 
   /// Whether the factors for some tensors take little memory.
   private func areSmall(_ tensors: ArraySlice<StoredTensor>) -> Bool {
@@ -114,6 +112,9 @@ extension StatePlan {
     return try TensorTransition(
       tensor, from: old.map(\.1), to: new.map(\.1), base: baseDigests[tensor.name]!, location: state.location)
   }
+
+  /// A changed tensor's digest before the change.
+  func digestBefore(_ name: ByteString) -> Digest { state.ledger.tensors[name]?.current ?? baseDigests[name]! }
 
   private func checkResult(of name: ByteString, _ found: Digest) throws {
     guard let expectedResult, let expected = expectedResult.digests[name], expected != found else { return }

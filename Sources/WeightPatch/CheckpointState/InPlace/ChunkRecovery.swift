@@ -102,7 +102,7 @@ struct ChunkRecovery {
     guard offset > 0 else { return [(sides, content)] }
     let found = bytes(of: element..<element + 1)
     let isFirstKnown = 2 * offset >= format.width
-    let (known, guessed) = isFirstKnown ? (0..<offset, offset..<format.width) : (offset..<format.width, 0..<offset)
+    let guessed = isFirstKnown ? offset..<format.width : 0..<offset
     return (0..<1 << (8 * guessed.count)).compactMap { guess -> (Sides, Content)? in
       var value = found
       for (position, index) in guessed.enumerated() {
@@ -113,10 +113,7 @@ struct ChunkRecovery {
       guard sides.follow(element..<element + 1, value, isNew: isNew, &content) else { return nil }
       let other = (isNew ? content.old : content.new).suffix(format.width)
       // The bytes that are not of the guessed value are of the other one.
-      guard Array(other)[guessed].elementsEqual(found[guessed]), value[known].elementsEqual(found[known]) else {
-        return nil
-      }
-      return (sides, content)
+      return Array(other)[guessed] == found[guessed] ? (sides, content) : nil
     }
   }
 

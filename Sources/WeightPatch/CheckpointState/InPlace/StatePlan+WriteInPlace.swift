@@ -39,9 +39,8 @@ extension StatePlan {
     defer { if !hasBegun { try? FileManager.default.removeItem(atPath: stage.directory) } }
     try prepareLedger(at: stage)
     try makeDirectory(stage.journal)
-    let changes = changedTensors.map { name in
-      let base = baseDigests[name]!
-      return InPlaceJournal.Change(tensor: name, base: base, before: state.ledger.tensors[name]?.current ?? base)
+    let changes = changedTensors.map {
+      InPlaceJournal.Change(tensor: $0, base: baseDigests[$0]!, before: digestBefore($0))
     }
     for index in changes.indices { try makeFile(InPlaceJournal.chunks(of: index, in: stage.journal)) }
     let journal = InPlaceJournal(changes: changes, patches: patches.map(\.identifier))
