@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 
 /// A mapped file that another program cuts short, or that the disk cannot give: touching it raises SIGBUS, wherever the
 /// program is. There is no going on; but the tool says which file it was, and ends with exit code 1.
@@ -8,13 +9,20 @@ enum BrokenMapping {
   /// What begins the line: the tool's name. Written once, before the handler is installed.
   nonisolated(unsafe) private static var prefix: UnsafeMutablePointer<CChar>?
 
+  /// Whether a thread is saying it: several may be reading the file.
+  private static let isSaid = Atomic(false)
+
   private static let remark: StaticString =
     ": became shorter, or could not be read, while it was in use; check the disk, and try again when no other program writes the file\n"
 
   static func explain(as name: String) {
     prefix = strdup(name + ": ")
+    isSaid.store(false, ordering: .relaxed)  // initializes it, which a signal handler must not do
     var action = sigaction()
     action.__sigaction_handler.sa_sigaction = { _, information, _ in
+      guard !BrokenMapping.isSaid.exchange(true, ordering: .relaxed) else {
+        while true { pause() }  // until the thread that was first ends the program
+      }
       BrokenMapping.write(address: UInt(bitPattern: information?.pointee._sifields._sigfault.si_addr))
       _exit(1)
     }
