@@ -175,12 +175,6 @@ extension ErrataError {
     ErrataError(error.category, "\(error.message); the change is made, but a loss of power could still undo it")
   }
 
-  static func fileIsShared(_ path: String) -> ErrataError {
-    ErrataError(
-      .general,
-      "\(path): is a link, or has other names, which would change too; write to another place with --output instead")
-  }
-
   // MARK: Files
 
   static func file(_ action: String, _ path: String, _ code: Int32) -> ErrataError {

@@ -56,6 +56,7 @@ struct Apply: ParsableCommand {
     } else {
       for line in lines(plan, report) { print(line) }
     }
+    for path in report?.copiedFiles ?? [] { printNotice(ownFileNotice(path)) }
     for pair in plan.contradictions { printNotice("note: \(pair)") }
     if !plan.fitsBase { printNotice("note: applied by force to a base that the patch was not made for") }
   }

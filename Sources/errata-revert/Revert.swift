@@ -72,6 +72,7 @@ struct Revert: ParsableCommand {
     } else {
       for line in lines(plan, notApplied, report) { print(line) }
     }
+    for path in report?.copiedFiles ?? [] { printNotice(ownFileNotice(path)) }
   }
 
   private func plan(_ state: CheckpointState, folder: String) throws -> (plan: StatePlan, notApplied: [String]) {

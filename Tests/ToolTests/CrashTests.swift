@@ -81,7 +81,7 @@ extension RehearsedScenario {
   func expectState(
     in scratch: Scratch, allowsBefore: Bool = true, allowsAfter: Bool = true, _ remark: String
   ) throws {
-    let verified = try Tool.errata(["verify", scenario.checkpoint, "--base", base], in: scratch.path)
+    let verified = try Tool.errata(["verify", scenario.checkpoint, "--base", scenario.base], in: scratch.path)
     #expect(verified.exitCode == 0, "\(remark): \(verified.errors)\(verified.output)")
     var found = try scratch.tree("w").filter { !isTemporary($0.key) }
     if let output = scenario.output, !scratch.exists(output) {
@@ -96,9 +96,8 @@ extension RehearsedScenario {
     #expect(again.exitCode == (scenario.output == nil || isBefore ? 0 : 1), "\(remark), again: \(again.errors)")
     let last = try scratch.tree("w")
     #expect(last == after, "\(remark), again: \(differences(last))")
+    try expectBase(in: scratch, remark)
   }
-
-  private var base: String { scenario.isBareFile ? "base/model.safetensors" : "base/model" }
 
   /// What a crash may leave until the next change: the next ledger and the former one, a journal, an output in the making.
   private func isTemporary(_ name: String) -> Bool {

@@ -17,7 +17,7 @@ extension ToolTests {
         // Not needed: a clone that becomes a copy, a second name, or what the next change clears away.
         let optional: Set<Substring> = ["ioctl", "link", "unlink", "rmdir"]
         #expect(optional.contains(point.call), "\(remark): was not noticed")
-        #expect(result.errors == "", "\(remark)")
+        #expect(result.errors == rehearsed.notices, "\(remark)")
         return try rehearsed.expectState(in: scratch, allowsBefore: false, remark)
       }
       #expect(result.exitCode == 1 && result.output == "", "\(remark): \(result.exitCode)")

@@ -146,6 +146,26 @@ extension ToolTests {
       try scratch.expectSampleModel("model")
     }
 
+    /// Neither a checkpoint that shares the file nor one that is linked to changes.
+    @Test(arguments: ["-l", "-s"]) func inPlaceOfLinkedFiles(option: String) throws {
+      try scratch.copyModel()
+      let file = "linked/model.safetensors"
+      let copied = try Tool.run(
+        "/bin/cp", ["-r", option, scratch("model"), scratch("linked")], in: scratch.path)
+      #expect(copied.exitCode == 0)
+      let result = try scratch.succeed("apply", "linked", "samples/five-facts.wpatch", "--in-place", "--quiet")
+      #expect(
+        result.errors
+          == "note: \(file): was a link or had other names, so it was copied first; under those the file is as it was\n"
+      )
+      try scratch.expectSampleModel("model")
+      try scratch.succeed("verify", "linked", "--base", "model")
+      let again = try scratch.succeed("revert", "linked", "--in-place", "--quiet", "--json")
+      #expect(again.errors == "")
+      #expect(try again.json["result"]?["copied_files"] == [])
+      try scratch.expectSampleModel("linked")
+    }
+
     @Test func aDryRunWritesNothing() throws {
       try scratch.succeed("apply", "samples/model", "samples/eiffel-tower.wpatch", "-o", "edited", "--dry-run")
       #expect(try scratch.names() == ["samples"])

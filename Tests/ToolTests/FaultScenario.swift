@@ -7,23 +7,30 @@ import Testing
 ///
 /// Everything lies in a folder `w`: the checkpoint is `w/model`, two shards in a directory with a subdirectory, or
 /// `w/model.safetensors`, a bare file; the output, if there is one, is `w/out` or `w/out.safetensors`. The base, without
-/// any patch, is outside.
+/// any patch, is outside, in `base`.
 struct FaultScenario: CustomTestStringConvertible, Sendable {
   let testDescription: String
   let isBareFile: Bool
+  /// Whether the checkpoint's weight files are the base's, under other names.
+  let isLinked: Bool
   /// What was done to the checkpoint before.
   let earlier: [[String]]
   /// The change.
   let command: [String]
 
-  init(_ description: String, isBareFile: Bool = false, earlier: [[String]] = [], _ command: [String]) {
+  init(
+    _ description: String, isBareFile: Bool = false, isLinked: Bool = false, earlier: [[String]] = [],
+    _ command: [String]
+  ) {
     testDescription = description
     self.isBareFile = isBareFile
+    self.isLinked = isLinked
     self.earlier = earlier
     self.command = command
   }
 
   var checkpoint: String { isBareFile ? "w/model.safetensors" : "w/model" }
+  var base: String { isBareFile ? "base/model.safetensors" : "base/model" }
   var output: String? { command.firstIndex(of: "-o").map { command[$0 + 1] } }
 
   private static let five = "samples/five-facts.wpatch"
@@ -37,6 +44,7 @@ struct FaultScenario: CustomTestStringConvertible, Sendable {
     FaultScenario("apply", ["apply", "w/model", one, "-o", "w/out"]),
     FaultScenario(
       "apply a file", isBareFile: true, ["apply", "w/model.safetensors", one, "-o", "w/out.safetensors"]),
+    FaultScenario("apply in place to a linked base", isLinked: true, ["apply", "w/model", five, "--in-place"]),
   ]
 
   static let all =
@@ -47,6 +55,9 @@ struct FaultScenario: CustomTestStringConvertible, Sendable {
       FaultScenario(
         "revert one of two in place", earlier: [["apply", "w/model", five, one, "--in-place"]],
         ["revert", "w/model", one, "--in-place"]),
+      FaultScenario(
+        "apply in place to a linked file", isBareFile: true, isLinked: true,
+        ["apply", "w/model.safetensors", one, "--in-place"]),
       FaultScenario("apply to a file in place", isBareFile: true, ["apply", "w/model.safetensors", one, "--in-place"]),
       FaultScenario(
         "revert a file in place", isBareFile: true,
@@ -62,8 +73,11 @@ struct RehearsedScenario: Sendable {
   let before: [String: String]
   let after: [String: String]
   let points: [FaultInjector.Point]
+  /// What was said on the way.
+  let notices: String
   /// `w` as it is before, and the base.
   private let original: Scratch
+  private let base: [String: String]
 
   init(_ scenario: FaultScenario) throws {
     self.scenario = scenario
@@ -75,25 +89,37 @@ struct RehearsedScenario: Sendable {
       try #require(result.exitCode == 0, "\(result.errors)")
     }
     before = try original.tree("w")
-    let rehearsal = try Scratch()
-    try original.copy("w", to: rehearsal("w"))
+    base = try original.tree("base")
+    let rehearsal = try Self.scratch(scenario, original)
     let run = try FaultInjector.measure(scenario.command, in: rehearsal, under: "w")
     try #require(run.result.exitCode == 0, "\(run.result.errors)")
     after = try rehearsal.tree("w")
-    let base = scenario.isBareFile ? "base/model.safetensors" : "base/model"
     let verified = try Tool.errata(
-      ["verify", rehearsal(scenario.output ?? scenario.checkpoint), "--base", base], in: original.path)
+      ["verify", rehearsal(scenario.output ?? scenario.checkpoint), "--base", scenario.base], in: original.path)
     #expect(verified.exitCode == 0, "\(verified.errors)\(verified.output)")
     points = run.points
+    notices = run.result.errors
     #expect(after != before)
   }
 
   /// A scratch folder in which nothing has happened yet.
-  func scratch() throws -> Scratch {
+  func scratch() throws -> Scratch { try Self.scratch(scenario, original) }
+
+  private static func scratch(_ scenario: FaultScenario, _ original: Scratch) throws -> Scratch {
     let scratch = try Scratch()
-    try original.copy("w", to: scratch("w"))
-    try original.copy("base", to: scratch("base"))
+    for folder in ["w", "base"] { try original.copy(folder, to: scratch(folder)) }
+    guard scenario.isLinked else { return scratch }
+    let files = scenario.isBareFile ? ["model.safetensors"] : ["model/first.safetensors", "model/second.safetensors"]
+    for file in files {
+      try scratch.remove("w/\(file)")
+      try FileManager.default.linkItem(atPath: scratch("base/\(file)"), toPath: scratch("w/\(file)"))
+    }
     return scratch
+  }
+
+  /// Expects that the base is what it was: also if the checkpoint has its files.
+  func expectBase(in scratch: Scratch, _ remark: String) throws {
+    #expect(try scratch.tree("base") == base, "\(remark): the base changed")
   }
 
   /// The sample model's weights that the sample patches edit, and a few more.

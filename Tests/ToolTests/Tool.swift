@@ -49,12 +49,14 @@ enum Tool {
     process.currentDirectoryURL = URL(fileURLWithPath: folder)
     process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
     process.standardInput = FileHandle.nullDevice
-    process.standardOutput = try writer(paths.output)
-    process.standardError = try writer(paths.errors)
+    let writers = try [writer(paths.output), writer(paths.errors)]
+    (process.standardOutput, process.standardError) = (writers[0], writers[1])
     let ended = DispatchSemaphore(value: 0)
     process.terminationHandler = { _ in ended.signal() }
     // Foundation's `Process` does not start from several threads at once.
     try starting.withLock { _ in try withSignalsUnblocked { try process.run() } }
+    // `Process` keeps them for ever, and reads beyond its memory when a few thousand files are open.
+    for writer in writers { try writer.close() }
 
     let deadline = Date() + timeout
     var timedOut = false

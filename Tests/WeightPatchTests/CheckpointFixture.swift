@@ -178,3 +178,13 @@ func revert(
 ) throws -> StateReport {
   try CheckpointState(path: path).planRevert(Set(files.map(\.identifier)), children: children).write(to: output)
 }
+
+@discardableResult
+func applyInPlace(_ files: [PatchFile], _ path: String) throws -> StateReport {
+  try CheckpointState(path: path, forWriting: true).planApply(files, time: "2026-02-01T00:00:00Z").writeInPlace()
+}
+
+@discardableResult
+func revertInPlace(_ files: [PatchFile], _ path: String) throws -> StateReport {
+  try CheckpointState(path: path, forWriting: true).planRevert(Set(files.map(\.identifier))).writeInPlace()
+}

@@ -175,9 +175,9 @@ struct CorrectionFixture {
     let file = try fixture.patch("both.wpatch", [one, two])
     let path = fixture.directory("copy.safetensors")
     try FileManager.default.copyItem(atPath: fixture.path, toPath: path)
-    try CheckpointState(path: path, forWriting: true).planApply([file], time: "2026-02-01T00:00:00Z").writeInPlace()
+    try applyInPlace([file], path)
     try check(path, fixture, fixture.edited([one, two]))
-    try CheckpointState(path: path, forWriting: true).planRevert([file.identifier]).writeInPlace()
+    try revertInPlace([file], path)
     #expect(try fileDigests(path) == fileDigests(fixture.path))
   }
 

@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 import Tensors
 
 /// Keeps a checkpoint from being changed in place while another process reads or changes it; released with this object,
@@ -6,24 +7,57 @@ import Tensors
 ///
 /// It is an advisory lock (flock) on the directory, or on the bare file, and leaves nothing on disk.
 final class CheckpointLock: Sendable {
-  private let descriptor: Int32
   private let path: String
+  private let files: Mutex<[LockedFile]>
 
   /// - Throws: an `ErrataError` if another process holds a lock that excludes this one.
   init(path: String, isExclusive: Bool) throws {
-    descriptor = open(path, O_RDONLY | O_CLOEXEC)
     self.path = path
-    guard descriptor >= 0 else { throw ErrataError.file("open", path, errno) }
-    try acquire(isExclusive: isExclusive)
+    var file: LockedFile
+    repeat {
+      file = try LockedFile(path)
+      try file.acquire(isExclusive: isExclusive, path)
+      // A writer may have put another file in the place of a bare one before this one had the lock.
+    } while !file.isAt(path)
+    files = Mutex([file])
   }
-
-  deinit { close(descriptor) }
 
   /// Changes the kind of lock.
   func acquire(isExclusive: Bool) throws {
+    for file in files.withLock({ $0 }) { try file.acquire(isExclusive: isExclusive, path) }
+  }
+
+  /// Has an exclusive lock hold also for a file that is about to take the path's name.
+  func extend(to copy: String) throws {
+    let file = try LockedFile(copy)
+    try file.acquire(isExclusive: true, path)
+    files.withLock { $0.append(file) }
+  }
+}
+
+/// A file or directory that is open for its lock.
+private final class LockedFile: Sendable {
+  private let descriptor: Int32
+
+  init(_ path: String) throws {
+    // O_NONBLOCK: opening a pipe would wait for a writer.
+    descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    guard descriptor >= 0 else { throw ErrataError.file("open", path, errno) }
+  }
+
+  deinit { if descriptor >= 0 { close(descriptor) } }
+
+  /// - Parameter path: for the error.
+  func acquire(isExclusive: Bool, _ path: String) throws {
     if flock(descriptor, (isExclusive ? LOCK_EX : LOCK_SH) | LOCK_NB) == 0 { return }
     // A file system without locks: then readers go unprotected, writers not at all.
     guard errno == EWOULDBLOCK || isExclusive else { return }
     throw errno == EWOULDBLOCK ? ErrataError.checkpointBusy(path) : ErrataError.file("lock", path, errno)
+  }
+
+  func isAt(_ path: String) -> Bool {
+    var (own, other) = (stat(), stat())
+    return fstat(descriptor, &own) == 0 && stat(path, &other) == 0 && own.st_dev == other.st_dev
+      && own.st_ino == other.st_ino
   }
 }

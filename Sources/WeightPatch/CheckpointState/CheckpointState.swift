@@ -14,7 +14,7 @@ public struct CheckpointState: Sendable {
   let isForWriting: Bool
   let location: LedgerLocation
   let batches: BatchSet
-  private let lock: CheckpointLock
+  let lock: CheckpointLock
 
   /// Opens the checkpoint and reads its ledger and the patches in it; tensors are not read. Until this value goes,
   /// nobody else changes the checkpoint in place.
@@ -23,17 +23,25 @@ public struct CheckpointState: Sendable {
   /// - Throws: an `ErrataError` if the checkpoint, the ledger or a patch in it is damaged, if they contradict each
   ///   other, or if the checkpoint is being changed.
   public init(path: String, forWriting: Bool = false) throws {
-    checkpoint = try Checkpoint(path: path)
-    location = LedgerLocation(checkpoint: path, isDirectory: checkpoint.directory != nil)
     isForWriting = forWriting
-    lock = try CheckpointLock(path: path, isExclusive: forWriting)
+    do {
+      // Before anything is opened: a writer may put other files in the place of these.
+      lock = try CheckpointLock(path: path, isExclusive: forWriting)
+    } catch let error as ErrataError where error.category == .general {
+      // Says better what is missing.
+      _ = try Checkpoint(path: path)
+      throw error
+    }
+    var checkpoint = try Checkpoint(path: path)
+    location = LedgerLocation(checkpoint: path, isDirectory: checkpoint.directory != nil)
     if InPlaceJournal.isPending(location) {
       try lock.acquire(isExclusive: true)
       // Another process may have repaired it before this one had the lock.
-      repair = try InPlaceJournal.repair(checkpoint, location)
+      repair = try InPlaceJournal.repair(&checkpoint, location, lock)
     } else {
       repair = nil
     }
+    self.checkpoint = checkpoint
     if forWriting { try InPlaceJournal.clearDebris(location) } else { try lock.acquire(isExclusive: false) }
     guard FileManager.default.fileExists(atPath: location.directory) else {
       ledger = Ledger()

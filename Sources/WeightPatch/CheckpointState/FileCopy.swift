@@ -92,7 +92,7 @@ final class FileCopy: Sendable {
   }
 
   /// What is to be copied besides the ranges in `exceptions`, which are in order and lie apart, in pieces.
-  func pieces(except exceptions: [Range<Int>]) -> [Range<Int>] {
+  func pieces(except exceptions: [Range<Int>] = []) -> [Range<Int>] {
     if isComplete { return [] }
     let ends = [0] + exceptions.map(\.upperBound)
     let starts = exceptions.map(\.lowerBound) + [byteCount]

@@ -17,6 +17,8 @@ public struct StateReport: Sendable {
   /// The size of all undo records that there are now, and of the tensors that they belong to, in bytes.
   public let undoByteCount: Int
   public let editedByteCount: Int
+  /// The files that were given copies of their own before they changed in place: they had other names, or were links.
+  public var copiedFiles: [String] = []
 }
 
 extension StateReport {
@@ -39,7 +41,8 @@ extension StateReport {
             "name": .string(tensor.name), "base": JSON(tensor.base.description),
             "before": JSON(tensor.before.description), "after": JSON(tensor.after.description),
           ]
-        }), "edited_bytes": .integer(editedByteCount), "undo_bytes": .integer(undoByteCount),
+        }), "copied_files": .array(copiedFiles.map { JSON($0) }), "edited_bytes": .integer(editedByteCount),
+      "undo_bytes": .integer(undoByteCount),
     ]
   }
 }

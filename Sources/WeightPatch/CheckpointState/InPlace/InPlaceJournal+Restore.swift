@@ -3,6 +3,19 @@ import Safetensors
 import Tensors
 
 extension InPlaceJournal {
+  /// The tensors of a change that has begun, in its order.
+  ///
+  /// - Throws: an `ErrataError` (damaged input) if the checkpoint has no such tensor.
+  func tensors(of checkpoint: Checkpoint, _ location: LedgerLocation) throws -> [StoredTensor] {
+    try changes.map { change in
+      // By a tensor's name a journal reaches no header, and no file but the checkpoint's weights.
+      guard let tensor = try? checkpoint.tensor(named: change.tensor) else {
+        throw ErrataError.damagedJournal(Self.manifest(in: location.change.journal))
+      }
+      return tensor
+    }
+  }
+
   /// Puts back what the checkpoint's tensors held before a change that has begun; they are on disk when this returns.
   ///
   /// - Throws: an `ErrataError`: damaged input, if what they held cannot be found.
@@ -10,12 +23,7 @@ extension InPlaceJournal {
     let change = location.change
     let path = manifest(in: change.journal)
     let journal = try InPlaceJournal(path: path)
-    let tensors = try journal.changes.map { entry in
-      // By a tensor's name a journal reaches no header, and no file but the checkpoint's weights.
-      guard let tensor = try? checkpoint.tensor(named: entry.tensor) else { throw ErrataError.damagedJournal(path) }
-      try checkOwnFile(tensor.file.path)
-      return tensor
-    }
+    let tensors = try journal.tensors(of: checkpoint, location)
     let hasLedger = FileManager.default.fileExists(atPath: location.directory)
     let ledger = hasLedger ? try Ledger(path: location.manifest) : Ledger()
     let old = BatchSet(try ledger.patches.map { try location.openPatch($0.patch) })

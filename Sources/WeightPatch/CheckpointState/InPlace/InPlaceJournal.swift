@@ -78,9 +78,17 @@ extension InPlaceJournal {
 
   /// Takes back a change that is not complete, or puts the ledger of one that is in place.
   ///
+  /// - Parameters:
+  ///   - checkpoint: is opened again if files of it are shared: they are given copies of their own.
+  ///   - lock: an exclusive one.
   /// - Throws: an `ErrataError`; if the disk is to blame, it says that the next run goes on.
-  static func repair(_ checkpoint: Checkpoint, _ location: LedgerLocation) throws -> CheckpointState.Repair? {
+  static func repair(
+    _ checkpoint: inout Checkpoint, _ location: LedgerLocation, _ lock: CheckpointLock
+  ) throws -> CheckpointState.Repair? {
     if exists(location.change.directory) {
+      // Copies could have been made of a checkpoint that was half changed, by links.
+      let tensors = try InPlaceJournal(path: manifest(in: location.change.journal)).tensors(of: checkpoint, location)
+      try OwnFiles(of: tensors).make(for: &checkpoint, location, lock)
       try takeBack(checkpoint, location)
       return .takenBack
     }
@@ -131,14 +139,6 @@ extension InPlaceJournal {
       try removeItem("\(parent)/\(name)")
     }
   }
-}
-
-/// That a file is the checkpoint's alone: what is written to a file of several names, or through a link, changes in other
-/// places too.
-func checkOwnFile(_ path: String) throws {
-  var status = stat()
-  guard lstat(path, &status) == 0 else { throw ErrataError.file("read", path, errno) }
-  guard status.st_mode & S_IFMT == S_IFREG, status.st_nlink == 1 else { throw ErrataError.fileIsShared(path) }
 }
 
 private func exists(_ path: String) -> Bool {

@@ -4,7 +4,8 @@ import Tensors
 
 extension StatePlan {
   /// Changes the checkpoint itself: the edited bytes alone are written, each of them once. What leads back from them is on disk
-  /// before. A crash at any point leaves the old state or the new one, at the latest after the next run.
+  /// before. A crash at any point leaves the old state or the new one, at the latest after the next run. Files that have
+  /// other names, or are symbolic links, are given copies of their own first: whoever has them there sees no change.
   ///
   /// - Precondition: the state was opened for writing.
   /// - Throws: as `write`; nothing is then changed, unless taking back what was changed fails too, which the next run makes
@@ -14,18 +15,27 @@ extension StatePlan {
     progress: @escaping (_ done: Int, _ total: Int) throws -> Void = { _, _ in }
   ) throws -> StateReport {
     precondition(state.isForWriting, "the checkpoint is not locked")
-    let tensors = try changedTensors.map { try state.checkpoint.tensor(named: $0) }
-    for path in Set(tensors.map(\.file.path)) { try checkOwnFile(path) }
+    var checkpoint = state.checkpoint
+    func tensors() throws -> [StoredTensor] { try changedTensors.map { try checkpoint.tensor(named: $0) } }
+    let files = try OwnFiles(of: tensors())
+    let total = try files.byteCount + tensors().reduce(0) { $0 + $1.info.byteCount }
+    var done = 0
+    func advance(_ count: Int) throws {
+      done += count
+      try progress(done, total)
+    }
+    try files.make(for: &checkpoint, state.location, state.lock, advance: advance)
     let change = try beginChange()
-    let report: StateReport
+    var report: StateReport
     do {
       try synchronizeDirectory(parentDirectory(of: change.directory))
-      report = try rewrite(tensors, in: change, progress)
+      report = try rewrite(tensors(), in: change, advance)
       try renameItem(change.directory, to: state.location.next.directory)
     } catch {
-      try InPlaceJournal.takeBack(state.checkpoint, state.location)
+      try InPlaceJournal.takeBack(checkpoint, state.location)
       throw error
     }
+    report.copiedFiles = files.shared
     try InPlaceJournal.finish(state.location)
     return report
   }
@@ -56,12 +66,10 @@ extension StatePlan {
 
   /// Writes every new byte and the rest of the next ledger; all is on disk when this returns.
   func rewrite(
-    _ tensors: [StoredTensor], in change: LedgerLocation, _ progress: @escaping (Int, Int) throws -> Void
+    _ tensors: [StoredTensor], in change: LedgerLocation, _ advance: @escaping (Int) throws -> Void
   ) throws -> StateReport {
     let files = try Dictionary(
       uniqueKeysWithValues: Set(tensors.map(\.file.path)).map { ($0, try FileRegionWriter(path: $0)) })
-    let total = tensors.reduce(0) { $0 + $1.info.byteCount }
-    var done = 0
     var writers: [Int: InPlaceWriter] = [:]
     let reports = try transform(tensors, ledger: change) { index in
       writers[index] = try InPlaceWriter(
@@ -69,8 +77,7 @@ extension StatePlan {
         journal: InPlaceJournal.chunks(of: index, in: change.journal))
     } write: { index, piece in
       try writers[index]!.write(piece)
-      done += piece.new.count
-      try progress(done, total)
+      try advance(piece.new.count)
     } close: { index, _ in
       try writers.removeValue(forKey: index)!.flush()
     }
