@@ -163,6 +163,14 @@ extension ErrataError {
       error.category, "\(error.message); the change has begun, and the next errata command takes it back")
   }
 
+  /// What went wrong when a change was taken back because of something else.
+  static func changeRemains(_ error: ErrataError, after cause: any Error) -> any Error {
+    guard let cause = cause as? ErrataError else { return error }
+    // What came of it, or what to do, no longer holds.
+    let reason = cause.message.prefix { $0 != ";" }
+    return ErrataError(cause.category, "\(reason); then, taking the change back, \(error.message)")
+  }
+
   /// What went wrong when a change was complete.
   static func changeGoesOn(_ error: ErrataError) -> ErrataError {
     ErrataError(

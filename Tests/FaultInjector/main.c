@@ -2,12 +2,13 @@
 //
 // Runs a program, and counts its system calls that change files below FOLDER, from 1: the fault points. It sees them
 // from outside, by ptrace, so it misses none, and the program has nothing in it for this. With --log it writes a line
-// for every point; with --usage the
-// processor time of the program, in milliseconds, and the most memory that it had, in KiB. When point N is reached, it does what ACTION says:
+// for every point; with --usage the processor time of the program, in milliseconds, and the most memory that it had, in
+// KiB. When point N is reached, it does what ACTION says:
 //   --kill            kills the program (SIGKILL) instead of the call
 //   --kill-within     lets half of a write be done, then kills the program
 //   --fail ERROR      makes the call fail: ENOSPC, EIO, EROFS, EACCES
 //   --fail-on ERROR   that, and every later call that could fail so
+//   --interrupt       sends the program SIGINT, as Ctrl-C does, and goes on with the call
 //   --run COMMAND     runs a shell command before the call
 // A kill may be a loss of power: --lose data takes back the bytes that no fsync has put on disk, --lose entries besides
 // that what became of directory entries that no fsync of the directory has; KEEP, a folder beside FOLDER, is needed.
@@ -40,7 +41,7 @@
 #include "calls.h"
 #include "unsynchronized.h"
 
-enum action { no_action, kill_before, kill_within, fail_once, fail_on, run_command };
+enum action { no_action, kill_before, kill_within, fail_once, fail_on, interrupt, run_command };
 
 static struct {
   const char *under;
@@ -255,6 +256,7 @@ static void enter_call(pid_t id, long number, const __u64 *arguments) {
   }
   bool is_at = point_count == options.at;
   if (is_at && options.action == kill_before) end_program();
+  if (is_at && options.action == interrupt) kill(program, SIGINT);
   if (is_at && options.action == run_command && system(options.command) == -1) err(3, "%s", options.command);
   bool may_fail = options.error != ENOSPC || call->takes_space;
   if ((is_at && options.action == fail_once) ||
@@ -354,6 +356,7 @@ static void parse(int count, char **arguments) {
     }
     if (strcmp(name, "--kill") == 0) { options.action = kill_before; continue; }
     if (strcmp(name, "--kill-within") == 0) { options.action = kill_within; continue; }
+    if (strcmp(name, "--interrupt") == 0) { options.action = interrupt; continue; }
     if (++i == count) errx(3, "%s needs a value", name);
     const char *value = arguments[i];
     if (strcmp(name, "--under") == 0) options.under = value;

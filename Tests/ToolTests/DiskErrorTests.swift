@@ -26,6 +26,10 @@ extension ToolTests {
           && result.errors.filter(\.isNewline).count == 1, "\(remark): \(result.errors)")
       let isCommitted = result.errors.contains(/goes on with it|the change is made/)
       let isBegun = result.errors.contains("the next errata command takes it back")
+      // Both what stopped the change and what stopped its taking back are told.
+      let words = "; then, taking the change back, "
+      #expect(isBegun == result.errors.contains(words), "\(remark): \(result.errors)")
+      #expect(!isBegun || result.errors.ranges(of: ": \(text)").count == 2, "\(remark): \(result.errors)")
       if !isCommitted && !isBegun {
         let found = try scratch.tree("w")
         #expect(found == rehearsed.before, "\(remark): \(found.keys.filter { rehearsed.before[$0] == nil })")

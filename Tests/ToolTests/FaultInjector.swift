@@ -21,6 +21,8 @@ struct FaultInjector {
     case kill(isWithin: Bool = false, loss: Loss? = nil)
     /// The call fails, and, if `goesOn`, every later one that could fail in this way.
     case fail(String, goesOn: Bool = false)
+    /// Ctrl-C, before the call.
+    case interrupt
     /// A shell command runs before the call.
     case run(String)
 
@@ -28,6 +30,7 @@ struct FaultInjector {
       switch self {
       case .kill(let isWithin, let loss): "killed\(isWithin ? " within" : "")\(loss.map { ", losing \($0)" } ?? "")"
       case .fail(let error, let goesOn): error + (goesOn ? " from there" : "")
+      case .interrupt: "interrupted"
       case .run(let command): command
       }
     }
@@ -37,6 +40,7 @@ struct FaultInjector {
       case .kill(let isWithin, let loss):
         [isWithin ? "--kill-within" : "--kill"] + (loss.map { ["--lose", $0.rawValue] } ?? [])
       case .fail(let error, let goesOn): [goesOn ? "--fail-on" : "--fail", error]
+      case .interrupt: ["--interrupt"]
       case .run(let command): ["--run", command]
       }
     }

@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 import Tensors
 import Testing
 
@@ -57,6 +58,31 @@ extension ToolTests {
         arguments + ["--sequence-length", "64"], exitCode: 1,
         message: "errata stats: x.partial: is the rest of an interrupted run with another sequence length; "
           + "delete it to start anew")
+    }
+
+    /// At whatever point Ctrl-C comes, a change of a checkpoint is taken back at once, or it is done.
+    @Test(arguments: FaultScenario.main) func aChangeIsTakenBack(scenario: FaultScenario) throws {
+      let rehearsed = try RehearsedScenario(scenario)
+      let counts = Mutex((takenBack: 0, done: 0))
+      try FaultInjector.forEach(rehearsed.points) { point in
+        let scratch = try rehearsed.scratch()
+        let result = try FaultInjector.run(scenario.command, .interrupt, at: point.number, in: scratch, under: "w")
+        let found = try scratch.tree("w")
+        if result.exitCode == 0 {
+          #expect(found == rehearsed.after, "\(point)")
+          counts.withLock { $0.done += 1 }
+        } else {
+          let title = scenario.command[0] == "apply" ? "applying" : "reverting"
+          #expect(result.exitCode == 1 && result.output == "", "\(point): \(result.exitCode)")
+          #expect(
+            result.errors == "errata \(scenario.command[0]): \(title): interrupted; nothing was changed\n", "\(point)")
+          #expect(found == rehearsed.before, "\(point)")
+          counts.withLock { $0.takenBack += 1 }
+        }
+        try rehearsed.expectBase(in: scratch, "\(point)")
+      }
+      // Progress is asked for with every tensor's last piece, so most points come before that.
+      #expect(counts.withLock { $0.takenBack > 5 && $0.done > 5 })
     }
 
     /// Edits twenty facts, one of which takes longer than the others.

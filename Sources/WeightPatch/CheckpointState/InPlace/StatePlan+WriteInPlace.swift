@@ -32,7 +32,11 @@ extension StatePlan {
       report = try rewrite(tensors(), in: change, advance)
       try renameItem(change.directory, to: state.location.next.directory)
     } catch {
-      try InPlaceJournal.takeBack(checkpoint, state.location)
+      do {
+        try InPlaceJournal.takeBack(checkpoint, state.location)
+      } catch let obstacle as ErrataError {
+        throw ErrataError.changeRemains(obstacle, after: error)
+      }
       throw error
     }
     report.copiedFiles = files.shared
