@@ -3,17 +3,24 @@ import Safetensors
 import Tensors
 import Tokenizers
 import Transformer
+import WeightPatch
 
 /// A checkpoint directory opened for computing: weights, tokenizer and decoder.
 public final class LanguageModel {
-  public let checkpoint: Checkpoint
   public let tokenizer: Tokenizer
   public let decoder: Decoder
   public let configurationDigest: Digest
+  /// Nobody changes the weights while they are computed with.
+  private let locked: LockedCheckpoint
 
-  /// - Throws: an `ErrataError` if the directory lacks a part, or the architecture is not supported.
-  public init(path: String) throws {
-    checkpoint = try Checkpoint(path: path)
+  public var checkpoint: Checkpoint { locked.checkpoint }
+
+  /// - Parameter notice: is told if an interrupted change of the checkpoint was repaired first, in one line for people.
+  /// - Throws: an `ErrataError` if the directory lacks a part, if the architecture is not supported, or as
+  ///   `LockedCheckpoint`.
+  public init(path: String, notice: (String) -> Void = { _ in }) throws {
+    locked = try LockedCheckpoint(path: path, notice: notice)
+    let checkpoint = locked.checkpoint
     decoder = try Decoder(checkpoint)
     let tokenizerPath = path + "/tokenizer.json"
     guard FileManager.default.fileExists(atPath: tokenizerPath) else { throw ErrataError.noTokenizer(path) }

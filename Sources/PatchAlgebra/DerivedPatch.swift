@@ -34,10 +34,9 @@ public struct DerivedPatch: Sendable {
 
   /// Records the digests of what exact apply makes of the base.
   ///
-  /// - Parameter path: the base's.
   /// - Throws: an `ErrataError` if the checkpoint is not the patch's base, or if the patch stands on others.
-  public mutating func recordResult(onBase path: String) throws {
-    try manifest.recordResult(of: batches, onBase: path, source: source)
+  public mutating func recordResult(onBase base: LockedCheckpoint) throws {
+    try manifest.recordResult(of: batches, onBase: base, source: source)
   }
 
   /// - Parameters:

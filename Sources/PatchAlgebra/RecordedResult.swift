@@ -1,4 +1,3 @@
-import Safetensors
 import Tensors
 import WeightPatch
 
@@ -7,17 +6,17 @@ extension Manifest {
   ///
   /// - Parameters:
   ///   - batches: those that the manifest describes.
-  ///   - path: the base's.
+  ///   - base: the patch's.
   ///   - source: what messages call the patch.
   /// - Throws: an `ErrataError` if the checkpoint is not the patch's base, or if the patch stands on others.
-  mutating func recordResult(of batches: [EditBatch], onBase path: String, source: String) throws {
-    let checkpoint = try Checkpoint(path: path)
+  mutating func recordResult(of batches: [EditBatch], onBase base: LockedCheckpoint, source: String) throws {
+    let checkpoint = base.checkpoint
     guard parents.isEmpty else { throw ErrataError.resultNeedsParents(source) }
     // A batch that occurs twice counts once (Spec: exact apply).
     let distinct = Dictionary(batches.map { ($0.digest(), $0) }) { first, _ in first }
     let ordered = distinct.sorted { $0.key < $1.key }.flatMap(\.value.tensors)
     result = try Dictionary(
-      uniqueKeysWithValues: base.tensors.map { name, expected in
+      uniqueKeysWithValues: self.base.tensors.map { name, expected in
         let tensor = try checkpoint.tensor(named: name)
         guard tensor.digest() == expected.digest else { throw ErrataError.notTheBase(source, checkpoint.path, name) }
         var bytes = [UInt8](repeating: 0, count: tensor.bytes.count)

@@ -27,11 +27,6 @@ public struct Destination: ParsableArguments {
   }
 }
 
-/// What is said when opening a checkpoint took back, or completed, what an earlier run had begun.
-public func repairNotice(_ checkpoint: String, isTakenBack: Bool) -> String {
-  "note: \(checkpoint): \(isTakenBack ? "took back" : "completed") a change that an earlier run was interrupted in"
-}
-
 /// What is said when a file was given a copy of its own before it changed in place.
 public func ownFileNotice(_ path: String) -> String {
   "note: \(path): was a link or had other names, so it was copied first; under those the file is as it was"

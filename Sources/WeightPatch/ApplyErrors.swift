@@ -152,6 +152,15 @@ extension ErrataError {
     ErrataError(.conflict, "\(path): is in use by another errata; try again when that is done")
   }
 
+  static func partOfCheckpoint(_ path: String, _ directory: String) -> ErrataError {
+    ErrataError(.usage, "\(path): is a part of the checkpoint \(directory); name that")
+  }
+
+  static func partHasLedger(_ directory: String, _ path: String) -> ErrataError {
+    ErrataError(
+      .usage, "\(directory): its file \(path) has a ledger of its own; name the file, or take its patches back first")
+  }
+
   static func damagedJournal(_ path: String) -> ErrataError {
     ErrataError(
       .damagedInput, "\(path): damaged journal of an unfinished change; restore the checkpoint from its source")

@@ -12,8 +12,8 @@ struct Apply: ParsableCommand {
       what 'errata revert' needs to take it back, is kept in the ledger: .errata in the checkpoint's directory, or
       FILE.errata beside a single file.
 
-      With a policy, a patch that is not signed as it asks ends the tool with exit code 5 before anything is written, also
-      with --force.
+      A patch with a signature that fails, or one that is not signed as a policy asks, ends the tool with exit code 5 before
+      anything is written, also with --force.
       """,
     version: errataVersion)
 
@@ -46,9 +46,9 @@ struct Apply: ParsableCommand {
   func run() throws {
     let trust = try policy.path.map(TrustPolicy.init)
     let files = try patches.map(PatchFile.init)
-    if let trust { try files.forEach(trust.check) }
-    let state = try CheckpointState(path: checkpoint, forWriting: destination.inPlace && !destination.dryRun)
-    if let repair = state.repair { printNotice(repairNotice(checkpoint, isTakenBack: repair == .takenBack)) }
+    for file in files { try file.checkSignatures(trust) }
+    let state = try CheckpointState(
+      path: checkpoint, forWriting: destination.inPlace && !destination.dryRun, notice: printNotice)
     let plan = try state.planApply(files, force: force, time: timestamp())
     let report: StateReport? = plan.isEmpty ? nil : try write(plan)
     if json {
@@ -57,7 +57,7 @@ struct Apply: ParsableCommand {
       for line in lines(plan, report) { print(line) }
     }
     for path in report?.copiedFiles ?? [] { printNotice(ownFileNotice(path)) }
-    for pair in plan.contradictions { printNotice("note: \(pair)") }
+    for remark in plan.contradictions + [plan.repetition].compactMap({ $0 }) { printNotice("note: \(remark)") }
     if !plan.fitsBase { printNotice("note: applied by force to a base that the patch was not made for") }
   }
 

@@ -55,7 +55,7 @@ struct Ask: ParsableCommand {
   }
 
   func run() throws {
-    let model = try LanguageModel(path: model)
+    let model = try LanguageModel(path: model, notice: printNotice)
     let tokenization = PromptTokenization(model.tokenizer)
     var random = RandomSource(seed: seed)
     let choice = temperature.map { TokenChoice.sampled(count: topK, temperature: $0) } ?? .greedy

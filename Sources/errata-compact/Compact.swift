@@ -116,7 +116,7 @@ struct Compact: ParsableCommand {
       } else {
         try file.stored(as: factors!, batch: batch)
       }
-    if let base { try derived.recordResult(onBase: base) }
+    if let base { try derived.recordResult(onBase: LockedCheckpoint(path: base, notice: printNotice)) }
     return try derived.write(
       to: output, author: author, created: timestamp(), tool: Manifest.Tool(name: "errata", version: errataVersion),
       compressionLevel: compressionLevel ?? PatchWriter.defaultCompressionLevel)

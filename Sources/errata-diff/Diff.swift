@@ -185,8 +185,6 @@ struct Diff: ParsableCommand {
   }
 
   private func open(_ path: String) throws -> CheckpointState {
-    let state = try CheckpointState(path: path)
-    if let repair = state.repair { printNotice(repairNotice(path, isTakenBack: repair == .takenBack)) }
-    return state
+    try CheckpointState(path: path, notice: printNotice)
   }
 }

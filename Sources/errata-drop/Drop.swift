@@ -40,7 +40,7 @@ struct Drop: ParsableCommand {
 
   func run() throws {
     var derived = try PatchFile(path: patch).dropping(facts)
-    if let base { try derived.recordResult(onBase: base) }
+    if let base { try derived.recordResult(onBase: LockedCheckpoint(path: base, notice: printNotice)) }
     let written = try derived.write(
       to: output, author: author, created: timestamp(), tool: Manifest.Tool(name: "errata", version: errataVersion))
     if json {

@@ -112,10 +112,9 @@ struct Edit: ParsableCommand {
     let records = try FactRecord.read(facts, selection: records, areDistinct: true)
     let parents = try after.map { try PatchFile(path: $0) }
     let statistics = try SecondMoments(contentsOf: stats)
-    let state = try CheckpointState(path: model)
-    if let repair = state.repair { printNotice(repairNotice(model, isTakenBack: repair == .takenBack)) }
+    let state = try CheckpointState(path: model, notice: printNotice)
     let foundation = try EditFoundation(state, with: parents, time: timestamp())
-    let model = try Profile.measure("open the model") { try LanguageModel(path: self.model) }
+    let model = try Profile.measure("open the model") { try LanguageModel(path: self.model, notice: printNotice) }
     let notes = try FactPreflight(model.tokenizer).notes(records.map(\.fact))
     for note in notes where !quiet { printNotice("errata edit: \(printable(note))") }
     var settings = try settings.settings(for: model.architecture)

@@ -33,13 +33,13 @@ struct Evaluation {
 
   /// Checks what can be known before long work: that a checkpoint can be opened, and that the questions fit it.
   func check(_ path: String) throws {
-    let model = try LanguageModel(path: path)
+    let model = try LanguageModel(path: path, notice: printNotice)
     for task in tasks { try DownstreamScorer(model, writes: writes).check(task) }
   }
 
   /// - Parameter base: the first checkpoint's results, which a later one's are compared with.
   func run(_ path: String, base: ModelEvaluation?) throws -> ModelEvaluation {
-    let model = try Profile.measure("open the model") { try LanguageModel(path: path) }
+    let model = try Profile.measure("open the model") { try LanguageModel(path: path, notice: printNotice) }
     var result = ModelEvaluation(model: path)
     if let records {
       result.records = records

@@ -77,7 +77,7 @@ struct Resolve: ParsableCommand {
       return
     }
     var derived = try file.resolved(chosenSlack(), batch: batch)
-    if let base { try derived.recordResult(onBase: base) }
+    if let base { try derived.recordResult(onBase: LockedCheckpoint(path: base, notice: printNotice)) }
     let written = try derived.write(
       to: output!, author: author, created: timestamp(), tool: Manifest.Tool(name: "errata", version: errataVersion))
     if json {

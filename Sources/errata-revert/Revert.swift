@@ -59,8 +59,8 @@ struct Revert: ParsableCommand {
   }
 
   func run() throws {
-    let state = try CheckpointState(path: checkpoint, forWriting: destination.inPlace && !destination.dryRun)
-    if let repair = state.repair { printNotice(repairNotice(checkpoint, isTakenBack: repair == .takenBack)) }
+    let state = try CheckpointState(
+      path: checkpoint, forWriting: destination.inPlace && !destination.dryRun, notice: printNotice)
     // The patches that take the place of others lie here until the checkpoint has them.
     let folder = FileManager.default.temporaryDirectory.appending(path: "errata-revert-\(UUID())").path
     if !facts.isEmpty { try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true) }

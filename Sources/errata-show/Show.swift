@@ -71,8 +71,7 @@ struct Show: ParsableCommand {
   }
 
   private func showCheckpoint() throws {
-    let state = try CheckpointState(path: path)
-    if let repair = state.repair { printNotice(repairNotice(path, isTakenBack: repair == .takenBack)) }
+    let state = try CheckpointState(path: path, notice: printNotice)
     let report = CheckpointReport(state)
     try answer(report.facts, report.lines, report.json)
   }

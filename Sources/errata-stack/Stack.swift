@@ -95,7 +95,7 @@ struct Stack: ParsableCommand {
       resolve
       ? try stack.resolved(settlement, slack: slack.areGiven ? chosenSlack() : nil, statistics: statistics)
       : try stack.summed(settlement)
-    if let base { try stacked.recordResult(onBase: base) }
+    if let base { try stacked.recordResult(onBase: LockedCheckpoint(path: base, notice: printNotice)) }
     let written =
       dryRun
       ? nil

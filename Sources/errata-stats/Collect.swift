@@ -65,7 +65,7 @@ struct Stats: ParsableCommand {
     profile.start()
     try checkOutput(output)
     let layers = try self.layers.map(parseLayers)
-    let model = try Profile.measure("open the model") { try LanguageModel(path: self.model) }
+    let model = try Profile.measure("open the model") { try LanguageModel(path: self.model, notice: printNotice) }
     let presetLayers = EditMethod.allCases.flatMap { Preset.settings($0, for: model.architecture).layers }
     let collector = try SecondMomentCollector(
       model, corpus: try Corpus(paths: text, field: field), layers: layers ?? Set(presetLayers).sorted(),

@@ -34,7 +34,7 @@ struct ImportStats: ParsableCommand {
     if let layers, layers.count != files.count {
       throw ValidationError("--layers names \(layers.count) layers for \(files.count) files")
     }
-    let model = try LanguageModel(path: model)
+    let model = try LanguageModel(path: model, notice: printNotice)
     let archives = try files.enumerated().map { index, path in
       try NumpySecondMoments(path: path, layer: layers?[index], of: model)
     }

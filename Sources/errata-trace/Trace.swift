@@ -55,8 +55,7 @@ struct Trace: ParsableCommand {
   }
 
   func run() throws {
-    let state = try CheckpointState(path: model)
-    if let repair = state.repair { printNotice(repairNotice(model, isTakenBack: repair == .takenBack)) }
+    let state = try CheckpointState(path: model, notice: printNotice)
     let plan = try state.planApply(try patches.map { try PatchFile(path: $0) }, force: force, time: timestamp())
     if !plan.fitsBase { printNotice("note: traced by force on a base that the patch was not made for") }
     let batches = TracedBatch.all(in: plan)
@@ -64,7 +63,7 @@ struct Trace: ParsableCommand {
       throw ErrataError(
         .general, "\(model): no patch is applied, so there is nothing to trace; name one with --patch, or apply it")
     }
-    let model = try LanguageModel(path: model)
+    let model = try LanguageModel(path: model, notice: printNotice)
     let tokenization = PromptTokenization(model.tokenizer)
     let inputs = try prompts.map { prompt in
       let tokens = tokenization.prompt(prompt)

@@ -93,7 +93,7 @@ struct Tune: ParsableCommand {
     let layers = try self.layers.map(parseLayers)
     let records = try FactRecord.read(facts, selection: records, areDistinct: true)
     let statistics = try SecondMoments(contentsOf: stats)
-    let model = try LanguageModel(path: model)
+    let model = try LanguageModel(path: model, notice: printNotice)
     let grid = SettingSearch.Grid(
       layers: layers ?? statistics.layers, clampNormFactors: try numbers(clamps, "--clamps", allowsZero: false),
       secondMomentWeights: try numbers(secondMomentWeights, "--second-moment-weights"))
@@ -102,7 +102,7 @@ struct Tune: ParsableCommand {
     for layer in grid.layers { _ = try statistics.triangle(layer: layer) }
     let settings = EditSettings(
       method: editMethod!, layers: [], steps: steps, weightDecay: weightDecay, ridge: ridge, seed: seed)
-    let foundation = try EditFoundation(CheckpointState(path: self.model), time: timestamp())
+    let foundation = try EditFoundation(CheckpointState(path: self.model, notice: printNotice), time: timestamp())
     let search = SettingSearch(
       model, on: foundation, settings: settings,
       templates: try ContextTemplates.sampled(from: model, lengths: [10], seed: seed), statistics: statistics)

@@ -27,6 +27,8 @@ struct CheckpointAnswer {
   let signatures: [SignatureReport]
   /// The path of the base that it was compared with.
   let base: String?
+  /// Whether signatures are asked for and there is nothing that they could speak for.
+  let isUnknown: Bool
 
   var lines: [String] {
     let foreign = report.patchesForAnotherBase.map { "note: \(printable($0.description)) was made for another base" }
@@ -52,6 +54,7 @@ struct CheckpointAnswer {
       return report.patches.isEmpty
         ? "\(tensors), bit for bit" : "\(tensors) plus \(patches) (\(report.edited.count) edited), bit for bit"
     }
+    if isUnknown { return "no ledger: no patch is applied that could be signed" }
     if report.patches.isEmpty { return "no ledger: pristine as far as Errata knows (--base compares it with its base)" }
     let tensors = count(report.edited.count, "edited tensor is its", "edited tensors are their")
     return "\(tensors) base plus \(patches), bit for bit"
@@ -61,7 +64,7 @@ struct CheckpointAnswer {
     var object = report.json.objectValue!
     object["base"] = base.map { JSON($0) } ?? .null
     object["signatures"] = .array(signatures.map(\.json))
-    object["verified"] = .bool(report.findings.isEmpty && signatures.allSatisfy(\.holds))
+    object["verified"] = .bool(report.findings.isEmpty && !isUnknown && signatures.allSatisfy(\.holds))
     return .object(object)
   }
 

@@ -15,8 +15,9 @@ struct Verify: ParsableCommand {
       that no patch edits must be equal byte for byte. Exit code 5, with the tensors named, if something does not hold;
       6 if the ledger or a patch in it is damaged.
       Signatures, of the patch or of every applied patch, are listed. With --key all of the keys must have signed, with a
-      policy as many as it says; otherwise, and for a signature that does not hold, the exit code is 5. Nothing is written, unless an earlier change in place was interrupted:
-      then that is finished first.
+      policy as many as it says; otherwise, and for a signature that does not hold, the exit code is 5; so it is for a
+      checkpoint without a ledger, unless --base says what its weights are. Nothing is written, unless an earlier change in
+      place was interrupted: then that is finished first.
       """,
     version: errataVersion)
 
@@ -66,7 +67,9 @@ struct Verify: ParsableCommand {
     let baseState = try base.map(open)
     let report = try verify(state, against: baseState?.checkpoint)
     let signatures = state.patches.map { SignatureReport(of: $0, policy: trust) }
-    let answer = CheckpointAnswer(report: report, signatures: signatures, base: base)
+    // Nothing says what its weights should be: the ledger could have been taken away.
+    let isUnknown = trust != nil && state.patches.isEmpty && base == nil
+    let answer = CheckpointAnswer(report: report, signatures: signatures, base: base, isUnknown: isUnknown)
     if json {
       printJSON(answer.json)
     } else {
@@ -74,6 +77,7 @@ struct Verify: ParsableCommand {
     }
     try report.check()
     for patch in signatures { try patch.check() }
+    if isUnknown { throw ErrataError.nothingIsSigned(path) }
   }
 
   private func verify(_ state: CheckpointState, against base: Checkpoint?) throws -> VerificationReport {
@@ -83,8 +87,6 @@ struct Verify: ParsableCommand {
   }
 
   private func open(_ path: String) throws -> CheckpointState {
-    let state = try CheckpointState(path: path)
-    if let repair = state.repair { printNotice(repairNotice(path, isTakenBack: repair == .takenBack)) }
-    return state
+    try CheckpointState(path: path, notice: printNotice)
   }
 }

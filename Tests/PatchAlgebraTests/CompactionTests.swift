@@ -219,7 +219,7 @@ extension LowRankFactors {
   @Test func aSamplePatchIsCompactedAndAppliesToItsBase() throws {
     let file = try PatchFile(path: DropTests.samples + "/twenty-facts.wpatch")
     var derived = try file.compacted(to: .tolerance(0.3), in: .facts)
-    try derived.recordResult(onBase: DropTests.samples + "/model")
+    try derived.recordResult(onBase: LockedCheckpoint(path: DropTests.samples + "/model"))
     let patch = try derived.readBack(directory)
     #expect(patch.manifest.batches[0].facts.count == 20 && patch.batches[0].factCount < 20)
     // Writing compares with the digests that the patch records.

@@ -61,7 +61,7 @@ import WeightPatch
     let directory = try TemporaryDirectory()
     let file = try PatchFile(path: Self.samples + "/twenty-facts.wpatch")
     var derived = try file.dropping(["Leo Tolstoy"])
-    try derived.recordResult(onBase: Self.samples + "/model")
+    try derived.recordResult(onBase: LockedCheckpoint(path: Self.samples + "/model"))
     let patch = try derived.readBack(directory)
     #expect(patch.manifest.batches[0].facts.count == 19)
     #expect(!patch.manifest.batches[0].facts.contains { $0.subject == "Leo Tolstoy" })

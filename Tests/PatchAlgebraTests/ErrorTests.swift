@@ -146,7 +146,7 @@ import WeightPatch
       "\(base): is not the base that \(path) was made for: \(name) differs; without --base the patch records no result"
     ) {
       var derived = try PatchFile(path: path).resolved(.lambda(1))
-      try derived.recordResult(onBase: base)
+      try derived.recordResult(onBase: LockedCheckpoint(path: base))
     }
 
     manifest.parents = [Manifest.Parent(patch: Digest(of: [3]), batches: [])]
@@ -157,7 +157,7 @@ import WeightPatch
         + "--base"
     ) {
       var derived = try PatchFile(path: path).resolved(.lambda(1))
-      try derived.recordResult(onBase: base)
+      try derived.recordResult(onBase: LockedCheckpoint(path: base))
     }
   }
 }

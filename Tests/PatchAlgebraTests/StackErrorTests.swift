@@ -202,7 +202,7 @@ import WeightPatch
         + "out --base"
     ) {
       var stacked = try stack.summed(stack.settled())
-      try stacked.recordResult(onBase: DropTests.samples + "/model")
+      try stacked.recordResult(onBase: LockedCheckpoint(path: DropTests.samples + "/model"))
     }
   }
 }

@@ -31,6 +31,22 @@ extension ToolTests {
       }
     }
 
+    /// Whoever computes with the weights has them to himself, as far as changes go.
+    @Test(arguments: [
+      ["ask", "w/model", "Hello", "--tokens", "1"],
+      ["eval", "w/model", "--facts", "samples/facts.json", "--records", "0"],
+      ["resolve", "samples/five-facts.wpatch", "--lambda", "7", "--base", "w/model", "-o", "x"],
+    ]) func readersWait(command: [String]) throws {
+      let scratch = try Scratch()
+      try scratch.copyModel(to: "w/model")
+      let lock = open(scratch("w/model"), O_RDONLY | O_CLOEXEC)
+      defer { close(lock) }
+      try #require(lock >= 0 && flock(lock, LOCK_EX) == 0)
+      try scratch.fail(
+        command, exitCode: 4,
+        message: "errata \(command[0]): w/model: is in use by another errata; try again when that is done")
+    }
+
     /// While one output is made, others can be, and none clears away what another is making.
     @Test func twoOutputs() throws {
       let rehearsed = try RehearsedScenario(FaultScenario.main[2])

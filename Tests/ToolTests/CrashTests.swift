@@ -38,6 +38,45 @@ extension ToolTests {
       try rehearsed.expectState(in: scratch, allowsBefore: false, "after the last point")
     }
 
+    /// Whatever command comes next, if it looks at weights, it takes back first what was half done.
+    @Test func everyCommandTakesBack() throws {
+      let points = try Scratch()
+      try points.copyModel(to: "w/model")
+      let change = ["apply", "w/model", "samples/five-facts.wpatch", "--in-place"]
+      let last = try #require(
+        FaultInjector.measure(change, in: points, under: "w").points.last { $0.call == "pwrite" })
+      let facts = ["--facts", "samples/facts.json", "--records", "0-1"]
+      let statistics = ["--stats", "samples/stats.safetensors"]
+      let commands = [
+        ["ask", "w/model", "Hello", "--tokens", "1"], ["eval", "w/model"] + facts,
+        ["stats", "w/model", "--text", "samples/corpus.txt", "--tokens", "100", "-o", "x"],
+        ["edit", "w/model"] + facts + statistics + ["-o", "x"], ["verify", "w/model"], ["show", "w/model"],
+        ["verify", "samples/model", "--base", "w/model"], ["diff", "w/model", "samples/model"],
+        ["diff", "samples/model", "w/model"], ["apply", "w/model", "samples/eiffel-tower.wpatch", "-o", "x"],
+        ["revert", "w/model", "-o", "x"],
+        ["drop", "samples/twenty-facts.wpatch", "--fact", "Leo Tolstoy", "--base", "w/model", "-o", "x"],
+        ["resolve", "samples/five-facts.wpatch", "--lambda", "7", "--base", "w/model", "-o", "x"],
+        ["compact", "samples/five-facts.wpatch", "--factors", "i8", "--base", "w/model", "-o", "x"],
+        ["stack", "samples/five-facts.wpatch", "samples/eiffel-tower.wpatch", "--base", "w/model", "-o", "x"],
+        ["trace", "w/model", "Hello", "--patch", "samples/eiffel-tower.wpatch"],
+        ["tune", "w/model", "--layers", "1", "--clamps", "4", "--steps", "1"] + facts + statistics,
+      ]
+      try FaultInjector.forEach(commands) { command in
+        let scratch = try Scratch()
+        try scratch.copyModel(to: "w/model")
+        let crash = try FaultInjector.run(
+          change, .kill(isWithin: true), at: last.number, in: scratch, under: "w")
+        #expect(crash.exitCode == FaultInjector.killed)
+        #expect(scratch.exists("w/model/.errata.change"))
+        let result = try Tool.errata(command, in: scratch.path)
+        #expect([0, 1].contains(result.exitCode), "\(command): \(result.errors)")
+        #expect(
+          result.errors.hasPrefix("note: w/model: took back a change that an earlier run was interrupted in\n"),
+          "\(command): \(result.errors)")
+        try scratch.expectSampleModel("w/model")
+      }
+    }
+
     /// A crash of the run that takes back what another left.
     @Test(arguments: [0, 1])
     func killedWhileTakingBack(scenario: Int) throws {

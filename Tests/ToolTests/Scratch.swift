@@ -37,6 +37,8 @@ final class Scratch: Sendable {
 
   /// Copies the sample model, to be spoiled.
   func copyModel(to name: String = "model") throws {
+    let folder = URL(fileURLWithPath: self(name)).deletingLastPathComponent().path
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     try FileManager.default.copyItem(atPath: Samples.folder + "/model", toPath: self(name))
   }
 

@@ -2,6 +2,8 @@ import Foundation
 import Tensors
 import Testing
 
+@testable import WeightPatch
+
 extension ToolTests {
   /// Keys, signatures and policies, from the command line.
   @Suite struct Signing {
@@ -27,6 +29,12 @@ extension ToolTests {
     /// Runs a command that reports, and then refuses.
     private func refuse(
       _ arguments: String..., environment: [String: String] = [:], at location: SourceLocation = #_sourceLocation
+    ) throws -> ToolResult {
+      try refuse(arguments, environment: environment, at: location)
+    }
+
+    private func refuse(
+      _ arguments: [String], environment: [String: String] = [:], at location: SourceLocation = #_sourceLocation
     ) throws -> ToolResult {
       let result = try Tool.errata(arguments, in: scratch.path, environment: environment)
       #expect(result.exitCode == 5, sourceLocation: location)
@@ -140,6 +148,43 @@ extension ToolTests {
       #expect(try json.json["signatures"]?.arrayValue?.map { $0["holds"] } == [true, false])
       try scratch.succeed("revert", "both", "--all", "-o", "restored", "--quiet")
       try scratch.expectSampleModel("restored")
+    }
+
+    /// Who takes the ledger away does not make the weights anybody's.
+    @Test func aCheckpointWithoutALedgerIsNotSigned() throws {
+      _ = try keygen("release")
+      try scratch.write(#"{"version": 1, "keys": [{"file": "release.pub"}]}"#, to: "policy.json")
+      for option in [["--key", "release.pub"], ["--policy", "policy.json"]] {
+        let refused = try refuse(["verify", "samples/model", "--json"] + option)
+        #expect(try refused.json["verified"] == false)
+        #expect(
+          refused.errors
+            == "errata verify: samples/model: has no ledger, so no signature says what its weights should be; "
+            + "compare them with --base\n")
+        let compared = try scratch.succeed(["verify", "samples/model", "--base", "samples/model", "--json"] + option)
+        #expect(try compared.json["verified"] == true)
+      }
+      #expect(try scratch.succeed("verify", "samples/model", "--json").json["verified"] == true)
+    }
+
+    /// Where nothing is asked for and nothing is there, nothing is said to hold.
+    @Test func anUnsignedPatchHasNoSignatureThatHolds() throws {
+      let answer = try scratch.succeed("verify", Self.patch, "--json").json
+      #expect(answer["verified"] == true && answer["signatures"]?["holds"] == .null)
+    }
+
+    @Test func applyRefusesASignatureThatFails() throws {
+      _ = try keygen("release")
+      try sign(with: "release")
+      let frame = try PatchFile(path: scratch("fix.wpatch")).signatures[0]
+      let other = try PatchFile(path: Samples.folder + "/five-facts.wpatch")
+      try other.reader.write(signatures: [frame], to: scratch("forged.wpatch"))
+      for options in [[], ["--force"], ["--dry-run"]] {
+        let refused = try refuse(["apply", "samples/model", "forged.wpatch", "-o", "edited", "--quiet"] + options)
+        #expect(
+          refused.errors.hasPrefix("errata apply: forged.wpatch: signature 1 does not hold: it is for another patch, "))
+        #expect(refused.output == "" && !scratch.exists("edited"))
+      }
     }
 
     // MARK: OpenSSL as a witness

@@ -1,4 +1,5 @@
 import Foundation
+import Safetensors
 import Tensors
 import TestSupport
 import Testing
@@ -26,7 +27,7 @@ import WeightPatch
   private func answer(_ path: String, base: String? = nil) throws -> CheckpointAnswer {
     let report = try CheckpointState(path: path).verify(
       against: base.map { try CheckpointState(path: $0).checkpoint })
-    return CheckpointAnswer(report: report, signatures: [], base: base)
+    return CheckpointAnswer(report: report, signatures: [], base: base, isUnknown: false)
   }
 
   private var patchAnswer: PatchAnswer {
@@ -71,6 +72,12 @@ import WeightPatch
     let json = try answer(edited, base: base).json
     #expect(json["verified"] == false && json["base"] == JSON(base))
     #expect(json["findings"]?.arrayValue?[0]["problem"] == "changed")
+    let tensor = try #require(json["edited"]?.arrayValue?.first)
+    func text(_ digest: Digest) -> JSON { JSON(digest.description) }
+    #expect(tensor["name"] == "mlp.down_proj.weight")
+    #expect(try tensor["base"] == text(Checkpoint(path: base).digest(of: "mlp.down_proj.weight")))
+    #expect(tensor["ledger"] == text(try #require(patch.manifest.result?["mlp.down_proj.weight"])))
+    #expect(try tensor["now"] == text(Checkpoint(path: edited).digest(of: "mlp.down_proj.weight")))
     let error = ErrataError(
       .verification,
       "\(edited): 1 of 1 tensors checked is not what the ledger and the base say; restore the checkpoint from its source"

@@ -180,7 +180,7 @@ import Testing
     func expectRefused(_ changed: SignatureEnvelope) {
       var other = file
       other.signatures = [changed.serialized()]
-      let error = #expect(throws: ErrataError.self) { try policy.check(other) }
+      let error = #expect(throws: ErrataError.self) { try other.checkSignatures(policy) }
       #expect(error?.category == .verification)
     }
     for bit in 0..<8 {

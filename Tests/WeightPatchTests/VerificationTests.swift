@@ -45,7 +45,11 @@ import Testing
     let before = try fileDigests(edited)
     let report = try CheckpointState(path: edited).verify()
     #expect(report.findings.isEmpty && report.patchesForAnotherBase.isEmpty)
-    #expect(report.checked == ["model.a.weight", "model.b.weight"] && report.edited == report.checked)
+    #expect(report.checked == ["model.a.weight", "model.b.weight"] && report.edited.map(\.name) == report.checked)
+    for tensor in report.edited {
+      #expect(try tensor.recorded.base == digest(tensor.name, in: fixture.path))
+      #expect(try tensor.recorded.current == digest(tensor.name, in: edited) && tensor.found == tensor.recorded.current)
+    }
     #expect(report.patches.map(\.patch) == patches.map(\.identifier))
     try report.check()
     var steps: [Int] = []

@@ -42,8 +42,8 @@ public struct StackedPatch: Sendable {
   /// Records the digests of what exact apply makes of the base.
   ///
   /// - Throws: an `ErrataError` if the checkpoint is not the patches' base, or if they stand on others.
-  public mutating func recordResult(onBase path: String) throws {
-    try manifest.recordResult(of: batches, onBase: path, source: paths)
+  public mutating func recordResult(onBase base: LockedCheckpoint) throws {
+    try manifest.recordResult(of: batches, onBase: base, source: paths)
   }
 
   /// - Parameters:

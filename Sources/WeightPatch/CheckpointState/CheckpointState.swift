@@ -4,45 +4,28 @@ import Tensors
 
 /// A checkpoint and what its ledger says of it: a pristine base and a set of edit batches (Spec: checkpoint state).
 public struct CheckpointState: Sendable {
-  public let checkpoint: Checkpoint
   /// Empty for a checkpoint without one.
   public let ledger: Ledger
   /// The patches of the ledger, in its order.
   public let patches: [PatchFile]
-  /// What became of a change in place that an earlier run was interrupted in; nil if there was none.
-  public let repair: Repair?
-  let isForWriting: Bool
-  let location: LedgerLocation
   let batches: BatchSet
-  let lock: CheckpointLock
+  private let locked: LockedCheckpoint
+
+  public var checkpoint: Checkpoint { locked.checkpoint }
+  public var repair: LockedCheckpoint.Repair? { locked.repair }
+  var isForWriting: Bool { locked.isForWriting }
+  var location: LedgerLocation { locked.location }
+  var lock: CheckpointLock { locked.lock }
 
   /// Opens the checkpoint and reads its ledger and the patches in it; tensors are not read. Until this value goes,
   /// nobody else changes the checkpoint in place.
   ///
-  /// - Parameter forWriting: nobody else reads it either.
-  /// - Throws: an `ErrataError` if the checkpoint, the ledger or a patch in it is damaged, if they contradict each
-  ///   other, or if the checkpoint is being changed.
-  public init(path: String, forWriting: Bool = false) throws {
-    isForWriting = forWriting
-    do {
-      // Before anything is opened: a writer may put other files in the place of these.
-      lock = try CheckpointLock(path: path, isExclusive: forWriting)
-    } catch let error as ErrataError where error.category == .general {
-      // Says better what is missing.
-      _ = try Checkpoint(path: path)
-      throw error
-    }
-    var checkpoint = try Checkpoint(path: path)
-    location = LedgerLocation(checkpoint: path, isDirectory: checkpoint.directory != nil)
-    if InPlaceJournal.isPending(location) {
-      try lock.acquire(isExclusive: true)
-      // Another process may have repaired it before this one had the lock.
-      repair = try InPlaceJournal.repair(&checkpoint, location, lock)
-    } else {
-      repair = nil
-    }
-    self.checkpoint = checkpoint
-    if forWriting { try InPlaceJournal.clearDebris(location) } else { try lock.acquire(isExclusive: false) }
+  /// - Parameters: as those of `LockedCheckpoint`.
+  /// - Throws: an `ErrataError`, as `LockedCheckpoint`; also if the ledger or a patch in it is damaged, or if they contradict
+  ///   each other.
+  public init(path: String, forWriting: Bool = false, notice: (String) -> Void = { _ in }) throws {
+    locked = try LockedCheckpoint(path: path, forWriting: forWriting, notice: notice)
+    let location = locked.location
     guard FileManager.default.fileExists(atPath: location.directory) else {
       ledger = Ledger()
       patches = []
@@ -50,16 +33,11 @@ public struct CheckpointState: Sendable {
       return
     }
     ledger = try Ledger(path: location.manifest)
-    patches = try ledger.patches.map { [location] in try location.openPatch($0.patch) }
+    patches = try ledger.patches.map { try location.openPatch($0.patch) }
     batches = BatchSet(patches)
     guard batches.tensors == Set(ledger.tensors.keys) else {
       throw ErrataError.damagedLedger(location.manifest, "its tensors are not those that its patches edit")
     }
-  }
-
-  public enum Repair: Sendable {
-    case takenBack
-    case completed
   }
 
   /// Whether a patch is applied.

@@ -51,6 +51,11 @@ struct LedgerLocation: Sendable {
   var patches: String { directory + "/patches" }
   var undoRecords: String { directory + "/undo" }
 
+  /// Whether there is a ledger, or a change has begun that could lead to one.
+  var isInUse: Bool {
+    [directory, change.directory, next.directory].contains { FileManager.default.fileExists(atPath: $0) }
+  }
+
   func patch(_ identifier: Digest) -> String { "\(patches)/\(identifier).wpatch" }
 
   /// - Throws: an `ErrataError` if the patch is damaged, or another one.

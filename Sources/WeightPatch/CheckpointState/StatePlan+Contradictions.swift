@@ -1,8 +1,9 @@
 import Tensors
 
+/// What should be said of the facts that come together; it does not keep them from being applied.
 extension StatePlan {
   /// Facts of what is to be applied that contradict facts of other patches, in words, one pair each. The sum of both edits
-  /// answers as chance will have it; that does not keep them from being applied.
+  /// answers as chance will have it.
   ///
   /// A patch that was computed on top of another may correct it.
   public var contradictions: [String] {
@@ -21,6 +22,33 @@ extension StatePlan {
       }
       return "\(names[0]) and \(names[1]) contradict each other; 'errata stack --prefer' decides"
     }
+  }
+
+  /// Facts of what is to be applied that another patch brings too, in a batch of its own, in words; nil if there are none.
+  /// The sum of both edits overshoots. Batches that are equal count once, and a patch that was computed on top of another
+  /// knows what that one does.
+  public var repetition: String? {
+    var bringers: [String: [(batch: Digest, fact: Manifest.Fact, file: PatchFile)]] = [:]
+    for file in patches {
+      for batch in file.manifest.batches {
+        for fact in batch.facts { bringers[fact.identifier, default: []].append((batch.digest, fact, file)) }
+      }
+    }
+    let new = batches.digests.subtracting(state.batches.digests)
+    let repeated = bringers.values.filter { same in
+      same.contains { one in
+        new.contains(one.batch)
+          && same.contains { other in
+            other.batch != one.batch && other.file.identifier != one.file.identifier
+              && !one.file.isComputed(on: other.file) && !other.file.isComputed(on: one.file)
+          }
+      }
+    }.map { $0[0].fact }.sorted { ($0.subject, $0.identifier) < ($1.subject, $1.identifier) }
+    guard let first = repeated.first else { return nil }
+    let name = "\(first.identifier) (\(first.subject))"
+    let facts = repeated.count == 1 ? name + " comes" : "\(name) and \(repeated.count - 1) more facts come"
+    return facts + " with more than one patch, and the sum adds up what each does; "
+      + "'errata stack --resolve' makes one of them"
   }
 }
 

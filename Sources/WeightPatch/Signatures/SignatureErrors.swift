@@ -40,6 +40,12 @@ extension ErrataError {
     return ErrataError(.verification, "\(report.path): \(found); \(policy.source) asks for \(wanted)")
   }
 
+  public static func nothingIsSigned(_ checkpoint: String) -> ErrataError {
+    ErrataError(
+      .verification,
+      "\(checkpoint): has no ledger, so no signature says what its weights should be; compare them with --base")
+  }
+
   static func tooManySignatures(_ path: String, limit: Int) -> ErrataError {
     ErrataError(.general, "\(path): has \(limit) signatures already, the most that a patch can carry; remove one first")
   }

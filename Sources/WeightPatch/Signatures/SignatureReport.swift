@@ -45,14 +45,17 @@ public struct SignatureReport: Sendable {
   /// For `--json`.
   public var json: JSON {
     [
-      "patch": JSON(patch.description), "holds": .bool(holds),
+      // Where nothing is asked for and nothing is there, nothing holds.
+      "patch": JSON(patch.description), "holds": policy == nil && signatures.isEmpty ? .null : .bool(holds),
       "signers": .array(signers.map { JSON($0.key.identifier.description) }),
       "signatures": .array(signatures.map(\.json)),
     ]
   }
 }
 
-extension TrustPolicy {
-  /// - Throws: an `ErrataError` (verification) unless the patch is signed as this policy asks.
-  public func check(_ file: PatchFile) throws { try SignatureReport(of: file, policy: self).check() }
+extension PatchFile {
+  /// Refuses a patch with a signature that fails, and one that is not signed as a policy asks.
+  ///
+  /// - Throws: an `ErrataError` (verification).
+  public func checkSignatures(_ policy: TrustPolicy?) throws { try SignatureReport(of: self, policy: policy).check() }
 }

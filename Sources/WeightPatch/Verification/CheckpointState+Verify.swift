@@ -15,15 +15,20 @@ extension CheckpointState {
   public func verify(
     against base: Checkpoint? = nil, progress: (_ done: Int, _ total: Int) throws -> Void = { _, _ in }
   ) throws -> VerificationReport {
-    let edited = ledger.tensors.keys.sorted()
-    let checked = Set(edited).union(base.map { $0.tensorNames + checkpoint.tensorNames } ?? []).sorted()
+    let checked = Set(ledger.tensors.keys).union(base.map { $0.tensorNames + checkpoint.tensorNames } ?? []).sorted()
     // A tensor counts as many times as it is read, and is read again where its base is recovered.
     let total = try checked.reduce(0) { try $0 + workload(of: $1, base) }
     var done = 0
+    var edited: [VerificationReport.EditedTensor] = []
     var findings: [TensorFinding] = []
     for name in checked {
       var problems: [TensorFinding.Problem?] = []
-      if let recorded = ledger.tensors[name] { problems.append(try editedProblem(name, recorded)) }
+      if let recorded = ledger.tensors[name] {
+        let tensor = checkpoint.contains(name) ? try checkpoint.tensor(named: name) : nil
+        let found = tensor?.digest()
+        edited.append(VerificationReport.EditedTensor(name: name, recorded: recorded, found: found))
+        problems.append(try editedProblem(tensor, recorded, found))
+      }
       if let base { problems.append(try baseProblem(name, base)) }
       for case let problem? in problems where !findings.contains(TensorFinding(tensor: name, problem: problem)) {
         findings.append(TensorFinding(tensor: name, problem: problem))
@@ -47,10 +52,15 @@ extension CheckpointState {
   }
 
   /// What is wrong with a tensor that the ledger names.
-  private func editedProblem(_ name: ByteString, _ recorded: Ledger.TensorState) throws -> TensorFinding.Problem? {
-    guard checkpoint.contains(name) else { return .missing }
-    let tensor = try checkpoint.tensor(named: name)
-    let found = tensor.digest()
+  ///
+  /// - Parameters:
+  ///   - tensor: nil if the checkpoint does not have it.
+  ///   - found: its digest.
+  private func editedProblem(_ tensor: StoredTensor?, _ recorded: Ledger.TensorState, _ found: Digest?) throws
+    -> TensorFinding.Problem?
+  {
+    guard let tensor, let found else { return .missing }
+    let name = tensor.name
     guard found == recorded.current else {
       return found == recorded.base ? .unpatched : .changed(expected: recorded.current, found: found)
     }

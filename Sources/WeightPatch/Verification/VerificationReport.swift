@@ -10,10 +10,19 @@ public struct VerificationReport: Sendable {
   public let patchesForAnotherBase: [Ledger.Entry]
   /// The tensors that were looked at: the edited ones, or, compared with a base, all.
   public let checked: [ByteString]
-  /// Those that patches edit.
-  public let edited: [ByteString]
+  /// Those that patches edit, in order of name.
+  public let edited: [EditedTensor]
   /// In order of tensor; a tensor may have two.
   public let findings: [TensorFinding]
+
+  /// A tensor that the ledger names.
+  public struct EditedTensor: Sendable {
+    public let name: ByteString
+    /// Its digests as the ledger has them.
+    public let recorded: Ledger.TensorState
+    /// Its digest now; nil if the checkpoint has no such tensor.
+    public let found: Digest?
+  }
 
   /// Throws unless everything holds.
   ///
@@ -31,7 +40,15 @@ extension VerificationReport {
       "checkpoint": JSON(checkpoint), "verified": .bool(findings.isEmpty),
       "patches": .array(patches.map { JSON($0.patch.description) }),
       "patches_for_another_base": .array(patchesForAnotherBase.map { JSON($0.patch.description) }),
-      "tensors_checked": .integer(checked.count), "edited": .array(edited.map(JSON.string)),
+      "tensors_checked": .integer(checked.count),
+      "edited": .array(
+        edited.map { tensor in
+          [
+            "name": .string(tensor.name), "base": JSON(tensor.recorded.base.description),
+            "ledger": JSON(tensor.recorded.current.description),
+            "now": tensor.found.map { JSON($0.description) } ?? .null,
+          ]
+        }),
       "findings": .array(
         findings.map { finding in
           [

@@ -84,7 +84,7 @@ extension InPlaceJournal {
   /// - Throws: an `ErrataError`; if the disk is to blame, it says that the next run goes on.
   static func repair(
     _ checkpoint: inout Checkpoint, _ location: LedgerLocation, _ lock: CheckpointLock
-  ) throws -> CheckpointState.Repair? {
+  ) throws -> LockedCheckpoint.Repair? {
     if exists(location.change.directory) {
       // Copies could have been made of a checkpoint that was half changed, by links.
       let tensors = try InPlaceJournal(path: manifest(in: location.change.journal)).tensors(of: checkpoint, location)
