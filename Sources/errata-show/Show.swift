@@ -14,9 +14,9 @@ struct Show: ParsableCommand {
         short          how far a fact falls short of its residual, |D k - r| / |r|, in the layer where it is worst
       --tradeoff computes both for other slacks, as 'errata resolve --tradeoff' does.
       The whole file is checked first: seal, checksums, digests, sizes. Its signatures are listed; 'errata verify' checks
-      them, given keys. Of a file above \(formatBytes(Self.wholeFileLimit)) only the header is read, unless --full is given:
-      then the figures are those that the manifest records, and neither they nor the rest are proven. 'errata verify'
-      proves a patch of any size.
+      them, given keys. Of a file above \(formatBytes(Self.wholeFileLimit)), or one whose figures take long to compute, only
+      the header is read, unless --full is given: then the figures are those that the manifest records, and neither they
+      nor the rest are proven. 'errata verify' proves a patch of any size.
 
       Of a checkpoint, the ledger: the applied patches, their facts, and the edited tensors with their digests as
       recorded. 'errata verify' checks whether that is so.
@@ -40,6 +40,8 @@ struct Show: ParsableCommand {
 
   /// What is read and computed in a moment.
   private static let wholeFileLimit = 16_000_000
+  private static let elementLimit = 12_000_000
+  private static let multiplicationLimit = 2e9
 
   func validate() throws {
     if tradeoff && fact != nil { throw ValidationError("--tradeoff and --fact exclude each other") }
@@ -53,12 +55,15 @@ struct Show: ParsableCommand {
 
   private func showPatch() throws {
     let report: PatchReport
-    let byteCount = try MappedFile(path: path).bytes.count
-    if full || byteCount <= Self.wholeFileLimit {
+    let isSmall = try MappedFile(path: path).bytes.count <= Self.wholeFileLimit
+    let reader = try PatchReader(path: path, checksSeal: full || isSmall)
+    let cost = reader.figureCost
+    let isCheap = cost.elements <= Self.elementLimit && cost.multiplications <= Self.multiplicationLimit
+    if full || isSmall && isCheap {
       let file = try PatchFile(path: path)
-      report = PatchReport(file.patch, path: path, byteCount: byteCount, signatures: PatchSignature.read(file))
+      report = PatchReport(file.patch, path: path, byteCount: reader.byteCount, signatures: PatchSignature.read(file))
     } else {
-      report = PatchReport(header: try PatchReader(path: path, checksSeal: false), path: path)
+      report = PatchReport(header: reader, path: path)
     }
     try answer(report.listedFacts, report.lines, report.json)
   }

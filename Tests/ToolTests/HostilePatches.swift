@@ -10,7 +10,7 @@ import TestSupport
 enum HostilePatches {
   static func all() throws -> [HostileFile] {
     let patch = try Array(Data(contentsOf: URL(fileURLWithPath: Samples.root + "/Spec/examples/example.wpatch")))
-    return cutOff(patch) + flipped(patch) + frames() + bombs() + headers() + names() + manifests() + tensors()
+    return cutOff(patch) + flipped(patch) + frames() + bombs() + costs() + headers() + names() + manifests() + tensors()
   }
 
   // MARK: The file

@@ -32,6 +32,20 @@ import Testing
     #expect(try #require(factors.memorization(lambda: 0)) == [0, 0, 0])
   }
 
+  /// Whichever way takes less.
+  @Test(arguments: [1, 2, 3, 7, 40]) func theNormOfAnyNumberOfTerms(terms: Int) throws {
+    var generator = SeededGenerator(seed: UInt64(terms))
+    let (left, right) = (generator.matrix(4, terms).narrowed(), generator.matrix(terms, 6).narrowed())
+    let factors = LowRankFactors(
+      name: "w", isTransposed: false, left: StoredFactor(left, dtype: .f32, facts: .columns),
+      right: StoredFactor(right, dtype: .f32, facts: .rows))
+    let delta = plainProduct(left.widened(), right.widened())
+    let norm = delta.elementwiseDot(delta).squareRoot()
+    #expect(abs(try #require(factors.deltaNorm()) - norm) < 1e-12 * norm)
+    let count = LowRankFactors.multiplicationCount(terms: terms, outputs: 4, inputs: 6, hasGram: true)
+    #expect(count == Double(terms * min(terms * 10, 24) + 2 * terms * terms * 4))
+  }
+
   @Test func areUnknownWithoutTheGramMatrix() {
     let one = StoredFactor(Matrix(rows: 1, columns: 1, elements: [1]), dtype: .f32, facts: .rows)
     let factors = LowRankFactors(name: "w", isTransposed: false, left: one, right: one)

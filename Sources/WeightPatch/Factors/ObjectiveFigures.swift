@@ -4,12 +4,29 @@ import Tensors
 extension LowRankFactors {
   /// The Frobenius norm of D = A B.
   ///
-  /// - Complexity: O(E^2 (d_out + d_in)).
+  /// - Complexity: O(E min(E (d_out + d_in), d_out d_in)), and no more memory than the factors take, in binary64.
   public func deltaNorm(_ product: MatrixProduct = plainProduct) -> Double? {
     guard let left = leftValues()?.widened(), let right = rightValues()?.widened() else { return nil }
+    if Self.isWide(terms: rank, left.rows, right.columns) {
+      let change = product(left, right)
+      return change.elementwiseDot(change).squareRoot()
+    }
     // norm(A B)^2 = tr((A^T A) (B B^T)).
     let square = product(left.transposed(), left).elementwiseDot(product(right, right.transposed()))
     return max(square, 0).squareRoot()
+  }
+
+  /// Whether A and B have more elements than their product.
+  private static func isWide(terms: Int, _ outputs: Int, _ inputs: Int) -> Bool {
+    Double(terms) * (Double(outputs) + Double(inputs)) > Double(outputs) * Double(inputs)
+  }
+
+  /// How many multiplications the figures of factors take, about.
+  static func multiplicationCount(terms: Int, outputs: Int, inputs: Int, hasGram: Bool) -> Double {
+    let (rank, sum) = (Double(terms), Double(outputs) + Double(inputs))
+    let norm = isWide(terms: terms, outputs, inputs) ? Double(outputs) * Double(inputs) : rank * sum
+    // Preservation and memorization take a product of A and G each.
+    return rank * (norm + (hasGram ? 2 * rank * Double(outputs) : 0))
   }
 
   /// Preservation: E norm(D k)^2 = tr(D C D^T) = tr(A G A^T), the mean squared disturbance of ordinary text.

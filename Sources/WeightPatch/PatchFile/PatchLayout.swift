@@ -13,6 +13,8 @@ struct PatchLayout {
     /// The number of terms; 0 where there is only a correction.
     var rank: Int { tensors[.right]?.shape.extents[0] ?? 0 }
 
+    var elementCount: Int { tensors.values.reduce(0) { $0 + $1.elementCount } }
+
     /// What is read to apply it: all but `gram` and keys.
     var appliedByteCount: Int {
       tensors.reduce(0) { [.gram, .keys, .keysExponents].contains($1.key) ? $0 : $0 + $1.value.byteCount }
