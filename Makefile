@@ -5,7 +5,7 @@
 # make benchmark-growth    how that grows with facts, layers and the model's size
 # make benchmark-patches   how fast patches get into checkpoints of 6 and 13.5 GB, beside a Python script and cp
 # make benchmark-full-size   the whole job on random checkpoints of GPT2-XL's, GPT-J's and Llama-2-7B's shapes, in 24 GB
-# make fuzz   feeds the readers of hostile files with random damage, for a minute
+# make fuzz   feeds the readers of hostile files with random damage, a minute each
 
 BIN := .build/release
 # numpy, zstandard, safetensors and tokenizers: independent witnesses of the tests. No tool needs Python.
