@@ -53,8 +53,9 @@ struct BatchFigures {
     let deltaNorm: Double?
     /// From the factors, or as the manifest records it where they do not tell.
     let preservation: Double?
-    /// Per fact; nil where the batch does not answer per fact, or where it was not computed.
-    let memorization: [Double]?
+    /// Per fact; nil where the batch does not answer per fact, or where it was not computed. In it nil where the factors do
+    /// not tell.
+    let memorization: [Double?]?
     /// The largest.
     let worstMemorization: Double?
     let rank: Int
@@ -71,7 +72,8 @@ struct BatchFigures {
       return Tensor(
         name: factors.name, storage: factors.wholeStorage, deltaNorm: factors.deltaNorm(),
         preservation: factors.preservation() ?? recorded?.preservation, memorization: memorization,
-        worstMemorization: memorization?.max() ?? recorded?.memorization, rank: factors.rank, recorded: recorded)
+        worstMemorization: memorization.map { $0.compactMap(\.self).max() } ?? recorded?.memorization,
+        rank: factors.rank, recorded: recorded)
     }
   }
 
@@ -86,7 +88,7 @@ struct BatchFigures {
   }
 
   /// What fact `index` falls short of, in the tensor where that is worst.
-  func shortfall(ofFact index: Int) -> Double? { tensors.compactMap { $0.memorization?[index] }.max() }
+  func shortfall(ofFact index: Int) -> Double? { tensors.compactMap { $0.memorization?[index] ?? nil }.max() }
 }
 
 extension PatchReport {
