@@ -8,17 +8,22 @@ struct PatchReport {
   let identifier: Digest?
   let path: String
   let byteCount: Int
+  /// What the tensors of each batch take in the file, compressed.
+  let batchByteCounts: [Int]
   /// What it does: `10 facts in 3 tensors`.
   let extent: String
   let batches: [BatchFigures]
   /// Not checked: for that it takes keys. Empty if only the header was read.
   let signatures: [PatchSignature]
 
-  init(_ patch: Patch, path: String, byteCount: Int, signatures: [PatchSignature] = []) {
+  init(
+    _ patch: Patch, path: String, byteCount: Int, batchByteCounts: [Int], signatures: [PatchSignature] = []
+  ) {
     manifest = patch.manifest
     identifier = patch.identifier
     self.path = path
     self.byteCount = byteCount
+    self.batchByteCounts = batchByteCounts
     extent = patch.extent
     self.signatures = signatures
     batches = zip(patch.batches, patch.manifest.batches).map(BatchFigures.init)
@@ -30,6 +35,7 @@ struct PatchReport {
     identifier = nil
     self.path = path
     byteCount = reader.byteCount
+    batchByteCounts = reader.manifest.batches.indices.map(reader.byteCount(ofBatch:))
     extent = reader.extent
     signatures = []
     batches = reader.manifest.batches.enumerated().map {
@@ -41,7 +47,14 @@ struct PatchReport {
   var listedFacts: [ListedFact] {
     ListedFact.all(in: manifest, patch: identifier, name: String(path.split(separator: "/").last ?? ""))
   }
+  /// In the mean, with all that the file holds besides.
   var bytesPerFact: Int? { factCount > 0 ? byteCount / factCount : nil }
+
+  /// What a fact takes in the tensors of a batch; nil if the batch has no facts.
+  func bytesPerFact(ofBatch index: Int) -> Int? {
+    let count = manifest.batches[index].facts.count
+    return count > 0 ? batchByteCounts[index] / count : nil
+  }
 }
 
 /// What the factors of a batch give, or what the manifest says that they do.
@@ -96,7 +109,15 @@ extension PatchReport {
   var json: JSON {
     [
       "file": JSON(path), "patch": identifier.map { JSON($0.description) } ?? .null, "bytes": .integer(byteCount),
-      "bytes_per_fact": bytesPerFact.map { .integer($0) } ?? .null, "manifest": manifest.json,
+      "bytes_per_fact": bytesPerFact.map { .integer($0) } ?? .null,
+      "costs": .array(
+        batchByteCounts.indices.map { index in
+          [
+            "bytes": .integer(batchByteCounts[index]),
+            "bytes_per_fact": bytesPerFact(ofBatch: index).map { .integer($0) } ?? .null,
+          ]
+        }),
+      "manifest": manifest.json,
       "header_only": .bool(identifier == nil), "figures": .array(batches.map(\.json)),
       "signatures": .array(signatures.map(\.json)),
     ]

@@ -12,6 +12,7 @@ struct Show: ParsableCommand {
         preservation   how much ordinary text is disturbed, tr(A G A^T) = E |D k|^2; as a share of the mean squared
                        output where the patch records that
         short          how far a fact falls short of its residual, |D k - r| / |r|, in the layer where it is worst
+        size           what a batch takes in the file, and that by its facts, where batches differ in it
       --tradeoff computes both for other slacks, as 'errata resolve --tradeoff' does.
       The whole file is checked first: seal, checksums, digests, sizes. Its signatures are listed; 'errata verify' checks
       them, given keys. Of a file above \(formatBytes(Self.wholeFileLimit)) only the header is read, unless --full is given:
@@ -56,7 +57,10 @@ struct Show: ParsableCommand {
     let byteCount = try MappedFile(path: path).bytes.count
     if full || byteCount <= Self.wholeFileLimit {
       let file = try PatchFile(path: path)
-      report = PatchReport(file.patch, path: path, byteCount: byteCount, signatures: PatchSignature.read(file))
+      report = PatchReport(
+        file.patch, path: path, byteCount: byteCount,
+        batchByteCounts: file.manifest.batches.indices.map(file.byteCount(ofBatch:)),
+        signatures: PatchSignature.read(file))
     } else {
       report = PatchReport(header: try PatchReader(path: path, checksSeal: false), path: path)
     }
