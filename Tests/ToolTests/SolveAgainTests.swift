@@ -58,13 +58,13 @@ extension ToolTests {
     }
 
     /// At a slack where nothing is left of the facts, `errata show` says so.
-    @Test func anExtremeSlackIsShownAsIt() throws {
+    @Test func anExtremeSlackIsShownAsItIs() throws {
       try scratch.succeed("resolve", Self.patch, "--lambda", "1e30", "-o", "nothing.wpatch")
       let figures = try scratch.succeed("show", "nothing.wpatch", "--json").json["figures"]?.arrayValue?[0].objectValue
       for tensor in try #require(figures).members.map(\.value) {
         #expect(abs(try #require(tensor["worst_memorization"]?.doubleValue) - 1) < 1e-3)
       }
-      #expect(try scratch.succeed("show", "nothing.wpatch").output.contains(" 1e+02%"))
+      #expect(try scratch.succeed("show", "nothing.wpatch").output.contains("  100%  "))
     }
 
     @Test func refusesWhatMakesNoSense() throws {
