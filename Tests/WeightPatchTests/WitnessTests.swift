@@ -118,6 +118,22 @@ struct WitnessTests {
       try PatchWriter.write(fixture.manifest, batches: fixture.batches, to: directory("x.wpatch"))
       let (status, output) = try Witness.run(directory("x.wpatch"), directory("base"), directory("edited"))
       #expect(status == 0, "\(output)")
+
+      // The same batches, of which the first is a patch that the others stand on.
+      var (parent, child) = (fixture, fixture)
+      (parent.batches, parent.manifest.batches) = ([fixture.batches[0]], [fixture.manifest.batches[0]])
+      parent.manifest.result = nil
+      child.batches.removeFirst()
+      child.manifest.batches.removeFirst()
+      let first = try PatchWriter.write(parent.manifest, batches: parent.batches, to: directory("first.wpatch"))
+      child.manifest.parents = [
+        Manifest.Parent(patch: first.identifier, batches: first.manifest.batches.map(\.digest))
+      ]
+      try PatchWriter.write(child.manifest, batches: child.batches, to: directory("x.wpatch"))
+      let paths = (directory("x.wpatch"), directory("base"), directory("edited"), directory("first.wpatch"))
+      let onTop = try Witness.run(paths.0, paths.1, paths.2, paths.3)
+      #expect(onTop.status == 0, "\(onTop.output)")
+      #expect(try Witness.run(paths.0, paths.1, paths.2).status == 1)
     }
   }
 }
