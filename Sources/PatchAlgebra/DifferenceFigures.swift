@@ -18,6 +18,9 @@ public struct DifferenceFigures: Sendable {
   /// root of the largest row sum of its variances plus that of the largest column sum (A. S. Bandeira and R. van Handel,
   /// Sharp nonasymptotic bounds on the norm of random matrices with independent entries, 2016).
   public let roundingFloor: Double
+  /// What a computed singular value of D can be off by, as a share of the largest one: `max(rows, columns) eps`. Where the
+  /// edited values are zero, or far smaller than what was taken from them, this is more than the rounding floor.
+  let computationError: Double
 
   init(_ difference: DifferenceMatrix) {
     let columns = difference.columns
@@ -50,6 +53,7 @@ public struct DifferenceFigures: Sendable {
     weightNorm = weightSquare.squareRoot()
     self.maximum = maximum
     roundingFloor = (rowNoise.max() ?? 0).squareRoot() + (columnNoise.max() ?? 0).squareRoot()
+    computationError = Double(max(difference.rows, columns)) * .ulpOfOne
   }
 
   /// norm(D) / norm(W).
@@ -82,7 +86,8 @@ private struct RoundingNoise {
 public struct NumericalRank: Sendable, Equatable {
   /// What counts as nothing.
   public enum Rule: Sendable, Equatable {
-    /// Singular values that rounding explains; see `DifferenceFigures.roundingFloor`.
+    /// Singular values that rounding explains, that of the stored values (see `DifferenceFigures.roundingFloor`) or that of
+    /// the computation.
     case rounding
     /// What leaves at most this share of norm(D).
     case tolerance(Double)
@@ -105,14 +110,16 @@ public struct NumericalRank: Sendable, Equatable {
 
   /// How many of the values are needed; nil if all of them are, and perhaps more.
   static func needed(_ values: [Double], of figures: DifferenceFigures, rule: Rule) -> Int? {
+    // Below this a value may as well be zero.
+    let zero = (values.first ?? 0) * figures.computationError
     switch rule {
     case .rounding:
-      return values.firstIndex { $0 <= figures.roundingFloor }
+      return values.firstIndex { $0 <= max(figures.roundingFloor, zero) }
     case .tolerance(let tolerance):
       let allowed = (tolerance * figures.norm) * (tolerance * figures.norm)
       var left = figures.norm * figures.norm
       for (index, value) in values.enumerated() {
-        if left <= allowed { return index }
+        if left <= allowed || value <= zero { return index }
         left = max(left - value * value, 0)
       }
       return left <= allowed ? values.count : nil

@@ -19,12 +19,11 @@ struct LeftStorage {
   ///   - system: what A solves.
   ///   - storedAtKeys: B_stored K, E x E, if the keys are known.
   ///   - tolerance: a share of the residual's norm; a fact whose residual is zero is left out.
-  /// - Throws: an `ErrataError` if A does not fit float32.
+  /// - Throws: an `ErrataError` if A is too large or too small for float32.
   init(
     _ left: Matrix<Double>, of system: GramSystem, storedAtKeys: Matrix<Double>?, tolerance: Double = 1e-3
   ) throws {
-    let single = left.narrowed()
-    guard single.elements.allSatisfy(\.isFinite) else { throw ErrataError.factorsNotFinite }
+    let single = try left.narrowedFactor(.columns)
     let atKeys = storedAtKeys ?? system.gram
     let wanted = left.multiplied(by: system.gram)
     let norms = system.residuals.columnNorms()

@@ -46,7 +46,7 @@ extension PatchFile {
       figures.deltaNorm = storage.factors.deltaNorm(product)
       if description.terms == .facts {
         figures.preservation = storage.factors.preservation(product)
-        figures.memorization = storage.factors.memorization(lambda: description.method.lambda, product)?.max()
+        figures.memorization = storage.factors.worstMemorization(lambda: description.method.lambda, product)
       }
       description.tensors[factors.name] = figures
       return storage.factors

@@ -27,7 +27,7 @@ extension PatchFile {
       var figures = description.tensors[factors.name] ?? Manifest.TensorFigures()
       figures.deltaNorm = solved.deltaNorm(product)
       figures.preservation = solved.preservation(product)
-      figures.memorization = solved.memorization(lambda: lambda, product)?.max()
+      figures.memorization = solved.worstMemorization(lambda: lambda, product)
       figures.storageError = error
       description.tensors[factors.name] = figures
       return solved

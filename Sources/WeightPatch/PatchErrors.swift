@@ -87,6 +87,13 @@ extension ErrataError {
     ErrataError(.general, "\(path): cannot compress: \(reason)")
   }
 
+  static var factorsVanish: ErrataError {
+    ErrataError(
+      .general,
+      "the factors have values that are too small for float32: the patch would do nothing, and could not be solved again: "
+        + "use a smaller lambda")
+  }
+
   public static var factorsNotFinite: ErrataError {
     ErrataError(
       .general,

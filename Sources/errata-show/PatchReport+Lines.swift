@@ -9,7 +9,8 @@ extension PatchReport {
     var lines = summary
     for (index, batch) in manifest.batches.enumerated() {
       lines.append("")
-      lines += provenance(of: batch, index) + compaction(batches[index]) + missed(batch, batches[index])
+      lines += provenance(of: batch, index) + costs(of: index)
+      lines += compaction(batches[index]) + missed(batch, batches[index])
       if !batch.facts.isEmpty { lines += [""] + facts(batch, batches[index]) }
       lines += [""] + tensors(batch, batches[index])
     }
@@ -19,7 +20,7 @@ extension PatchReport {
   private var summary: [String] {
     let content = factCount > 0 ? count(factCount, "fact") : extent
     var size = "\(printable(path)), \(formatBytes(byteCount)), \(content)"
-    if let bytesPerFact { size += " (\(formatBytes(bytesPerFact)) per fact)" }
+    if let bytesPerFact { size += " (\(formatBytes(bytesPerFact)) per fact\(batchesDiffer ? " on average" : ""))" }
     var base = [manifest.base.name, manifest.base.architecture].compactMap(\.self).joined(separator: ", ")
     if let configuration = manifest.base.configuration { base += ", config.json \(configuration.abbreviated)" }
     if let tokenizer = manifest.base.tokenizer { base += ", tokenizer.json \(tokenizer.abbreviated)" }
@@ -68,6 +69,21 @@ extension PatchReport {
       lines.append(field("statistics", parts.joined(separator: ", ")))
     }
     return lines
+  }
+
+  /// Whether a fact of one batch takes more than one of another, as far as can be seen.
+  private var batchesDiffer: Bool {
+    Set(manifest.batches.indices.map { bytesPerFact(ofBatch: $0).map(formatBytes) }).count > 1
+  }
+
+  /// What the facts of a batch take, where those of another take more or less.
+  private func costs(of index: Int) -> [String] {
+    guard batchesDiffer else { return [] }
+    let size = "\(formatBytes(batchByteCounts[index])) of tensors"
+    let each = bytesPerFact(ofBatch: index).map { each in
+      ", \(count(manifest.batches[index].facts.count, "fact")) (\(formatBytes(each)) per fact)"
+    }
+    return [field("size", size + (each ?? ""))]
   }
 
   /// What a smaller rank cost each tensor.
@@ -149,5 +165,7 @@ extension PatchReport {
   private func number(_ value: Double?) -> String { value.map { String(format: "%.4g", $0) } ?? "-" }
 
   /// A share that may be very small, to two digits.
-  private func share(_ value: Double?) -> String { value.map { String(format: "%.2g%%", 100 * $0) } ?? "-" }
+  private func share(_ value: Double?) -> String {
+    value.map { String(format: abs($0) < 0.995 ? "%.2g%%" : "%.0f%%", 100 * $0) } ?? "-"
+  }
 }

@@ -8,17 +8,22 @@ struct PatchReport {
   let identifier: Digest?
   let path: String
   let byteCount: Int
+  /// What the tensors of each batch take in the file, compressed.
+  let batchByteCounts: [Int]
   /// What it does: `10 facts in 3 tensors`.
   let extent: String
   let batches: [BatchFigures]
   /// Not checked: for that it takes keys. Empty if only the header was read.
   let signatures: [PatchSignature]
 
-  init(_ patch: Patch, path: String, byteCount: Int, signatures: [PatchSignature] = []) {
+  init(
+    _ patch: Patch, path: String, byteCount: Int, batchByteCounts: [Int], signatures: [PatchSignature] = []
+  ) {
     manifest = patch.manifest
     identifier = patch.identifier
     self.path = path
     self.byteCount = byteCount
+    self.batchByteCounts = batchByteCounts
     extent = patch.extent
     self.signatures = signatures
     batches = zip(patch.batches, patch.manifest.batches).map(BatchFigures.init)
@@ -30,6 +35,7 @@ struct PatchReport {
     identifier = nil
     self.path = path
     byteCount = reader.byteCount
+    batchByteCounts = reader.manifest.batches.indices.map(reader.byteCount(ofBatch:))
     extent = reader.extent
     signatures = []
     batches = reader.manifest.batches.enumerated().map {
@@ -41,7 +47,14 @@ struct PatchReport {
   var listedFacts: [ListedFact] {
     ListedFact.all(in: manifest, patch: identifier, name: String(path.split(separator: "/").last ?? ""))
   }
+  /// In the mean, with all that the file holds besides.
   var bytesPerFact: Int? { factCount > 0 ? byteCount / factCount : nil }
+
+  /// What a fact takes in the tensors of a batch; nil if the batch has no facts.
+  func bytesPerFact(ofBatch index: Int) -> Int? {
+    let count = manifest.batches[index].facts.count
+    return count > 0 ? batchByteCounts[index] / count : nil
+  }
 }
 
 /// What the factors of a batch give, or what the manifest says that they do.
@@ -53,8 +66,9 @@ struct BatchFigures {
     let deltaNorm: Double?
     /// From the factors, or as the manifest records it where they do not tell.
     let preservation: Double?
-    /// Per fact; nil where the batch does not answer per fact, or where it was not computed.
-    let memorization: [Double]?
+    /// Per fact; nil where the batch does not answer per fact, or where it was not computed. In it nil where the factors do
+    /// not tell.
+    let memorization: [Double?]?
     /// The largest.
     let worstMemorization: Double?
     let rank: Int
@@ -71,7 +85,8 @@ struct BatchFigures {
       return Tensor(
         name: factors.name, storage: factors.wholeStorage, deltaNorm: factors.deltaNorm(),
         preservation: factors.preservation() ?? recorded?.preservation, memorization: memorization,
-        worstMemorization: memorization?.max() ?? recorded?.memorization, rank: factors.rank, recorded: recorded)
+        worstMemorization: memorization.map { $0.compactMap(\.self).max() } ?? recorded?.memorization,
+        rank: factors.rank, recorded: recorded)
     }
   }
 
@@ -86,7 +101,7 @@ struct BatchFigures {
   }
 
   /// What fact `index` falls short of, in the tensor where that is worst.
-  func shortfall(ofFact index: Int) -> Double? { tensors.compactMap { $0.memorization?[index] }.max() }
+  func shortfall(ofFact index: Int) -> Double? { tensors.compactMap { $0.memorization?[index] ?? nil }.max() }
 }
 
 extension PatchReport {
@@ -94,7 +109,15 @@ extension PatchReport {
   var json: JSON {
     [
       "file": JSON(path), "patch": identifier.map { JSON($0.description) } ?? .null, "bytes": .integer(byteCount),
-      "bytes_per_fact": bytesPerFact.map { .integer($0) } ?? .null, "manifest": manifest.json,
+      "bytes_per_fact": bytesPerFact.map { .integer($0) } ?? .null,
+      "costs": .array(
+        batchByteCounts.indices.map { index in
+          [
+            "bytes": .integer(batchByteCounts[index]),
+            "bytes_per_fact": bytesPerFact(ofBatch: index).map { .integer($0) } ?? .null,
+          ]
+        }),
+      "manifest": manifest.json,
       "header_only": .bool(identifier == nil), "figures": .array(batches.map(\.json)),
       "signatures": .array(signatures.map(\.json)),
     ]

@@ -12,6 +12,7 @@ struct Show: ParsableCommand {
         preservation   how much ordinary text is disturbed, tr(A G A^T) = E |D k|^2; as a share of the mean squared
                        output where the patch records that
         short          how far a fact falls short of its residual, |D k - r| / |r|, in the layer where it is worst
+        size           what a batch takes in the file, and that by its facts, where batches differ in it
       --tradeoff computes both for other slacks, as 'errata resolve --tradeoff' does.
       The whole file is checked first: seal, checksums, digests, sizes. Its signatures are listed; 'errata verify' checks
       them, given keys. Of a file above \(formatBytes(Self.wholeFileLimit)), or one whose figures take long to compute, only
@@ -61,7 +62,10 @@ struct Show: ParsableCommand {
     let isCheap = cost.elements <= Self.elementLimit && cost.multiplications <= Self.multiplicationLimit
     if full || isSmall && isCheap {
       let file = try PatchFile(path: path)
-      report = PatchReport(file.patch, path: path, byteCount: reader.byteCount, signatures: PatchSignature.read(file))
+      report = PatchReport(
+        file.patch, path: path, byteCount: reader.byteCount,
+        batchByteCounts: file.manifest.batches.indices.map(file.byteCount(ofBatch:)),
+        signatures: PatchSignature.read(file))
     } else {
       report = PatchReport(header: reader, path: path)
     }

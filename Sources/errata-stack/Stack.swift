@@ -21,6 +21,9 @@ struct Stack: ParsableCommand {
       Both take keys: those that a patch carries ('errata edit --keys'; of two patches one is enough), or second moments
       (--stats), from which K = C U. --resolve takes patches that were solved with the same second moments.
 
+      Patches for different models are refused with exit code 3: by the digests of a tensor that both edit, else by what they say
+      of config.json, tokenizer.json and the architecture.
+
       Facts of different patches that answer the same question, or the same relation of the same subject, differently are
       refused with exit code 4; --prefer says which stays. The other one's batch is solved again without it, as by 'errata
       drop'. A patch that was computed on top of another may correct it. Probabilities are not measured again.

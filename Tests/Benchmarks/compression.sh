@@ -3,6 +3,9 @@
 #
 #   compression.sh FOLDER-OF-THE-TOOLS MODEL FACTS.json RECORDS PATCH [SCRATCH]
 #
+# For example, on the sample model, in some seconds (needs python3):
+#   compression.sh .build/release SamplePatches/model SamplePatches/facts.json 0-19 SamplePatches/twenty-facts.wpatch
+#
 # PATCH is an edit of those records by 'errata edit'. Every row is derived from it by 'errata compact'. Scores are kept in
 # SCRATCH by the digest of the result, so that rows with the same result are scored once, and a second run goes on.
 set -eu
@@ -14,45 +17,59 @@ if [ -z "$scratch" ]; then
 fi
 mkdir -p "$scratch"
 
-field() { # NAME FILE: the first number of that name in a JSON text, or -
-  grep -o "\"$1\": *[-0-9.e]*" "$2" | head -1 | sed 's/.*: *//; s/^$/-/' | grep . || echo -
+query() { # FILE EXPRESSION: a value in a JSON text, which is called x
+  python3 -c 'import json, math, sys; x = json.load(open(sys.argv[1])); print(eval(sys.argv[2]))' "$1" "$2"
 }
 
-# The edited tensors in bytes, and how many there are.
-tensors=$("$tools/errata" show "$patch" --json | tr -d '\n ' | grep -o '"base":{.*' | grep -o '"shape":\[[0-9]*,[0-9]*\]')
-layers=$("$tools/errata" show "$patch" --json | tr -d '\n ' | sed 's/.*"base":{//; s/"batches".*//' | grep -o '"shape"' | wc -l)
-elements=$(echo "$tensors" | head -"$layers" | tr -dc '0-9,\n' | awk -F, '{ sum += $1 * $2 } END { print sum }')
-width=$(case $("$tools/errata" show "$patch" --json | grep -o '"dtype": *"[A-Z0-9]*"' | head -1) in *F32*) echo 4 ;; *) echo 2 ;; esac)
-count=$("$tools/errata" show "$patch" --json | grep -o '"id": *"[0-9a-f]*"' | sort -u | wc -l)
+"$tools/errata" show "$patch" --json >"$scratch/patch.json"
+# How the factors are stored, in the words of --factors; several words, which match none, where tensors are not alike.
+stored=$(query "$scratch/patch.json" \
+  '" ".join({",".join(t["storage"].lower().split()[:2]) for batch in x["figures"] for t in batch.values()})')
+case $stored in "f32,f32") stored=f32 ;; "f16,f16") stored=f16 ;; "i8,i8") stored=i8 ;; esac
 
-scores() { # PATCH: ES | PS | NS | S | P(new) on the checkpoint with the patch
+scores() { # PATCH: writes the scores on the checkpoint with the patch to scores.json
   rm -rf "$scratch/edited"
   "$tools/errata" apply "$model" "$1" -o "$scratch/edited" --quiet >/dev/null
   digest=$("$tools/errata" show "$scratch/edited" --json | grep -o '"current": *"[0-9a-f]*"' | sha256sum | cut -c1-16)
   [ -f "$scratch/scores-$digest" ] || {
-    "$tools/errata" eval "$scratch/edited" --facts "$facts" --records "$records" --quiet | tail -1 |
-      awk '{ print $3 " | " $4 " | " $5 " | " $6 " | " $7 }' >"$scratch/scores.new"
+    "$tools/errata" eval "$scratch/edited" --facts "$facts" --records "$records" --quiet --json >"$scratch/scores.new"
     mv "$scratch/scores.new" "$scratch/scores-$digest"
   }
-  cat "$scratch/scores-$digest"
+  cp "$scratch/scores-$digest" "$scratch/scores.json"
 }
 
-row() { # NAME OPTIONS...: one line of the first table
+row() { # NAME OPTIONS...: one line of the first table; of several tensors the worst
   name=$1
   shift
   if "$tools/errata" compact "$patch" "$@" -o "$scratch/row.wpatch" --json >"$scratch/row.json" 2>"$scratch/row.errors"; then
-    bytes=$(field bytes "$scratch/row.json")
-    awk -v name="$name" -v storage="$(grep -o '"storage": *"[^"]*"' "$scratch/row.json" | head -1 | sed 's/.*: *"//; s/"//')" \
-      -v terms="$(field terms "$scratch/row.json") of $(field terms_before "$scratch/row.json")" -v bytes="$bytes" \
-      -v each="$count" -v layers="$layers" -v whole="$elements" -v width="$width" \
-      -v lost="$(field delta_error "$scratch/row.json")" -v facts="$(field facts_error "$scratch/row.json")" \
-      -v worst="$(field worst_fact_error "$scratch/row.json")" -v rounding="$(field storage_error "$scratch/row.json")" \
-      -v scores="$(scores "$scratch/row.wpatch")" '
-      function share(x) { return x == "-" ? x : sprintf("%.2g%%", 100 * x) }
-      BEGIN {
-        printf "| %s | %s | %s | %d | %.1f%% | %s | %s | %s | %s |\n", name, storage, terms, bytes / each / layers,
-          100 * bytes / whole / width, share(lost), share(facts), share(worst == "-" ? rounding : worst), scores
-      }'
+    scores "$scratch/row.wpatch"
+    python3 - "$name" "$scratch" <<'EOF'
+import json, math, sys
+
+name, patch, row, scores = [sys.argv[1]] + [json.load(open(f"{sys.argv[2]}/{n}.json")) for n in ["patch", "row", "scores"]]
+base, facts = patch["manifest"]["base"]["tensors"].values(), set()
+for batch in patch["manifest"]["batches"]:
+    facts.update(fact["id"] for fact in batch.get("facts", []))
+whole = sum(math.prod(tensor["shape"]) * (4 if tensor["dtype"] == "F32" else 2) for tensor in base)
+
+
+def worst(field):
+    return max((tensor[field] for tensor in row["tensors"] if tensor[field] is not None), default=None)
+
+
+def share(value):
+    return "-" if value is None else f"{100 * value:.2g}%"
+
+
+first, (scored,) = row["tensors"][0], scores
+assert not scored["partial"] and scored["summary"]["records"] > 0
+cells = [name, first["storage"], f"{first['terms']} of {first['terms_before']}"]
+cells += [f"{row['bytes'] // len(facts) // len(base)}", f"{100 * row['bytes'] / whole:.1f}%", share(worst("delta_error"))]
+cells += [share(worst("facts_error"))]
+cells += [share(worst("storage_error") if worst("worst_fact_error") is None else worst("worst_fact_error"))]
+cells += [f"{scored['summary'][metric]:.1f}" for metric in ["ES", "PS", "NS", "S", "P(new)"]]
+print("| " + " | ".join(cells) + " |")
+EOF
   else
     echo "| $name | - | $(grep -q 'all terms' "$scratch/row.errors" && echo all || cat "$scratch/row.errors") | | | | | | | | | | |"
   fi
@@ -61,9 +78,11 @@ row() { # NAME OPTIONS...: one line of the first table
 echo "| how | stored A B | terms | bytes per fact and layer | of the tensor | lost of D | of facts | worst fact | ES | PS | NS | S | P(new) |"
 echo "|---|---|---|---|---|---|---|---|---|---|---|---|---|"
 for types in f32 f32,f16 f16 i8,f16 f16,i8 i8; do
-  "$tools/errata" show "$patch" | grep -qi "$(echo "$types" | awk -F, '{ print " " $1 " " ($2 ? $2 : $1) " " }')" &&
-    row "as edited" --compression-level 12 && continue
-  row "--factors $types" --factors "$types"
+  if [ "$types" = "$stored" ]; then
+    row "as edited" --compression-level 12
+  else
+    row "--factors $types" --factors "$types"
+  fi
 done
 for norm in facts text weights; do
   for tolerance in 0.001 0.01 0.05 0.1 0.2 0.3; do

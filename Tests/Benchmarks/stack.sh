@@ -6,6 +6,14 @@
 #
 # For example, on the sample model:
 #   stack.sh .build/release SamplePatches/model SamplePatches/facts.json SamplePatches/stats.safetensors 0-19 20-39 0-39
+#
+# On SmolLM2-135M-Instruct, two patches of 50 CounterFact facts, with the model and the second moments that 'make demo-smollm2'
+# leaves in .cache/smollm2-135m (a quarter of an hour on two cores):
+#   stack.sh .build/release .cache/smollm2-135m Tests/Benchmarks/facts.json .cache/smollm2-135m/stats.safetensors \
+#     0-49 50-99 0-99 --layers 5 --lambda 0.1
+#
+# The second moments alone:
+#   errata stats .cache/smollm2-135m --text SamplePatches/corpus.txt --layers 5 -o .cache/smollm2-135m/stats.safetensors
 set -eu
 tools=$(realpath "$1") model=$(realpath "$2") facts=$(realpath "$3") stats=$(realpath "$4") first=$5 second=$6 all=$7
 shift 7

@@ -91,6 +91,58 @@ typealias StoredTensors = [ByteString: (dtype: DType, shape: Shape, bytes: [UInt
     #expect(figures.roundingFloor < 0.05 * figures.norm)
   }
 
+  /// A value that became zero has no rounding to speak of: what is left of its difference is the computation's.
+  @Test(arguments: [DType.bf16, .f16, .f32], [(128, 160), (540, 600)])
+  func theRankOfWhatBecameZero(dtype: DType, extents: (Int, Int)) throws {
+    let (rows, columns) = extents
+    let (base, edited) = edit(rows, columns, rank: 3, seed: 61)
+    func rank(_ rule: NumericalRank.Rule = .rounding, from base: [Float], _ change: (inout [Float]) -> Void) throws
+      -> Int?
+    {
+      var changed = base
+      change(&changed)
+      let (a, b) = (
+        try checkpoint("a", ["w": stored(base, dtype, [rows, columns])]),
+        try checkpoint("b", ["w": stored(changed, dtype, [rows, columns])])
+      )
+      guard
+        case .weights(_, rank: let rank?)? = try CheckpointDifference(from: a, to: b, rule: rule).differences.first?
+          .change, !rank.isLowerBound
+      else { return nil }
+      // Without corrections a patch holds as many terms.
+      if rank.value > 0, rule == .rounding {
+        #expect(try DifferencePatch(from: a, to: b, isCorrected: false).tensors[0].rank == rank.value)
+      }
+      return rank.value
+    }
+    for zero: Float in [0, -0.0] {
+      for rule in [NumericalRank.Rule.rounding, .tolerance(0)] {
+        #expect(try rank(rule, from: base) { $0[7 * columns + 5] = zero } == 1)
+        #expect(try rank(rule, from: base) { for column in 0..<columns { $0[7 * columns + column] = zero } } == 1)
+        #expect(try rank(rule, from: base) { for row in 0..<rows { $0[row * columns + 5] = zero } } == 1)
+      }
+      #expect(try rank(from: base) { for index in 0..<3 { $0[(9 + index) * columns + 2 * index] = zero } } == 3)
+    }
+    #expect(try rank(from: base) { $0[7 * columns + 5] *= 2 } == 1)
+    // One zero becomes the other: a difference of bits, of rank 0, also beside one that is more.
+    var zeros = base
+    for index in 0..<columns { zeros[index] = index % 2 == 0 ? 0 : -0.0 }
+    func flip(_ values: inout [Float]) { for index in 0..<columns { values[index] = -values[index] } }
+    #expect(try rank(from: zeros, flip) == 0)
+    #expect(
+      try rank(from: zeros) {
+        flip(&$0)
+        $0[7 * columns + 5] = 0
+      } == 1)
+    // A low-rank edit, in which a row was set to zero besides: one more.
+    #expect(try rank(from: base) { $0 = edited } == 3)
+    #expect(
+      try rank(from: base) {
+        $0 = edited
+        for column in 0..<columns { $0[7 * columns + column] = 0 }
+      } == 4)
+  }
+
   @Test func theRankAtATolerance() throws {
     // Singular values 3 and 4e-3, on the diagonal.
     var edited = [Float](repeating: 0, count: 9)

@@ -43,7 +43,7 @@ import WeightPatch
 
     let figures = try #require(patch.manifest.batches[0].tensors["w"])
     #expect(figures.preservation == factors.preservation(product) && figures.deltaNorm == factors.deltaNorm(product))
-    #expect(figures.memorization == factors.memorization(lambda: 0.5, product)?.max())
+    #expect(figures.memorization == factors.worstMemorization(lambda: 0.5, product))
     #expect(try #require(figures.storageError) < 1e-3)
   }
 
@@ -85,6 +85,27 @@ import WeightPatch
     #expect(patch.manifest.derivation?.change == "batch 1 solved again: lambda 4.0")
   }
 
+  /// However large the slack, the patch says truly that its facts hold nothing of what they ask for; or it is not made.
+  @Test func anExtremeSlack() throws {
+    let directory = try TemporaryDirectory()
+    let file = try patchFile(
+      [EditBatch(tensors: [DirectEdit().factors(lambda: 0.5, left: .f32, keys: false)])], lambda: 0.5, in: directory)
+    for lambda in [1e10, 1e30, 1e38] {
+      let solved = try file.resolved(.lambda(lambda))
+      let shortfalls = try #require(solved.batches[0].tensors[0].memorization(lambda: lambda)).map { $0 ?? 0 }
+      #expect(shortfalls.allSatisfy { abs($0 - 1) < 1e-3 }, "\(lambda)")
+      #expect(abs(try #require(solved.manifest.batches[0].tensors["w"]?.memorization) - 1) < 1e-3)
+    }
+    for lambda in [1e46, 1e60, 1e300] {
+      #expect(
+        throws: ErrataError(
+          .general,
+          "the factors have values that are too small for float32: the patch would do nothing, and could not be solved "
+            + "again: use a smaller lambda")
+      ) { _ = try file.resolved(.lambda(lambda)) }
+    }
+  }
+
   @Test func theTradeOffIsThatOfPatchesSolvedAgain() throws {
     let directory = try TemporaryDirectory()
     let tensors = try ["v", "w"].map {
@@ -97,7 +118,7 @@ import WeightPatch
     let point = tradeOff.total[2]
     let preservation = solved.compactMap { $0.preservation() }.reduce(0, +)
     #expect(abs(point.preservation - preservation) < 1e-3 * preservation)
-    let worst = try #require(solved[0].memorization(lambda: 7)?.max())
+    let worst = try #require(solved[0].worstMemorization(lambda: 7))
     #expect(abs(point.worstShortfall - worst) < 1e-3 && point.shortfalls.count == 12)
     #expect(tradeOff.total[0].worstShortfall == 0 && point.meanShortfall > tradeOff.total[1].meanShortfall)
 

@@ -40,7 +40,7 @@ import WeightPatch
     let figures = try #require(batch.tensors["w"])
     #expect(abs(try #require(figures.deltaError) - rest.frobeniusNorm / dense(before).frobeniusNorm) < 1e-12)
     #expect(figures.preservation == after.preservation(product) && figures.deltaNorm == after.deltaNorm(product))
-    #expect(figures.memorization == after.memorization(lambda: 0.05, product)?.max())
+    #expect(figures.memorization == after.worstMemorization(lambda: 0.05, product))
     if types == "f32" { #expect(figures.deltaError == 0) }
     if types.contains("i8") { #expect(try #require(figures.deltaError) < 0.05) }
     // The fixture records no storage error, to which another could be added.

@@ -39,6 +39,41 @@ import WeightPatch
         == ErrataError(.baseMismatch, "p and q: were made for different bases: w: only one stores it transposed"))
   }
 
+  /// Without a common tensor nothing shows that two patches are for one base but what they say of it.
+  @Test func models() throws {
+    func describe(_ architecture: String?, _ configuration: Int?, _ tokenizer: Int?) -> (inout Manifest) -> Void {
+      {
+        $0.base.architecture = architecture
+        $0.base.configuration = configuration.map { Digest(of: [UInt8($0)]) }
+        $0.base.tokenizer = tokenizer.map { Digest(of: [UInt8($0)]) }
+      }
+    }
+    func name(_ byte: UInt8) -> String { Digest(of: [byte]).abbreviated }
+    let first = try fixture.patch("a", [0], change: describe("llama", 1, 2))
+    let cases: [((inout Manifest) -> Void, String?)] = [
+      (describe("llama", 1, 2), nil), (describe(nil, nil, nil), nil),
+      (describe("llama", 7, 2), "config.json \(name(1)) and \(name(7))"),
+      (describe(nil, nil, 8), "tokenizer.json \(name(2)) and \(name(8))"),
+      (
+        describe("gpt2", 7, 8),
+        "llama and gpt2, config.json \(name(1)) and \(name(7)), tokenizer.json \(name(2)) and \(name(8))"
+      ),
+    ]
+    for (change, difference) in cases {
+      let files = [first, try fixture.patch("b", [1], tensor: "v", change: change)]
+      if let difference {
+        expect(
+          .baseMismatch, "\(a) and \(b): were made for different models: \(difference); stack patches of one model"
+        ) { _ = try PatchStack(files) }
+      } else {
+        #expect(try PatchStack(files).tensorNames == ["v", "w"])
+      }
+    }
+    // The weights themselves say more than config.json does.
+    let common = try fixture.patch("b", [1], change: describe("llama", 7, 8))
+    #expect(try PatchStack([first, common]).tensorNames == ["w"])
+  }
+
   @Test func oneBatchWithTwoSetsOfFacts() throws {
     let first = try fixture.patch("a", [0, 1])
     let second = try fixture.patch("b", [0, 1], target: "other")

@@ -15,7 +15,9 @@ import WeightPatch
 
   private func report() throws -> PatchReport {
     let reader = try PatchReader(path: Self.example)
-    return PatchReport(try reader.read(), path: "example.wpatch", byteCount: reader.byteCount)
+    return PatchReport(
+      try reader.read(), path: "example.wpatch", byteCount: reader.byteCount,
+      batchByteCounts: [reader.byteCount(ofBatch: 0)])
   }
 
   @Test func describesTheExample() throws {
@@ -60,7 +62,8 @@ import WeightPatch
     try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(atPath: directory) }
     let compacted = PatchReport(
-      try PatchWriter.write(manifest, batches: [batch], to: directory + "/x.wpatch"), path: "x.wpatch", byteCount: 900)
+      try PatchWriter.write(manifest, batches: [batch], to: directory + "/x.wpatch"), path: "x.wpatch", byteCount: 900,
+      batchByteCounts: [400])
     let lines = compacted.lines
     #expect(lines[1] == "file        x.wpatch, 900 B, 2 facts (450 B per fact)")
     #expect(lines.contains("            its terms belong to no single fact"))
@@ -84,7 +87,7 @@ import WeightPatch
     try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(atPath: directory) }
     let patch = try PatchWriter.write(manifest, batches: example.batches, to: directory + "/x.wpatch")
-    let text = PatchReport(patch, path: "x.wpatch", byteCount: 1).lines.joined(separator: "\n")
+    let text = PatchReport(patch, path: "x.wpatch", byteCount: 1, batchByteCounts: [1]).lines.joined(separator: "\n")
     #expect(text.contains(#"note        \u{1b}[2J\u{202e}gone"#))
     #expect(text.contains(#"two\u{a}lines"#))
   }
@@ -94,6 +97,8 @@ import WeightPatch
     let json = try report().json
     #expect(json["patch"]?.stringValue == example.identifier.description)
     #expect(json["bytes_per_fact"]?.integerValue == 526)
+    // From the frame of `gram` to the seal, as the Spec shows them.
+    #expect(json["costs"] == [["bytes": .integer(0x3F4 - 0x37E), "bytes_per_fact": .integer((0x3F4 - 0x37E) / 2)]])
     #expect(json["manifest"] == example.manifest.json)
     let figures = json["figures"]?.arrayValue?[0]["mlp.down_proj.weight"]
     #expect(figures?["preservation"]?.doubleValue == 36.1875)

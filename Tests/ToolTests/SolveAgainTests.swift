@@ -57,6 +57,16 @@ extension ToolTests {
         message: "errata show: --tradeoff and --fact exclude each other (see 'errata show --help')")
     }
 
+    /// At a slack where nothing is left of the facts, `errata show` says so.
+    @Test func anExtremeSlackIsShownAsItIs() throws {
+      try scratch.succeed("resolve", Self.patch, "--lambda", "1e30", "-o", "nothing.wpatch")
+      let figures = try scratch.succeed("show", "nothing.wpatch", "--json").json["figures"]?.arrayValue?[0].objectValue
+      for tensor in try #require(figures).members.map(\.value) {
+        #expect(abs(try #require(tensor["worst_memorization"]?.doubleValue) - 1) < 1e-3)
+      }
+      #expect(try scratch.succeed("show", "nothing.wpatch").output.contains("  100%  "))
+    }
+
     @Test func refusesWhatMakesNoSense() throws {
       let slack = "errata resolve: give --lambda, or --method memit with -w, or --method emmet with --alpha and -w"
       for options in [[], ["--method", "memit"], ["--lambda", "1", "--weight", "2"]] {
@@ -67,6 +77,11 @@ extension ToolTests {
       try scratch.fail(
         "resolve", Self.patch, "--lambda", "1", "--batch", "3", "-o", "o.wpatch", exitCode: 2,
         message: "errata resolve: \(Self.patch): has no batch 3: it has one, batch 0")
+      try scratch.fail(
+        "resolve", Self.patch, "--lambda", "1e60", "-o", "o.wpatch", exitCode: 1,
+        message:
+          "errata resolve: the factors have values that are too small for float32: the patch would do nothing, and "
+          + "could not be solved again: use a smaller lambda")
       try scratch.fail(
         "drop", Self.patch, "--fact", "Nobody", "-o", "o.wpatch", exitCode: 1,
         message:

@@ -35,6 +35,24 @@ extension ToolTests {
       try edit("others.json", "0-3", "--keys", to: "b.wpatch")
     }
 
+    /// Facts of one layer and facts of three do not take the same room.
+    @Test func showTellsWhatTheFactsOfEachBatchTake() throws {
+      try scratch.succeed("stack", Self.twenty, Self.five, "-o", "both.wpatch", "--stats", Self.statistics)
+      let shown = try scratch.succeed("show", "both.wpatch", "--json").json
+      let costs = try #require(shown["costs"]?.arrayValue)
+      let bytes = costs.compactMap { $0["bytes"]?.integerValue }
+      let each = costs.compactMap { $0["bytes_per_fact"]?.integerValue }
+      #expect(bytes.count == 2 && each == [bytes[0] / 20, bytes[1] / 5] && each[1] > 2 * each[0])
+      let whole = try scratch.bytes("both.wpatch").count
+      #expect(bytes[0] + bytes[1] < whole && bytes[0] + bytes[1] > whole * 3 / 4)
+      let text = try scratch.succeed("show", "both.wpatch").output
+      #expect(text.contains(#/file        both.wpatch, .+ kB, 25 facts \(.+ kB per fact on average\)\n/#))
+      #expect(text.contains(#/\nsize        .+ kB of tensors, 20 facts \(.+ kB per fact\)\n/#))
+      #expect(text.contains(#/\nsize        .+ kB of tensors, 5 facts \(.+ kB per fact\)\n/#))
+      // Where there is nothing to tell apart, nothing is said.
+      #expect(try !scratch.succeed("show", Self.twenty).output.contains("of tensors"))
+    }
+
     @Test func sideBySideItGivesTheBytesOfBoth() throws {
       let result = try scratch.succeed(
         "stack", Self.twenty, Self.five, "-o", "both.wpatch", "--base", "samples/model", "--author", "tests")

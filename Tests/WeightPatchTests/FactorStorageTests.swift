@@ -182,6 +182,29 @@ import Testing
     }
   }
 
+  /// What vanishes in float32 is no small error beside a residual that the fact was to fall short of, but a lost fact.
+  @Test func refusesFactorsBelowFloat32() throws {
+    let one = Matrix(rows: 1, columns: 1, elements: [1.0])
+    let error = ErrataError(
+      .general,
+      "the factors have values that are too small for float32: the patch would do nothing, and could not be solved again: "
+        + "use a smaller lambda")
+    for tiny in [1e-43, 1e-50, 1e-300] {
+      let tiny = Matrix(rows: 1, columns: 1, elements: [tiny])
+      #expect(throws: error) { try chooseStorage(left: tiny, right: one, keys: one, residuals: one) }
+      #expect(throws: error) { try chooseStorage(left: one, right: tiny, keys: one, residuals: one) }
+    }
+    for (small, rows) in [(1e-42, 1), (1e-30, 1), (0, 1), (1e-50, 2)] {
+      // A small element beside a larger one of its fact may go.
+      let left = Matrix(rows: rows, columns: 1, elements: [small] + Array(repeating: 1, count: rows - 1))
+      let choice = try chooseStorage(
+        left: left, right: one, keys: one,
+        residuals: Matrix(rows: rows, columns: 1, elements: Array(repeating: 1, count: rows)))
+      let stored = try #require(choice.left.values(facts: .columns)).widened()
+      #expect(abs(stored.elements.max()! - left.elements.max()!) <= 1e-3 * left.elements.max()!)
+    }
+  }
+
   @Test func multipliesPlainly() {
     var generator = SeededGenerator(seed: 3)
     for (rows, inner, columns) in [(1, 1, 1), (5, 7, 600), (9, 0, 3), (4, 33, 513)] {

@@ -25,11 +25,22 @@ import Testing
 
     let residuals = try #require(factors.residuals(lambda: lambda))
     let shortfalls = plainProduct(delta, keys).subtracting(residuals).columnNorms()
-    let memorization = try #require(factors.memorization(lambda: lambda))
+    let memorization = try #require(factors.memorization(lambda: lambda)).compactMap(\.self)
     for fact in 0..<3 {
       #expect(abs(memorization[fact] - shortfalls[fact] / residuals.columnNorms()[fact]) < 1e-6)
     }
     #expect(try #require(factors.memorization(lambda: 0)) == [0, 0, 0])
+    #expect(factors.worstMemorization(lambda: lambda) == memorization.max())
+  }
+
+  /// Factors that are zero do not say of which residual they fall short.
+  @Test func areUnknownOfAFactWithoutTerms() throws {
+    let left = Matrix<Float>(rows: 2, columns: 2, elements: [0, 1, 0, 2])
+    let right = Matrix<Float>(rows: 2, columns: 1, elements: [1, 1])
+    let factors = LowRankFactors(
+      name: "w", isTransposed: false, left: StoredFactor(left, dtype: .f32, facts: .columns),
+      right: StoredFactor(right, dtype: .f32, facts: .rows), gram: Matrix(rows: 2, columns: 2, elements: [1, 0, 0, 1]))
+    #expect(factors.memorization(lambda: 1) == [nil, 0.5] && factors.worstMemorization(lambda: 1) == 0.5)
   }
 
   /// Whichever way takes less.

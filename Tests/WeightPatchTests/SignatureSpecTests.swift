@@ -12,13 +12,8 @@ import Testing
 
   private func contents(_ path: String) throws -> [UInt8] { try Array(Data(contentsOf: URL(fileURLWithPath: path))) }
 
-  /// The code block of the Spec under the comment `<!-- check: what -->`.
-  private func block(_ what: String) throws -> String {
-    let text = try String(contentsOfFile: SpecExample.packageRoot + "/Spec/signatures.md", encoding: .utf8)
-    let rest = try #require(text.components(separatedBy: "<!-- check: \(what) -->\n").dropFirst().first, "\(what)")
-    return rest.split(separator: "\n", omittingEmptySubsequences: false).dropFirst()
-      .prefix { !$0.hasPrefix("```") }.joined(separator: "\n")
-  }
+  private func page() throws -> SpecPage { try SpecPage("signatures.md") }
+  private func block(_ what: String) throws -> String { try page().block(what) }
 
   private func envelope() throws -> SignatureEnvelope {
     try SignatureEnvelope(parsing: PatchReader(path: Self.signedPath).signatures[0])
@@ -60,17 +55,11 @@ import Testing
     let start = String(decoding: envelope.signedBytes.prefix(64), as: UTF8.self)
     #expect(try block("beginning of the signed bytes") == start)
     #expect(try block("signature") == base64(envelope.signatures[0].bytes))
-    let file = try contents(Self.signedPath)
-    for line in try block("bytes of signed.wpatch").split(separator: "\n") {
-      let parts = line.components(separatedBy: ": ")
-      let offset = try #require(Int(parts[0], radix: 16))
-      let bytes = hexadecimal(parts[1].components(separatedBy: "  ")[0].split(separator: " ").joined())
-      #expect(Array(file[offset..<offset + bytes.count]) == bytes, "\(line)")
-    }
+    try page().expectDumps("bytes of signed.wpatch", of: contents(Self.signedPath))
   }
 
   @Test func tablesNameEveryField() throws {
-    let text = try String(contentsOfFile: SpecExample.packageRoot + "/Spec/signatures.md", encoding: .utf8)
+    let text = try page().text
     let envelope = try envelope()
     for json in [try JSON.parse(envelope.serialized()), try JSON.parse(envelope.payload)] {
       for field in ManifestTests.fieldNames(json) { #expect(text.contains("`\(field)`"), "\(field)") }
@@ -78,5 +67,40 @@ import Testing
     for field in ["version", "threshold", "keys", "file", "key", "name"] {
       #expect(text.contains("| `\(field)` |"), "\(field)")
     }
+  }
+
+  /// The table of limits says what the code refuses.
+  @Test func limitsAreTheLimits() throws {
+    let directory = try TemporaryDirectory()
+    let text = try page().text
+    let limits = PatchLimits()
+    #expect(text.contains("| signature frames of a patch | \(limits.signatureCount) |"))
+    #expect(limits.signatureByteCount == 65_536 && text.contains("| payload of a signature frame | 65,536 bytes |"))
+    #expect(text.contains("| signatures of an envelope | 1 to \(SignatureEnvelope.signatureLimit) |"))
+    #expect(text.contains("| file with a key | 65,536 bytes |") && text.contains("| policy | 1,048,576 bytes |"))
+
+    // A comment may stand before a key, and white space in a policy.
+    let pem = Array(Self.key.publicKey.pem.utf8)
+    try AtomicFile.write(Array(repeating: 0x0A, count: 65_536 - pem.count) + pem, to: directory("key.pub"))
+    #expect(try KeyFile.publicKey(path: directory("key.pub")) == Self.key.publicKey)
+    try AtomicFile.write(Array(repeating: 0x0A, count: 65_537 - pem.count) + pem, to: directory("key.pub"))
+    #expect(throws: ErrataError(.damagedInput, "\(directory("key.pub")): is not a key in PEM form")) {
+      _ = try KeyFile.publicKey(path: directory("key.pub"))
+    }
+    let policy = try contents(SpecExample.folder + "/policy.json")
+    try AtomicFile.write(Array(Self.key.publicKey.pem.utf8), to: directory("signer.pub"))
+    try AtomicFile.write(policy + Array(repeating: 0x0A, count: 1_048_576 - policy.count), to: directory("policy.json"))
+    #expect(try TrustPolicy(path: directory("policy.json")).keys.count == 2)
+    try AtomicFile.write(policy + Array(repeating: 0x0A, count: 1_048_577 - policy.count), to: directory("policy.json"))
+    #expect(throws: ErrataError(.damagedInput, "\(directory("policy.json")): bad policy: it is too large")) {
+      _ = try TrustPolicy(path: directory("policy.json"))
+    }
+
+    func envelope(_ count: Int) -> [UInt8] {
+      let one = #"{"keyid":"","sig":""}"#
+      return Array(#"{"signatures":[\#(Array(repeating: one, count: count).joined(separator: ","))]}"#.utf8)
+    }
+    #expect(try SignatureEnvelope(parsing: envelope(16)).signatures.count == 16)
+    #expect(throws: SignatureError.self) { _ = try SignatureEnvelope(parsing: envelope(17)) }
   }
 }

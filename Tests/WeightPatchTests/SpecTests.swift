@@ -10,30 +10,7 @@ import Testing
 @Suite(.serialized) struct SpecTests {
   private func contents(_ path: String) throws -> [UInt8] { try Array(Data(contentsOf: URL(fileURLWithPath: path))) }
 
-  /// The code blocks of the Spec under the comment `<!-- check: what -->`, with the line that the comment stands in.
-  private func blocks(_ what: String) throws -> [String] {
-    let text = try String(contentsOfFile: SpecExample.packageRoot + "/Spec/wpatch.md", encoding: .utf8)
-    return text.components(separatedBy: "<!-- check: \(what) -->\n").dropFirst().map { rest in
-      let lines = rest.split(separator: "\n", omittingEmptySubsequences: false).dropFirst()
-      return lines.prefix { !$0.hasPrefix("```") }.joined(separator: "\n")
-    }
-  }
-
-  /// Compares the lines `offset: bytes   remark` of a dump with `bytes`.
-  private func expectDumps(_ what: String, of bytes: [UInt8]) throws {
-    let blocks = try blocks(what)
-    #expect(!blocks.isEmpty)
-    for line in blocks.joined(separator: "\n").split(separator: "\n") {
-      let parts = line.components(separatedBy: ": ")
-      let offset = try #require(Int(parts[0], radix: 16), "\(line)")
-      let digits = parts[1].components(separatedBy: "  ")[0].split(separator: " ").joined()
-      let written = stride(from: 0, to: digits.count, by: 2).map { position in
-        let start = digits.index(digits.startIndex, offsetBy: position)
-        return UInt8(digits[start..<digits.index(start, offsetBy: 2)], radix: 16)!
-      }
-      #expect(Array(bytes.dropFirst(offset).prefix(written.count)) == written, "\(line)")
-    }
-  }
+  private func page() throws -> SpecPage { try SpecPage("wpatch.md") }
 
   @Test(.enabled(if: SpecExample.isToBeWritten, "set ERRATA_WRITE_EXAMPLES to write Spec/examples anew"))
   func writesExamples()
@@ -55,19 +32,19 @@ import Testing
 
   @Test func dumpsAreTheBytes() throws {
     let file = try contents(SpecExample.patchPath)
-    try expectDumps("bytes of example.wpatch", of: file)
+    try page().expectDumps("bytes of example.wpatch", of: file)
     let reader = try PatchReader(path: SpecExample.patchPath)
     let content = try reader.header.tensors.reduce(into: reader.header.bytes) { content, tensor in
       content += try reader.bytes(of: tensor, ZstdDecompressor())
     }
-    try expectDumps("bytes of the content", of: content)
-    #expect(try blocks("patch ID") == [Digest(of: content).description])
-    #expect(try blocks("size of example.wpatch") == ["\(file.count)"])
+    try page().expectDumps("bytes of the content", of: content)
+    #expect(try page().blocks("patch ID") == [Digest(of: content).description])
+    #expect(try page().blocks("size of example.wpatch") == ["\(file.count)"])
   }
 
   @Test func manifestIsTheManifest() throws {
     let reader = try PatchReader(path: SpecExample.patchPath)
-    let shown = try #require(try blocks("manifest").first)
+    let shown = try page().block("manifest")
     #expect(try JSON.parse(Array(shown.utf8)) == JSON.parse(reader.manifestText.bytes))
     var expected = try SpecExample.manifest()
     expected.batches[0].digest = SpecExample.batch.digest()
@@ -76,7 +53,7 @@ import Testing
 
   @Test func matricesAreTheValues() throws {
     func shown(_ what: String) throws -> [Double] {
-      try #require(try blocks(what).first).split(whereSeparator: \.isWhitespace).map { try #require(Double($0)) }
+      try page().block(what).split(whereSeparator: \.isWhitespace).map { try #require(Double($0)) }
     }
     for (name, path) in [("base", SpecExample.basePath), ("edited", SpecExample.editedPath)] {
       let stored = try SafetensorsFile(path: path).tensor(named: SpecExample.weight).matrix()
@@ -88,7 +65,7 @@ import Testing
   }
 
   @Test func tablesNameEveryField() throws {
-    let text = try String(contentsOfFile: SpecExample.packageRoot + "/Spec/wpatch.md", encoding: .utf8)
+    let text = try page().text
     for field in ManifestTests.fieldNames(ManifestTests.full.json) {
       #expect(text.contains("| `\(field)` |"), "\(field)")
     }

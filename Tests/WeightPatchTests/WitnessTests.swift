@@ -47,6 +47,29 @@ struct WitnessTests {
     #expect(try Witness.run(SpecExample.patchPath, SpecExample.editedPath).status == 1)
   }
 
+  /// Every sample patch gives the digests that it records, for every tensor that it edits.
+  @Test func agreesOnTheSamplePatches() throws {
+    let folder = SpecExample.packageRoot + "/SamplePatches"
+    let patches = try FileManager.default.contentsOfDirectory(atPath: folder).filter { $0.hasSuffix(".wpatch") }
+    #expect(patches.count >= 3)
+    for name in patches {
+      let (status, output) = try Witness.run("\(folder)/\(name)", folder + "/model")
+      #expect(status == 0, "\(name): \(output)")
+      let patch = try PatchReader(path: "\(folder)/\(name)").read()
+      #expect(output.hasSuffix("patch \(patch.identifier)\n"))
+      for tensor in patch.manifest.base.tensors.keys {
+        #expect(output.contains("ok      \(tensor) has the recorded result\n"), "\(name)")
+      }
+    }
+  }
+
+  /// A second implementation that can be read at one sitting, as the Spec says of it.
+  @Test func isShort() throws {
+    let text = try String(contentsOfFile: SpecExample.packageRoot + "/Tests/Witness/witness.py", encoding: .utf8)
+    let lines = text.split(separator: "\n", omittingEmptySubsequences: false).dropLast()
+    #expect(lines.count < 150 && lines.allSatisfy { $0.count <= 120 && !$0.contains(";") })
+  }
+
   /// Several batches, every dtype of factors and of weights, both orientations.
   @Test(arguments: [DType.bf16, .f16, .f32], [DType.f32, .f16, .i8]) func agreesOnRandomPatches(
     _ dtype: DType, _ factorType: DType
@@ -95,6 +118,22 @@ struct WitnessTests {
       try PatchWriter.write(fixture.manifest, batches: fixture.batches, to: directory("x.wpatch"))
       let (status, output) = try Witness.run(directory("x.wpatch"), directory("base"), directory("edited"))
       #expect(status == 0, "\(output)")
+
+      // The same batches, of which the first is a patch that the others stand on.
+      var (parent, child) = (fixture, fixture)
+      (parent.batches, parent.manifest.batches) = ([fixture.batches[0]], [fixture.manifest.batches[0]])
+      parent.manifest.result = nil
+      child.batches.removeFirst()
+      child.manifest.batches.removeFirst()
+      let first = try PatchWriter.write(parent.manifest, batches: parent.batches, to: directory("first.wpatch"))
+      child.manifest.parents = [
+        Manifest.Parent(patch: first.identifier, batches: first.manifest.batches.map(\.digest))
+      ]
+      try PatchWriter.write(child.manifest, batches: child.batches, to: directory("x.wpatch"))
+      let paths = (directory("x.wpatch"), directory("base"), directory("edited"), directory("first.wpatch"))
+      let onTop = try Witness.run(paths.0, paths.1, paths.2, paths.3)
+      #expect(onTop.status == 0, "\(onTop.output)")
+      #expect(try Witness.run(paths.0, paths.1, paths.2).status == 1)
     }
   }
 }

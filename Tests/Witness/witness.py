@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """A second implementation of Spec/wpatch.md, written from its text: what it and Errata agree on is in the Spec.
 
-    witness.py PATCH BASE [EDITED] [--parent PATCH ...]
+    witness.py PATCH BASE [EDITED [PARENT ...]]
 
-Opens PATCH with the standard readers, checks its seal, IDs and digests, applies it with numpy to BASE (a checkpoint
-directory or a bare .safetensors file), and compares the result with the digests that the patch records and, byte for
-byte, with EDITED. Exit codes: 0 everything agrees, 1 something differs. Needs numpy, safetensors and zstandard.
+Opens PATCH with the standard readers, checks its seal, structure, IDs and digests, applies it with numpy to BASE (a
+checkpoint directory or a bare .safetensors file), and compares the result with the digests that the patch records and,
+byte for byte, with EDITED. PARENT is a patch that PATCH was computed on top of. Exit codes: 0 everything agrees, 1
+something differs. Needs numpy, safetensors and zstandard.
 """
-import argparse, hashlib, io, json, sys
+import hashlib, io, json, sys
 from pathlib import Path
 
 import numpy as np, safetensors.numpy, zstandard
@@ -38,11 +39,16 @@ class Patch:
         for name, array in safetensors.numpy.load(content).items():
             batch, rest = name.split("/", 1)
             self.batches[int(batch)][rest] = header[name]["dtype"], array
+        edited = {name.rsplit("/", 1)[0] for batch in self.batches for name in batch}
+        expect(edited == self.manifest["base"]["tensors"].keys(), f"{path} names the weights that it edits")
         for number, (batch, said) in enumerate(zip(self.batches, self.manifest["batches"])):
             expect(batch_digest(batch) == said["digest"], f"{path}: batch {number} has the recorded digest")
             for fact in said.get("facts", []):
                 found = sha256("\0".join([fact["subject"], fact["prompt"], fact["target_new"]]))[:16]
                 expect(found == fact["id"], f"{path}: fact {fact['id']} has the ID of its text")
+            terms = {array.shape[1] for name, (_, array) in batch.items() if name.endswith("/left")}
+            of_facts = said.get("terms", "facts") == "facts"
+            expect(not of_facts or terms == {len(said["facts"])}, f"{path}: batch {number} has a term for every fact")
 
 
 def batch_digest(batch):
@@ -61,10 +67,7 @@ def factor(batch, name, facts_axis):
 
 def load_checkpoint(path):
     """name -> {"dtype", "shape", "data"}, the data as bytes."""
-    single = Path(path) / "model.safetensors" if Path(path).is_dir() else Path(path)
-    index = Path(path) / "model.safetensors.index.json"
-    names = [single.name] if single.exists() else set(json.loads(index.read_text())["weight_map"].values())
-    shards = [single.parent / name for name in sorted(names)]
+    shards = sorted(Path(path).glob("*.safetensors")) if Path(path).is_dir() else [Path(path)]
     return {name: tensor for shard in shards for name, tensor in safetensors.deserialize(shard.read_bytes())}
 
 
@@ -83,12 +86,9 @@ def narrow(values, dtype):
     with np.errstate(over="ignore"):
         if dtype != "BF16":
             return values.astype(NUMPY_TYPES[dtype])
-        # To float32 towards zero, with the last bit set if that lost anything: then rounding again rounds only once.
-        single = values.astype(np.float32)
-        bits = single.view(np.uint32).copy()
-        bits -= np.abs(single.astype(np.float64)) > np.abs(values)
-        bits |= bits.view(np.float32).astype(np.float64) != values
-        return ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16).astype("<u2")
+        # To 8 significant bits, or a multiple of the smallest subnormal number: float32 holds these exactly.
+        steps = np.ldexp(1.0, np.maximum(np.frexp(values)[1] - 8, -133))
+        return ((np.rint(values / steps) * steps).astype(np.float32).view(np.uint32) >> 16).astype("<u2")
 
 
 def apply(tensor, name, transposed, batches):
@@ -96,16 +96,17 @@ def apply(tensor, name, transposed, batches):
     stored = widen(bytes(tensor["data"]), tensor["dtype"]).reshape(tensor["shape"])
     weight = stored.T if transposed else stored
     change = np.zeros(weight.shape)
+    corrections = [batch for batch in batches if f"{name}/correction" in batch]
     editing = [batch for batch in batches if f"{name}/left" in batch or f"{name}/correction" in batch]
-    alone = len(editing) < 2 or all(f"{name}/correction" not in batch for batch in editing)
-    expect(alone, f"{name} has no correction beside another batch")
-    for batch in (batch for batch in batches if f"{name}/left" in batch):
+    expect(len(editing) < 2 or not corrections, f"{name} has no correction beside another batch")
+    for batch in (batch for batch in editing if f"{name}/left" in batch):
         left, right = factor(batch, f"{name}/left", 1), factor(batch, f"{name}/right", 0)
-        for fact in range(right.shape[0]):
-            change += np.outer(left[:, fact], right[fact])
+        expect((len(left), right.shape[1]) == weight.shape, f"{name} has the shape of its factors")
+        for column, row in zip(left.T, right, strict=True):
+            change += np.outer(column, row)
     sums = (weight + change).T if transposed else weight + change
     rounded = narrow(np.ascontiguousarray(sums), tensor["dtype"]).tobytes()
-    corrected = correct(rounded, name, "<i4" if tensor["dtype"] == "F32" else "<i2", batches)
+    corrected = correct(rounded, name, "<i4" if tensor["dtype"] == "F32" else "<i2", corrections)
     for values in widen(rounded, tensor["dtype"]), widen(corrected, tensor["dtype"]):
         expect(np.isfinite(values).all(), f"{name} does not overflow")
     return corrected
@@ -115,38 +116,33 @@ def correct(data, name, integers, batches):
     """The bytes of a tensor after the steps of its corrections."""
     bits, lowest = np.frombuffer(data, integers).astype(np.int64), np.iinfo(integers).min
     order = np.where(bits < 0, lowest - 1 - bits, bits)
-    for batch in (batch for batch in batches if f"{name}/correction" in batch):
+    for batch in batches:
         gaps = batch[f"{name}/correction_gaps"][1].astype(np.int64)
         ends = np.flatnonzero(gaps < 255)
         order[np.cumsum(gaps)[ends] + np.arange(len(ends))] += batch[f"{name}/correction"][1]
     return np.where(order < 0, lowest - 1 - order, order).astype(integers).tobytes()
 
 
-def main():
-    parser = argparse.ArgumentParser(description="Checks a .wpatch file against a checkpoint.")
-    for name, count in [("patch", None), ("base", None), ("edited", "?")]:
-        parser.add_argument(name, nargs=count)
-    parser.add_argument("--parent", action="append", default=[], help="a patch that PATCH was computed on top of")
-    options = parser.parse_args()
-    patch, parents = Patch(options.patch), [Patch(path) for path in options.parent]
+def main(path, base_path, edited_path=None, *parent_paths):
+    patch, parents = Patch(path), [Patch(parent) for parent in parent_paths]
     needed = {parent["patch"] for parent in patch.manifest.get("parents", [])}
     expect(needed == {parent.id for parent in parents}, f"{len(needed)} parents are given")
     batches = {batch_digest(batch): batch for one in [patch] + parents for batch in one.batches}
     tensors = {name: said for one in parents + [patch] for name, said in one.manifest["base"]["tensors"].items()}
 
-    base, result = load_checkpoint(options.base), patch.manifest.get("result", {})
+    base, result = load_checkpoint(base_path), patch.manifest.get("result", {})
     for name, said in sorted(tensors.items()):
         tensor = base[name]
         expect(tensor_digest(tensor) == said["sha256"], f"{name} is the base's")
         tensor["data"] = apply(tensor, name, said.get("transposed", False), [batches[key] for key in sorted(batches)])
         if name in result:
             expect(tensor_digest(tensor) == result[name], f"{name} has the recorded result")
-    if options.edited:
-        edited = load_checkpoint(options.edited)
+    if edited_path:
+        edited = load_checkpoint(edited_path)
         same = base.keys() == edited.keys() and all(bytes(base[n]["data"]) == bytes(edited[n]["data"]) for n in base)
-        expect(same, f"{options.edited} is the base with the patch, byte for byte")
+        expect(same, f"{edited_path} is the base with the patch, byte for byte")
     print(f"patch {patch.id}")
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

@@ -121,7 +121,7 @@ extension PatchStack {
       figures: Manifest.TensorFigures(
         layer: common(known, \.layer), deltaNorm: factors.deltaNorm(product), weightNorm: common(known, \.weightNorm),
         storageError: storage.error, preservation: factors.preservation(product),
-        memorization: factors.memorization(lambda: lambda, product)?.max(), outputPower: common(known, \.outputPower)))
+        memorization: factors.worstMemorization(lambda: lambda, product), outputPower: common(known, \.outputPower)))
   }
 
   /// What the manifest says of the joint batch: what its members agree on.

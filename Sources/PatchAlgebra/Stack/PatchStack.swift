@@ -87,11 +87,32 @@ public struct PatchStack: Sendable {
         throw ErrataError.basesDiffer(files[other].path, file.path, differing)
       }
     }
+    try checkModels(of: files)
     let bases = files.map(\.manifest.base)
     return Manifest.Base(
       name: common(bases, \.name), architecture: common(bases, \.architecture),
       configuration: common(bases, \.configuration), tokenizer: common(bases, \.tokenizer),
       tensors: tensors.mapValues(\.tensor))
+  }
+
+  /// Patches without a common tensor are for one base only by what they say of it. (A common tensor shows it: its digest
+  /// was compared, and config.json may have changed where the model did not.)
+  private static func checkModels(of files: [PatchFile]) throws {
+    for (index, second) in files.enumerated() {
+      for first in files[..<index] {
+        let (one, other) = (first.manifest.base, second.manifest.base)
+        guard Set(one.tensors.keys).isDisjoint(with: other.tensors.keys) else { continue }
+        func part(_ name: String, _ field: KeyPath<Manifest.Base, Digest?>) -> String? {
+          guard let mine = one[keyPath: field], let others = other[keyPath: field], mine != others else { return nil }
+          return "\(name) \(mine.abbreviated) and \(others.abbreviated)"
+        }
+        var parts = [part("config.json", \.configuration), part("tokenizer.json", \.tokenizer)].compactMap(\.self)
+        if let mine = one.architecture, let others = other.architecture, mine != others {
+          parts.insert("\(mine) and \(others)", at: 0)
+        }
+        guard parts.isEmpty else { throw ErrataError.modelsDiffer(first.path, second.path, parts) }
+      }
+    }
   }
 
   func fact(at place: Place) -> Manifest.Fact { members[place.member].description.facts[place.fact] }

@@ -15,6 +15,14 @@ extension ErrataError {
       .baseMismatch, "\(first) and \(second): were made for different bases: \(list.joined(separator: "; "))")
   }
 
+  /// - Parameter parts: what of them differs.
+  static func modelsDiffer(_ first: String, _ second: String, _ parts: [String]) -> ErrataError {
+    ErrataError(
+      .baseMismatch,
+      "\(first) and \(second): were made for different models: \(parts.joined(separator: ", ")); stack patches of one model"
+    )
+  }
+
   static func sameBatchOtherFacts(_ first: String, _ firstBatch: Int, _ second: String, _ secondBatch: Int)
     -> ErrataError
   {

@@ -95,6 +95,30 @@ extension StoredFactor {
   }
 }
 
+extension Matrix<Double> {
+  /// A factor in float32, from which the types for factors are made.
+  ///
+  /// A fact's values vanish in float32 where its slack is extreme. Beside its residual that is no error, since the fact was to
+  /// be far short of it; but the residual follows from the factor, and would be lost.
+  ///
+  /// - Throws: an `ErrataError` if a value is not finite in float32, or if a fact's values lose a thousandth of the largest.
+  public func narrowedFactor(_ facts: FactAxis) throws -> Matrix<Float> {
+    let single = narrowed()
+    guard single.elements.allSatisfy(\.isFinite) else { throw ErrataError.factorsNotFinite }
+    var (largest, lost) = ([Double](repeating: 0, count: facts == .rows ? rows : columns), [Double]())
+    lost = largest
+    for row in 0..<rows {
+      for column in 0..<columns {
+        let (value, fact) = (self[row, column], facts == .rows ? row : column)
+        largest[fact] = max(largest[fact], abs(value))
+        lost[fact] = max(lost[fact], abs(value - Double(single[row, column])))
+      }
+    }
+    guard zip(lost, largest).allSatisfy({ $0 <= 1e-3 * $1 }) else { throw ErrataError.factorsVanish }
+    return single
+  }
+}
+
 extension LowRankFactors {
   /// A, d_out x E, in exact float32 values; nil if one is not a finite float32 number (no such patch can be read).
   public func leftValues() -> Matrix<Float>? { left.values(facts: .columns) }

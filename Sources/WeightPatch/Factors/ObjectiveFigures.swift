@@ -44,11 +44,17 @@ extension LowRankFactors {
   /// The figure is the solver's, before the factors were rounded to be stored.
   ///
   /// - Parameter lambda: the slack that the batch was solved with.
-  /// - Returns: nil if the batch does not carry G.
+  /// - Returns: nil if the batch does not carry G; in it nil for a fact whose residual is zero as far as the factors tell:
+  ///   there is nothing to be short of, or they do not tell.
   /// - Complexity: O(E^2 d_out).
-  public func memorization(lambda: Double, _ product: MatrixProduct = plainProduct) -> [Double]? {
+  public func memorization(lambda: Double, _ product: MatrixProduct = plainProduct) -> [Double?]? {
     guard let residuals = residuals(lambda: lambda, product), let left = leftValues()?.widened() else { return nil }
-    return zip(left.columnNorms(), residuals.columnNorms()).map { $1 > 0 ? lambda * $0 / $1 : 0 }
+    return zip(left.columnNorms(), residuals.columnNorms()).map { $1 > 0 ? lambda * $0 / $1 : nil }
+  }
+
+  /// The largest of them.
+  public func worstMemorization(lambda: Double, _ product: MatrixProduct = plainProduct) -> Double? {
+    memorization(lambda: lambda, product)?.compactMap(\.self).max()
   }
 
   /// R = A (G + lambda I), d_out x E.

@@ -24,7 +24,7 @@ public struct StorageChoice: Sendable {
 ///   - residuals: R, d_out x E. A fact whose residual is zero asks for nothing and is left out of the largest.
 ///   - types: which types; fixed ones are taken whatever they cost.
 ///   - tolerance: a share of the residual's norm.
-/// - Throws: an `ErrataError` if a factor does not fit float32, or leaves its range when it is rounded to a fixed type.
+/// - Throws: an `ErrataError` if a factor is too large or too small for float32, or leaves its range when it is rounded to a fixed type.
 /// - Complexity: O(E^2 (d_in + d_out)) for each width of B and of A that is tried.
 public func chooseStorage(
   left: Matrix<Double>, right: Matrix<Double>, keys: Matrix<Double>, residuals: Matrix<Double>,
@@ -33,10 +33,7 @@ public func chooseStorage(
 ) throws -> StorageChoice {
   precondition(left.columns == right.rows && right.columns == keys.rows && keys.columns == right.rows)
   precondition(residuals.rows == left.rows && residuals.columns == left.columns)
-  let (singleLeft, singleRight) = (left.narrowed(), right.narrowed())
-  guard singleLeft.elements.allSatisfy(\.isFinite), singleRight.elements.allSatisfy(\.isFinite) else {
-    throw ErrataError.factorsNotFinite
-  }
+  let (singleLeft, singleRight) = (try left.narrowedFactor(.columns), try right.narrowedFactor(.rows))
   let wanted = product(left, product(right, keys))
   let residualNorms = residuals.columnNorms()
   var rights: [DType: (factor: StoredFactor, atKeys: Matrix<Double>)] = [:]

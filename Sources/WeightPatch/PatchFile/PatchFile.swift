@@ -47,6 +47,9 @@ public struct PatchFile: Sendable {
 }
 
 extension PatchFile {
+  /// What a batch takes in the file: the bytes of the frames of its tensors.
+  public func byteCount(ofBatch index: Int) -> Int { reader.byteCount(ofBatch: index) }
+
   var batchDigests: Set<Digest> { Set(manifest.batches.map(\.digest)) }
 
   /// The weights that batch `index` edits.

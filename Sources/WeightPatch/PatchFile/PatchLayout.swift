@@ -10,6 +10,9 @@ struct PatchLayout {
 
     subscript(part: PatchTensorName.Part) -> TensorInfo? { tensors[part] }
 
+    /// All of them, in no order.
+    var infos: [TensorInfo] { Array(tensors.values) }
+
     /// The number of terms; 0 where there is only a correction.
     var rank: Int { tensors[.right]?.shape.extents[0] ?? 0 }
 

@@ -44,6 +44,11 @@ extension PatchReader {
     }
   }
 
+  /// What a batch takes in the file: the bytes of the frames of its tensors.
+  public func byteCount(ofBatch index: Int) -> Int {
+    layout.batches[index].flatMap(\.infos).flatMap { frames[$0.name]! }.reduce(0) { $0 + $1.range.count }
+  }
+
   /// The content of a tensor's frames.
   func bytes(of tensor: TensorInfo, _ decompressor: ZstdDecompressor) throws -> [UInt8] {
     var content: [UInt8] = []

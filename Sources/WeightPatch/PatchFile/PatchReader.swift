@@ -23,7 +23,7 @@ public final class PatchReader: @unchecked Sendable {
   /// Keeps `bytes` alive; nil if the caller does.
   private let file: MappedFile?
   /// Per tensor its frames.
-  private let frames: [ByteString: [ZstdFrame]]
+  let frames: [ByteString: [ZstdFrame]]
 
   /// - Parameter checksSeal: whether all bytes are compared with the seal. Without that, only for a program that lists
   ///   what the manifest says, and says that it did no more; `check` and what follows it need the seal.
