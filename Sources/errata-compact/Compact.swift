@@ -91,6 +91,7 @@ struct Compact: ParsableCommand {
   private var extent: CompactionExtent? { tolerance.map { .tolerance($0) } ?? rank.map { .rank($0) } }
 
   func run() throws {
+    try PatchWriter.checkOutput(output, inputs: [patch])
     let reader = try PatchReader(path: patch)
     let isSameContent = extent == nil && factors == nil
     let written = try isSameContent ? recompress(reader) : compact()

@@ -147,7 +147,7 @@ struct Diff: ParsableCommand {
   }
 
   private func writePatch(_ output: String) throws -> Bool {
-    try AtomicFile.check(path: output) { (try? PatchReader(path: $0)) != nil }
+    try PatchWriter.checkOutput(output)
     let states = (try open(first), try open(second))
     guard !states.0.isEdited else { throw ErrataError.baseCarriesPatches(first, states.0.ledger.patches.count) }
     let progress = ByteProgress("comparing", isQuiet: quiet)

@@ -39,6 +39,7 @@ struct Drop: ParsableCommand {
   var json = false
 
   func run() throws {
+    try PatchWriter.checkOutput(output, inputs: [patch])
     var derived = try PatchFile(path: patch).dropping(facts)
     if let base { try derived.recordResult(onBase: base) }
     let written = try derived.write(

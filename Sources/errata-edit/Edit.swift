@@ -108,7 +108,7 @@ struct Edit: ParsableCommand {
   func run() throws {
     profile.start()
     // What is cheap to check is checked before the model is opened.
-    if batchSize == nil { try AtomicFile.check(path: output) { (try? PatchReader(path: $0)) != nil } }
+    if batchSize == nil { try PatchWriter.checkOutput(output, inputs: after) }
     let records = try FactRecord.read(facts, selection: records, areDistinct: true)
     let parents = try after.map { try PatchFile(path: $0) }
     let statistics = try SecondMoments(contentsOf: stats)

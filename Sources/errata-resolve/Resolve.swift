@@ -66,6 +66,7 @@ struct Resolve: ParsableCommand {
   }
 
   func run() throws {
+    if let output { try PatchWriter.checkOutput(output, inputs: [patch]) }
     let file = try PatchFile(path: patch)
     if tradeoff {
       let report = TradeOffReport(tradeOff: try TradeOff(of: file, batch: batch), isPerTensor: perTensor)

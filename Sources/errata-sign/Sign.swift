@@ -50,6 +50,8 @@ struct Sign: ParsableCommand {
   private var destination: String { output ?? patch }
 
   func run() throws {
+    // Naming the patch itself is signing in place.
+    if let output { try PatchWriter.checkOutput(output) }
     if let key { try sign(with: key) } else { try takeOff() }
   }
 

@@ -85,7 +85,7 @@ struct Stack: ParsableCommand {
   }
 
   func run() throws {
-    if let output { try AtomicFile.check(path: output) { (try? PatchReader(path: $0)) != nil } }
+    if let output { try PatchWriter.checkOutput(output, inputs: patches) }
     let stack = try PatchStack(try patches.map(PatchFile.init))
     let settlement = try stack.settled(
       prefer.map { $0 == "first" ? .first : $0 == "last" ? .last : .identifier($0) })
