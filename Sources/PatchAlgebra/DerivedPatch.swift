@@ -37,7 +37,7 @@ public struct DerivedPatch: Sendable {
   /// - Parameter path: the base's.
   /// - Throws: an `ErrataError` if the checkpoint is not the patch's base, or if the patch stands on others.
   public mutating func recordResult(onBase path: String) throws {
-    try manifest.recordResult(of: batches, onBase: path, source: source)
+    try manifest.recordResult(of: batches, onBase: path, sources: [source])
   }
 
   /// - Parameters:

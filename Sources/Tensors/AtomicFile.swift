@@ -55,8 +55,8 @@ public final class AtomicFile {
     var isDirectory: ObjCBool = false
     if FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) {
       if isDirectory.boolValue { throw ErrataError.outputIsDirectory(path) }
-      guard !inputs.contains(where: { isSameFile($0, path) }) else { throw ErrataError.outputIsInput(path) }
       guard mayReplace(path) else { throw ErrataError.outputIsForeign(path) }
+      guard !inputs.contains(where: { isSameFile($0, path) }) else { throw ErrataError.outputIsInput(path) }
     }
     let parent = URL(fileURLWithPath: path).deletingLastPathComponent().path
     guard FileManager.default.fileExists(atPath: parent, isDirectory: &isDirectory), isDirectory.boolValue else {

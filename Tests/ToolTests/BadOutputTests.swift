@@ -132,9 +132,11 @@ extension ToolTests {
           command + ["locked/out"], exitCode: 1,
           message: "errata \(command[0]): locked/out: cannot write: permission denied; name another output")
       }
-      let result = try scratch.errata("apply", "samples/model", "samples/eiffel-tower.wpatch", "-o", "locked/out")
-      #expect(result.exitCode == 1)
-      #expect(result.errors.contains(#/^errata apply: \S*locked: cannot write to: permission denied\n$/#))
+      for option in [[], ["--dry-run"]] {
+        try scratch.fail(
+          ["apply", "samples/model", "samples/eiffel-tower.wpatch", "-o", "locked/out"] + option, exitCode: 1,
+          message: "errata apply: locked/out: cannot write: permission denied; name another output")
+      }
       #expect(try scratch.names(in: "locked") == [])
     }
 
@@ -148,6 +150,37 @@ extension ToolTests {
       try scratch.fail(
         "revert", "edited", "-o", "taken", exitCode: 1,
         message: "errata revert: taken: exists already; name an output that does not")
+    }
+
+    /// A dry run finds what would keep the real one from writing, and says it in the same words.
+    @Test func aDryRunLooksAtTheOutput() throws {
+      try scratch.copyModel()
+      try scratch.copyModel(to: "taken")
+      try scratch.write("", to: "file")
+      try scratch.succeed("apply", "samples/model", "samples/eiffel-tower.wpatch", "-o", "edited", "--quiet")
+      let apply = ["apply", "model", "samples/eiffel-tower.wpatch"]
+      let missing = "cannot write: its directory does not exist; make it first"
+      for command in [apply, ["revert", "edited"]] {
+        for (output, exitCode, text) in [
+          ("taken", 1, "taken: exists already; name an output that does not"),
+          ("nowhere/out", 1, "nowhere/out: \(missing)"), ("file/out", 1, "file/out: \(missing)"),
+          ("", 2, "the name of the output is empty; name a file to write"),
+          (
+            "\(command[1])/out", 2,
+            "\(command[1])/out: lies in the checkpoint \(command[1]); name an output outside of it"
+          ),
+        ] as [(String, Int32, String)] {
+          for option in [[], ["--dry-run"]] {
+            try scratch.fail(
+              command + ["-o", output] + option, exitCode: exitCode, message: "errata \(command[0]): \(text)")
+          }
+        }
+        let before = try scratch.names()
+        try scratch.succeed(command + ["-o", "free", "--dry-run"])
+        #expect(try scratch.names() == before)
+      }
+      try FileManager.default.createDirectory(atPath: scratch("empty"), withIntermediateDirectories: false)
+      try scratch.succeed(apply + ["-o", "empty/", "--dry-run"])
     }
 
     @Test func insideTheCheckpoint() throws {

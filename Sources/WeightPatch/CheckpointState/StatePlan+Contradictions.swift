@@ -23,10 +23,3 @@ extension StatePlan {
     }
   }
 }
-
-extension PatchFile {
-  fileprivate func isComputed(on other: PatchFile) -> Bool {
-    let before = Set(manifest.parents.flatMap(\.batches))
-    return !other.batchDigests.isDisjoint(with: before)
-  }
-}
