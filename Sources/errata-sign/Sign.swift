@@ -9,9 +9,10 @@ struct Sign: ParsableCommand {
     commandName: "errata sign",
     abstract: "Signs a patch, or takes a signature off.",
     discussion: """
-      The signature says: I approve the patch with this ID. It is kept in the file, beside up to 15 others, and changes
-      neither the ID nor what the patch does. The patch itself is rewritten, as a whole or not at all; --output writes
-      a signed copy. 'errata keygen' makes keys; 'errata verify --key' and 'errata apply --policy' check signatures.
+      The signature says: I approve the patch with this ID. It is kept in the file, beside up to 15 others, and \
+      changes neither the ID nor what the patch does. The patch itself is rewritten, as a whole or not at all; \
+      --output writes a signed copy. 'errata keygen' makes keys; 'errata verify --key' and 'errata apply --policy' \
+      check signatures.
       """,
     version: errataVersion)
 
