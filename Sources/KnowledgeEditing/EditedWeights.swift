@@ -76,12 +76,16 @@ final class EditedWeights {
     let factors = all.sorted { $0.0 < $1.0 }.map(\.1) + pending
     let base = try foundation.baseBytes(of: name)
     var bytes = [UInt8](repeating: 0, count: base.count)
-    try Profile.measure("exact apply") {
-      try base.withUnsafeBytes { base in
-        try bytes.withUnsafeMutableBytes {
-          try applyExactly(factors, name: name, to: base, dtype: tensor.dtype, shape: tensor.shape, into: $0)
+    do {
+      try Profile.measure("exact apply") {
+        try base.withUnsafeBytes { base in
+          try bytes.withUnsafeMutableBytes {
+            try applyExactly(factors, name: name, to: base, dtype: tensor.dtype, shape: tensor.shape, into: $0)
+          }
         }
       }
+    } catch let error as ErrataError {
+      throw ErrataError.exactApply(error, to: model.checkpoint.path)
     }
     return bytes
   }

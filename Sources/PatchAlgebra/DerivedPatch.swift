@@ -36,7 +36,7 @@ public struct DerivedPatch: Sendable {
   ///
   /// - Throws: an `ErrataError` if the checkpoint is not the patch's base, or if the patch stands on others.
   public mutating func recordResult(onBase base: LockedCheckpoint) throws {
-    try manifest.recordResult(of: batches, onBase: base, source: source)
+    try manifest.recordResult(of: batches, onBase: base, sources: [source])
   }
 
   /// - Parameters:

@@ -45,18 +45,11 @@ extension ErrataError {
     ErrataError(.general, "\(source): no fact would remain, and a patch cannot be empty")
   }
 
-  static func notTheBase(_ source: String, _ checkpoint: String, _ tensor: ByteString) -> ErrataError {
-    ErrataError(
-      .baseMismatch,
-      "\(checkpoint): is not the base that \(source) was made for: \(tensor) differs; without --base the patch records no "
-        + "result")
-  }
-
-  static func resultNeedsParents(_ source: String) -> ErrataError {
+  static func resultNeedsParents(_ sources: [String]) -> ErrataError {
     ErrataError(
       .conflict,
-      "\(source): was computed on top of other patches, so that its result does not follow from the base alone; leave out "
-        + "--base")
+      "\(sources.joined(separator: " and ")): \(sources.count == 1 ? "was" : "were") computed on top of other patches, so that "
+        + "the result does not follow from the base alone; leave out --base")
   }
 
   // MARK: Compaction

@@ -7,25 +7,34 @@ extension Manifest {
   /// - Parameters:
   ///   - batches: those that the manifest describes.
   ///   - base: the patch's.
-  ///   - source: what messages call the patch.
-  /// - Throws: an `ErrataError` if the checkpoint is not the patch's base, or if the patch stands on others.
-  mutating func recordResult(of batches: [EditBatch], onBase base: LockedCheckpoint, source: String) throws {
+  ///   - sources: the paths of the patches that it was made from, for messages.
+  /// - Throws: an `ErrataError` if the checkpoint is not the patch's base, naming every tensor that differs, or if the
+  ///   patch stands on others.
+  mutating func recordResult(of batches: [EditBatch], onBase base: LockedCheckpoint, sources: [String]) throws {
     let checkpoint = base.checkpoint
-    guard parents.isEmpty else { throw ErrataError.resultNeedsParents(source) }
+    guard parents.isEmpty else { throw ErrataError.resultNeedsParents(sources) }
+    try checkpoint.checkShapes([(sources, self.base)])
+    let misfit = try BaseMisfit(sources, self.base) { try checkpoint.digest(of: $0) }
+    if let misfit {
+      throw ErrataError.baseMismatch([misfit], checkpoint.path, advice: "without --base the patch records no result")
+    }
     // A batch that occurs twice counts once (Spec: exact apply).
     let distinct = Dictionary(batches.map { ($0.digest(), $0) }) { first, _ in first }
     let ordered = distinct.sorted { $0.key < $1.key }.flatMap(\.value.tensors)
-    result = try Dictionary(
-      uniqueKeysWithValues: self.base.tensors.map { name, expected in
-        let tensor = try checkpoint.tensor(named: name)
-        guard tensor.digest() == expected.digest else { throw ErrataError.notTheBase(source, checkpoint.path, name) }
-        var bytes = [UInt8](repeating: 0, count: tensor.bytes.count)
-        try bytes.withUnsafeMutableBytes {
-          try applyExactly(
-            ordered.filter { $0.name == name }, name: name, to: tensor.bytes, dtype: tensor.dtype, shape: tensor.shape,
-            into: $0)
-        }
-        return (name, Digest(tensorOf: tensor.dtype, shape: tensor.shape, bytes: bytes))
-      })
+    do {
+      result = try Dictionary(
+        uniqueKeysWithValues: self.base.tensors.keys.sorted().map { name in
+          let tensor = try checkpoint.tensor(named: name)
+          var bytes = [UInt8](repeating: 0, count: tensor.bytes.count)
+          try bytes.withUnsafeMutableBytes {
+            try applyExactly(
+              ordered.filter { $0.name == name }, name: name, to: tensor.bytes, dtype: tensor.dtype,
+              shape: tensor.shape, into: $0)
+          }
+          return (name, Digest(tensorOf: tensor.dtype, shape: tensor.shape, bytes: bytes))
+        })
+    } catch let error as ErrataError {
+      throw ErrataError.exactApply(error, of: sources, to: checkpoint.path)
+    }
   }
 }

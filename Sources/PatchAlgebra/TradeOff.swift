@@ -87,7 +87,8 @@ public struct TradeOff: Sendable {
       guard let power = curve.outputPower else { return nil }
       powers[curve.tensor] = power
     }
-    return powers.values.reduce(0, +)
+    // In order, so that rounding does not depend on the order of a dictionary.
+    return powers.values.sorted().reduce(0, +)
   }
 
   /// 0, what the patch records, and the powers of ten around the mean diagonal of G: lambda acts where it is of that size.

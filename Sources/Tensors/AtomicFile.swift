@@ -46,23 +46,29 @@ public final class AtomicFile {
   /// Checks what can be known of `path` before long work whose result goes there: the directory that it lies in is there
   /// and can be written to, and no directory or other file would be replaced.
   ///
-  /// - Parameter mayReplace: whether the file that is there is an earlier result, and not, for example, an input.
+  /// - Parameters:
+  ///   - inputs: the paths of files that the result is made from: it replaces none of them, under whatever name.
+  ///   - mayReplace: whether the file that is there is an earlier result, and not, for example, another input.
   /// - Throws: an `ErrataError` that names the path.
-  public static func check(path: String, mayReplace: (String) -> Bool) throws {
+  public static func check(path: String, inputs: [String] = [], mayReplace: (String) -> Bool) throws {
+    guard !path.isEmpty else { throw ErrataError.outputUnnamed }
     var isDirectory: ObjCBool = false
     if FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) {
-      if isDirectory.boolValue { throw ErrataError(.general, "\(path): is a directory; name a file to write") }
-      guard mayReplace(path) else {
-        throw ErrataError(.general, "\(path): is there already, and not what this tool writes; name another output")
-      }
+      if isDirectory.boolValue { throw ErrataError.outputIsDirectory(path) }
+      guard mayReplace(path) else { throw ErrataError.outputIsForeign(path) }
+      guard !inputs.contains(where: { isSameFile($0, path) }) else { throw ErrataError.outputIsInput(path) }
     }
     let parent = URL(fileURLWithPath: path).deletingLastPathComponent().path
     guard FileManager.default.fileExists(atPath: parent, isDirectory: &isDirectory), isDirectory.boolValue else {
-      throw ErrataError(.general, "\(path): cannot write: its directory does not exist; make it first")
+      throw ErrataError.outputWithoutDirectory(path)
     }
-    guard access(parent, W_OK | X_OK) == 0 else {
-      throw ErrataError(.general, "\(path): cannot write: \(systemErrorText(errno)); name another output")
-    }
+    guard access(parent, W_OK | X_OK) == 0 else { throw ErrataError.outputNotWritable(path, errno) }
+  }
+
+  private static func isSameFile(_ first: String, _ second: String) -> Bool {
+    var statuses = (stat(), stat())
+    guard stat(first, &statuses.0) == 0, stat(second, &statuses.1) == 0 else { return false }
+    return statuses.0.st_dev == statuses.1.st_dev && statuses.0.st_ino == statuses.1.st_ino
   }
 
   deinit {

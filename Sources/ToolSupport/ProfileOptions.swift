@@ -17,7 +17,7 @@ public struct ProfileOptions: ParsableArguments {
   /// Prints the phases on standard error, if asked for and not `asJSON`.
   public func print(asJSON: Bool) {
     guard profile, !asJSON else { return }
-    for line in lines { FileHandle.standardError.write(Data((line + "\n").utf8)) }
+    for line in lines { printNotice(line) }
   }
 
   /// The result with the phases as a field `profile`, if asked for.

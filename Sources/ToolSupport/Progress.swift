@@ -68,30 +68,34 @@ public final class Progress: Sendable {
   }
 
   private func describe(_ state: State, now: UInt64) -> String {
-    let seconds = Double(now - start) * 1e-9
-    let rate = seconds > 0 ? (state.completed - initial) / seconds : 0
-    let share = total > 0 ? 100 * state.completed / total : 100
+    describe(completed: state.completed, seconds: Double(now - start) * 1e-9, state.text)
+  }
+
+  func describe(completed: Double, seconds: Double, _ text: String = "") -> String {
+    // At first it says nothing of what is to come.
+    let rate = seconds >= 0.5 ? (completed - initial) / seconds : 0
+    let share = total > 0 ? 100 * completed / total : 100
     var line =
-      "\(title): \(formatCount(state.completed))/\(formatCount(total)) \(unit) (\(Int(share))%)"
+      "\(title): \(formatCount(completed))/\(formatCount(total)) \(unit) (\(Int(share))%)"
     if rate > 0 {
-      line += ", \(formatRate(rate)) \(unit)/s, \(formatDuration((total - state.completed) / rate)) left"
+      line += ", \(formatRate(rate)) \(unit)/s, \(formatDuration((total - completed) / rate)) left"
     }
-    return state.text.isEmpty ? line : line + ", " + state.text
+    return text.isEmpty ? line : line + ", " + text
   }
 
   private func draw(_ line: String) {
     if isTerminal {
       Self.lineIsDrawn.withLock { $0 = true }
-      FileHandle.standardError.write(Data("\r\u{1B}[2K\(line)".utf8))
+      StandardStreams.writeError("\r\u{1B}[2K\(line)")
     } else {
-      FileHandle.standardError.write(Data((line + "\n").utf8))
+      StandardStreams.writeError(line + "\n")
     }
   }
 
   static func clearLine() {
     lineIsDrawn.withLock { isDrawn in
       if isDrawn {
-        FileHandle.standardError.write(Data("\r\u{1B}[2K".utf8))
+        StandardStreams.writeError("\r\u{1B}[2K")
         isDrawn = false
       }
     }

@@ -7,16 +7,18 @@ public struct SlackOptions: ParsableArguments {
     case emmet
   }
 
-  @Option(help: "The new slack.")
+  @Option(parsing: .unconditional, help: "The new slack.")
   public var lambda: Double?
 
   @Option(help: "memit (lambda = w) or emmet (lambda = alpha w, 0 for one fact), instead of --lambda.")
   public var method: Method?
 
-  @Option(help: "EMMET's slack as a share of w.")
+  @Option(parsing: .unconditional, help: "EMMET's slack as a share of w.")
   public var alpha: Double?
 
-  @Option(name: [.customShort("w"), .customLong("weight"), .long], help: "w, the weight of ordinary text.")
+  @Option(
+    name: [.customShort("w"), .customLong("weight"), .long], parsing: .unconditional,
+    help: "w, the weight of ordinary text.")
   public var secondMomentWeight: Double?
 
   public init() {}

@@ -10,59 +10,80 @@ public let errataVersion = "0.1.0"
 /// A failure is one line on standard error, `errata apply: what, where, what to do`; a usage error also says how to get
 /// help.
 public enum ToolMain {
-  ///
   /// - Parameter arguments: those behind the command's name; nil takes the process's.
   public static func run<Command: ParsableCommand>(_ command: Command.Type, _ arguments: [String]? = nil) -> Never {
-    // A reader that closes the pipe early (`errata show x | head`) ends the tool quietly, as it does other Unix tools.
-    signal(SIGPIPE, SIG_DFL)
-
-    let name = command.configuration.commandName ?? CommandLine.arguments[0]
-    if let argument = CommandLine.firstMalformedArgument {
-      fail(name, "argument \(argument) is not UTF-8 text", code: ErrataError.Category.usage.rawValue)
-    }
+    let name = calledName ?? command.configuration.commandName ?? CommandLine.arguments[0]
+    start(name)
     BrokenMapping.explain(as: name)
     do {
       var parsed = try command.parseAsRoot(arguments)
+      // Help is given whatever they are.
+      if parsed is Command { try EnvironmentVariables.check() }
       try parsed.run()
-      fflush(nil)
-      exit(0)
+      end(name)
     } catch let error as ErrataError {
-      fail(name, error.message, code: error.category.rawValue)
+      fail(name, error)
     } catch let code as ExitCode {
-      fflush(nil)
-      exit(code.rawValue)
+      end(name, code.rawValue)
     } catch {
-      let code = command.exitCode(for: error)
-      if code == .success {
+      switch command.exitCode(for: error) {
+      case .success:
         print(command.fullMessage(for: error))
-        fflush(nil)
-        exit(0)
+        end(name)
+      case .validationFailure:
+        fail(name, ErrataError(.usage, "\(command.message(for: error)) (see '\(name) --help')"))
+      default:
+        fail(name, ErrataError(.general, command.message(for: error)))
       }
-      if code == .validationFailure {
-        fail(name, "\(command.message(for: error)) (see '\(name) --help')", code: ErrataError.Category.usage.rawValue)
-      }
-      fail(name, command.message(for: error), code: ErrataError.Category.general.rawValue)
     }
+  }
+
+  /// What every program does first.
+  public static func start(_ name: String) {
+    // A reader that closes the pipe early (`errata show x | head`) ends the tool quietly, as it does other Unix tools.
+    signal(SIGPIPE, SIG_DFL)
+    StandardStreams.occupyClosed()
+    if let argument = CommandLine.firstMalformedArgument { fail(name, ErrataError.malformedArgument(argument)) }
+  }
+
+  /// Ends the process. An answer that could not be written is a failure too.
+  public static func end(_ name: String, _ code: Int32 = 0) -> Never {
+    do {
+      try StandardStreams.flushOutput()
+    } catch {
+      say(name, (error as? ErrataError)?.message ?? "\(error)")
+      exit(code == 0 ? ErrataError.Category.general.rawValue : code)
+    }
+    exit(code)
+  }
+
+  /// The command that another tool became this one for (`becomeTool`).
+  private static var calledName: String? {
+    CommandLine.arguments.first.flatMap { $0.hasPrefix("errata ") ? $0 : nil }
   }
 
   /// In bytes or characters: room for the names of a hundred tensors.
   private static let longestMessage = 8000
 
-  private static func fail(_ name: String, _ message: String, code: Int32) -> Never {
+  private static func fail(_ name: String, _ error: ErrataError) -> Never {
     fflush(nil)
-    Progress.clearLine()
+    say(name, error.message)
+    exit(error.category.rawValue)
+  }
+
+  private static func say(_ name: String, _ message: String) {
     // A message may quote a name from a damaged or hostile file, of any length.
     let text = message.utf8.count <= longestMessage ? message : message.prefix(longestMessage) + "..."
-    let line = printable(text.split(separator: "\n").joined(separator: " "))
-    FileHandle.standardError.write(Data("\(name): \(line)\n".utf8))
-    exit(code)
+    // It begins with the file that it is about: one without a name.
+    let subject = message.hasPrefix(":") ? "''" : ""
+    printNotice("\(name): \(subject)\(printable(text.split(separator: "\n").joined(separator: " ")))")
   }
 }
 
 /// Writes one line to standard error, without disturbing a progress line.
 public func printNotice(_ text: String) {
   Progress.clearLine()
-  FileHandle.standardError.write(Data((text + "\n").utf8))
+  StandardStreams.writeError(text + "\n")
 }
 
 /// Prints a value as the answer of `--json`.
@@ -72,7 +93,4 @@ public func printJSON(_ value: JSON) {
 
 /// The present time as patches and ledgers write it: ISO 8601, UTC, whole seconds. `SOURCE_DATE_EPOCH` stands in for it,
 /// so that a patch can be made again with the same bytes (reproducible-builds.org).
-public func timestamp() -> String {
-  let epoch = ProcessInfo.processInfo.environment["SOURCE_DATE_EPOCH"].flatMap(TimeInterval.init)
-  return ISO8601DateFormatter().string(from: epoch.map(Date.init(timeIntervalSince1970:)) ?? Date())
-}
+public func timestamp() -> String { ISO8601DateFormatter().string(from: EnvironmentVariables.sourceDate ?? Date()) }

@@ -20,6 +20,12 @@ extension ErrataError {
 
   // MARK: Arithmetic
 
+  /// What went wrong at one element, with the files where it did; without patches that have names yet, the checkpoint.
+  public static func exactApply(_ error: ErrataError, of patches: [String] = [], to checkpoint: String) -> ErrataError {
+    let subject = patches.isEmpty ? checkpoint : "\(patches.joined(separator: " and ")) on \(checkpoint)"
+    return ErrataError(error.category, "\(subject): \(error.message)")
+  }
+
   static func baseNotFinite(_ name: ByteString, row: Int, column: Int) -> ErrataError {
     ErrataError(
       .general, "\(name)[\(row), \(column)]: is not a finite number; a tensor with NaN or infinity cannot be edited")
@@ -49,15 +55,21 @@ extension ErrataError {
 
   // MARK: A checkpoint and a patch that do not fit
 
-  static func editedTensorMissing(_ patch: String, _ checkpoint: String, _ name: ByteString) -> ErrataError {
-    ErrataError(
-      .baseMismatch, "\(patch): edits \(name), which \(checkpoint) does not have: it was made for another model")
+  /// - Parameter advice: what else can be done.
+  public static func baseMismatch(_ misfits: [BaseMisfit], _ checkpoint: String, advice: String) -> ErrataError {
+    let texts = misfits.map { "\(made($0.patches)) for another base than \(checkpoint): \(list($0.tensors))" }
+    return ErrataError(.baseMismatch, "\(texts.joined(separator: "; ")) (\(advice))")
   }
 
-  static func baseMismatch(_ patch: String, _ checkpoint: String, _ mismatches: [DigestMismatch]) -> ErrataError {
-    ErrataError(
-      .baseMismatch,
-      "\(patch): was made for another base than \(checkpoint): \(list(mismatches)) (--force applies it all the same)")
+  static func anotherModel(_ misfits: [(paths: [String], problems: [String])], _ checkpoint: String) -> ErrataError {
+    let texts = misfits.map { misfit in
+      "\(made(misfit.paths)) for another model than \(checkpoint): \(misfit.problems.joined(separator: ", "))"
+    }
+    return ErrataError(.baseMismatch, texts.joined(separator: "; "))
+  }
+
+  private static func made(_ patches: [String]) -> String {
+    patches.joined(separator: " and ") + (patches.count == 1 ? ": was made" : ": were made")
   }
 
   static func resultDiffers(_ patch: String, _ mismatch: DigestMismatch) -> ErrataError {

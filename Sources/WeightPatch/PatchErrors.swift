@@ -4,6 +4,10 @@ import Tensors
 extension ErrataError {
   // MARK: The file
 
+  static func directoryForPatch(_ path: String) -> ErrataError {
+    ErrataError(.general, "\(path): is a directory; name a .wpatch file")
+  }
+
   static func notAPatch(_ source: String) -> ErrataError {
     ErrataError(.damagedInput, "\(source): is not a .wpatch file, or its first bytes are damaged")
   }

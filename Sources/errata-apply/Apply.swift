@@ -8,12 +8,12 @@ struct Apply: ParsableCommand {
     commandName: "errata apply",
     abstract: "Applies patches to a checkpoint.",
     discussion: """
-      The result is the same, byte for byte, on every machine and in whatever order patches come. What was applied, and
-      what 'errata revert' needs to take it back, is kept in the ledger: .errata in the checkpoint's directory, or
+      The result is the same, byte for byte, on every machine and in whatever order patches come. What was applied, \
+      and what 'errata revert' needs to take it back, is kept in the ledger: .errata in the checkpoint's directory, or \
       FILE.errata beside a single file.
 
-      A patch with a signature that fails, or one that is not signed as a policy asks, ends the tool with exit code 5 before
-      anything is written, also with --force.
+      A patch with a signature that fails, or one that is not signed as a policy asks, ends the tool with exit code 5 \
+      before anything is written, also with --force.
       """,
     version: errataVersion)
 
@@ -58,7 +58,11 @@ struct Apply: ParsableCommand {
     }
     for path in report?.copiedFiles ?? [] { printNotice(ownFileNotice(path)) }
     for remark in plan.contradictions + [plan.repetition].compactMap({ $0 }) { printNotice("note: \(remark)") }
-    if !plan.fitsBase { printNotice("note: applied by force to a base that the patch was not made for") }
+    let verb = destination.dryRun ? "would be applied" : "applied"
+    if !plan.fitsBase { printNotice("note: \(verb) by force to a base that the patch was not made for") }
+    for file in plan.withoutParents {
+      printNotice("note: \(printable(file.path)): \(verb) by force without the patches that it was computed on top of")
+    }
   }
 
   /// - Returns: nil for a dry run.
@@ -66,7 +70,7 @@ struct Apply: ParsableCommand {
     let progress = ByteProgress("applying", isQuiet: quiet)
     defer { progress.finish() }
     if destination.dryRun {
-      try plan.rehearse(progress: progress.update)
+      try plan.rehearse(to: destination.output, progress: progress.update)
       return nil
     }
     guard let output = destination.output else { return try plan.writeInPlace(progress: progress.update) }

@@ -11,12 +11,13 @@ struct Compact: ParsableCommand {
     discussion: """
       Three ways, alone or together, from the dearest to the cheapest:
 
-      --tolerance or --rank cuts every batch to fewer terms: the nearest change of smaller rank, by the norm of --norm. The
-      terms then belong to no single fact: facts stay listed, but 'errata drop' and 'errata resolve' cannot solve the batch
-      again. Facts ask for independent things, so few terms can be spared; the report says what the facts lose.
+      --tolerance or --rank cuts every batch to fewer terms: the nearest change of smaller rank, by the norm of \
+      --norm. The terms then belong to no single fact: facts stay listed, but 'errata drop' and 'errata resolve' \
+      cannot solve the batch again. Facts ask for independent things, so few terms can be spared; the report says what \
+      the facts lose.
 
-      --factors stores the factors in other types. Facts stay facts. float16 costs about a thousandth of what a fact asks
-      for, int8 some percent (more where the keys are alike) and halves the file once more.
+      --factors stores the factors in other types. Facts stay facts. float16 costs about a thousandth of what a fact \
+      asks for, int8 some percent (more where the keys are alike) and halves the file once more.
 
       --compression-level alone packs the same content anew: the patch ID and signatures stay.
 
@@ -27,18 +28,21 @@ struct Compact: ParsableCommand {
   @Argument(help: "The patch.")
   var patch: String
 
-  @Option(help: "Cut to the smallest rank that loses no more than this share of the change, like 0.05.")
+  @Option(
+    parsing: .unconditional,
+    help: "Cut to the smallest rank that loses no more than this share of the change, like 0.05.")
   var tolerance: Double?
 
-  @Option(help: "Cut to this many terms a batch.")
+  @Option(parsing: .unconditional, help: "Cut to this many terms a batch.")
   var rank: Int?
 
   @Option(
     help: ArgumentHelp(
       "What is to be kept when terms are cut: facts, text or weights (default: facts).",
       discussion: """
-        facts: what the change does at the keys of its facts, each counting the same. text: what it does to ordinary text, \
-        tr(D C D^T). weights: the change itself, in the Frobenius norm; the only one for batches without a Gram matrix.
+        facts: what the change does at the keys of its facts, each counting the same. text: what it does to ordinary \
+        text, tr(D C D^T). weights: the change itself, in the Frobenius norm; the only one for batches without a Gram \
+        matrix.
         """))
   var norm: CompactionNorm?
 
@@ -49,10 +53,12 @@ struct Compact: ParsableCommand {
         "Default: as they are; if terms are cut, auto: the narrowest of f16 and f32 that cost next to nothing."))
   var factors: FactorTypes?
 
-  @Option(help: "zstd's compression level, 1 to 22 (default: \(PatchWriter.defaultCompressionLevel)).")
+  @Option(
+    parsing: .unconditional,
+    help: "zstd's compression level, 1 to 22 (default: \(PatchWriter.defaultCompressionLevel)).")
   var compressionLevel: Int?
 
-  @Option(help: "Only this batch (from 0; default: all).")
+  @Option(parsing: .unconditional, help: "Only this batch (from 0; default: all).")
   var batch: Int?
 
   @Option(name: [.short, .long], help: "The patch to write.")
@@ -91,6 +97,7 @@ struct Compact: ParsableCommand {
   private var extent: CompactionExtent? { tolerance.map { .tolerance($0) } ?? rank.map { .rank($0) } }
 
   func run() throws {
+    try PatchWriter.checkOutput(output, inputs: [patch])
     let reader = try PatchReader(path: patch)
     let isSameContent = extent == nil && factors == nil
     let written = try isSameContent ? recompress(reader) : compact()

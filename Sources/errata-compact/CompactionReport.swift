@@ -56,7 +56,7 @@ extension CompactionReport {
     return "\(path): patch \(patch.identifier.abbreviated), \(patch.extent); \(origin); \(sizes)\(each)"
   }
 
-  private func share(_ value: Double?) -> String { value.map { String(format: "%.2g%%", 100 * $0) } ?? "-" }
+  private func share(_ value: Double?) -> String { formatShare(value, digits: 2) }
 }
 
 // MARK: - For programs

@@ -54,7 +54,7 @@ struct CheckpointDifferenceReport {
   private func describe(_ info: TensorInfo) -> String { "\(info.dtype.rawValue) \(info.shape)" }
 
   private func share(_ figures: DifferenceFigures) -> String {
-    String(format: "%.3g%%", 100 * Double(figures.changedCount) / Double(figures.elementCount))
+    formatShare(Double(figures.changedCount) / Double(figures.elementCount), digits: 3)
   }
 
   var json: JSON {
@@ -117,7 +117,7 @@ struct DifferencePatchReport {
       let share = tensor.missed ?? Double(tensor.correctedCount) / Double(tensor.figures.elementCount)
       table.append([
         printable(tensor.name.description), number(tensor.figures.relativeNorm), "\(tensor.rank)",
-        tensor.factorType?.rawValue ?? "-", String(format: "%.3g%%", 100 * share),
+        tensor.factorType?.rawValue ?? "-", formatShare(share, digits: 3),
       ])
     }
     let notice = isExact ? [] : ["not exact: what low rank misses is not corrected"]

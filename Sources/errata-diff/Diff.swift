@@ -11,26 +11,27 @@ struct Diff: ParsableCommand {
     commandName: "errata diff",
     abstract: "Says how two patches or two checkpoints differ, or whether a patch is in a checkpoint; makes patches.",
     discussion: """
-      Two patches: facts added (+), removed (-) and changed (~: same subject and prompt, another target); and for every
-      tensor the norms of the changes A and B and of A - B, their cosine, their ranks, and the smallest and largest
-      principal angle between what they write (columns) and between what they respond to (rows). All of it comes from the
-      factors. Corrections are counted, and are no part of the norms.
+      Two patches: facts added (+), removed (-) and changed (~: same subject and prompt, another target); and for \
+      every tensor the norms of the changes A and B and of A - B, their cosine, their ranks, and the smallest and \
+      largest principal angle between what they write (columns) and between what they respond to (rows). All of it \
+      comes from the factors. Corrections are counted, and are no part of the norms.
 
-      Two checkpoints: every tensor that differs, by how much, D = second - first, and the numerical rank of D: the singular
-      values above what rounding to the tensor's type explains; with --tolerance T, as many as leave at most T |D|. Tensors
-      with the same bytes are not listed. Ledgers are not looked at.
+      Two checkpoints: every tensor that differs, by how much, D = second - first, and the numerical rank of D: the \
+      singular values above what rounding to the tensor's type explains; with --tolerance T, as many as leave at most \
+      T |D|. Tensors with the same bytes are not listed. Ledgers are not looked at.
 
-      With -o the difference is written as a patch: applied to the first checkpoint it gives the tensors of the second, bit
-      for bit, and can be reverted like any other. So edits by other tools become patches. It holds low-rank factors and
-      corrections: steps for those elements that the factors miss. Without --tolerance the rank is the one that makes the
-      patch smallest, judged by a sample; for F32 checkpoints that another tool trained in full it can be as large as the
-      tensors. Corrections are made for one sum, so that such a patch is refused beside any other patch of the same tensor.
-      With --no-correction only the factors are written: all that rounding does not explain, or that --tolerance asks for.
-      That goes with other patches, and is not exact; how much it misses is reported, and stands in the patch.
+      With -o the difference is written as a patch: applied to the first checkpoint it gives the tensors of the \
+      second, bit for bit, and can be reverted like any other. So edits by other tools become patches. It holds \
+      low-rank factors and corrections: steps for those elements that the factors miss. Without --tolerance the rank \
+      is the one that makes the patch smallest, judged by a sample; for F32 checkpoints that another tool trained in \
+      full it can be as large as the tensors. Corrections are made for one sum, so that such a patch is refused beside \
+      any other patch of the same tensor. With --no-correction only the factors are written: all that rounding does \
+      not explain, or that --tolerance asks for. That goes with other patches, and is not exact; how much it misses is \
+      reported, and stands in the patch.
 
-      A checkpoint and a patch, in either order: by the ledger, which batches and facts of the patch are in; without a
-      ledger, by the digests that the patch records; with --base also by applying it, and if the tensors are neither, how
-      much of the patch's change is in them. Exit code 5 if tensors are not what the ledger says.
+      A checkpoint and a patch, in either order: by the ledger, which batches and facts of the patch are in; without a \
+      ledger, by the digests that the patch records; with --base also by applying it, and if the tensors are neither, \
+      how much of the patch's change is in them. Exit code 5 if tensors are not what the ledger says.
       """,
     version: errataVersion)
 
@@ -43,10 +44,10 @@ struct Diff: ParsableCommand {
   @Option(name: [.short, .long], help: "Write the difference of two checkpoints as a patch.")
   var output: String?
 
-  @Option(help: "Checkpoints: the share of |D| that a rank may leave, in the Frobenius norm.")
+  @Option(parsing: .unconditional, help: "Checkpoints: the share of |D| that a rank may leave, in the Frobenius norm.")
   var tolerance: Double?
 
-  @Option(help: "Checkpoints: the highest rank to look for, and to write (default: 256).")
+  @Option(parsing: .unconditional, help: "Checkpoints: the highest rank to look for, and to write (default: 256).")
   var rank: Int?
 
   @Flag(
@@ -147,7 +148,7 @@ struct Diff: ParsableCommand {
   }
 
   private func writePatch(_ output: String) throws -> Bool {
-    try AtomicFile.check(path: output) { (try? PatchReader(path: $0)) != nil }
+    try PatchWriter.checkOutput(output)
     let states = (try open(first), try open(second))
     guard !states.0.isEdited else { throw ErrataError.baseCarriesPatches(first, states.0.ledger.patches.count) }
     let progress = ByteProgress("comparing", isQuiet: quiet)

@@ -9,12 +9,13 @@ struct Drop: ParsableCommand {
     commandName: "errata drop",
     abstract: "Takes facts out of a patch, without the model.",
     discussion: """
-      The batches that held the facts are solved again without them, at the lambda that they record: also a batch of EMMET
-      that is left with one fact, for which 'errata edit' would take lambda 0. A batch that loses its last fact goes.
+      The batches that held the facts are solved again without them, at the lambda that they record: also a batch of \
+      EMMET that is left with one fact, for which 'errata edit' would take lambda 0. A batch that loses its last fact \
+      goes.
 
-      For one layer the result is the edit of the remaining facts alone, with the values that were found. For several layers
-      it is exact per layer given that layer's residual, which was measured while the dropped facts were in the layers
-      before. Probabilities are not measured again.
+      For one layer the result is the edit of the remaining facts alone, with the values that were found. For several \
+      layers it is exact per layer given that layer's residual, which was measured while the dropped facts were in the \
+      layers before. Probabilities are not measured again.
       """,
     version: errataVersion)
 
@@ -39,6 +40,7 @@ struct Drop: ParsableCommand {
   var json = false
 
   func run() throws {
+    try PatchWriter.checkOutput(output, inputs: [patch])
     var derived = try PatchFile(path: patch).dropping(facts)
     if let base { try derived.recordResult(onBase: LockedCheckpoint(path: base, notice: printNotice)) }
     let written = try derived.write(

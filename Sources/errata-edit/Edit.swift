@@ -22,9 +22,9 @@ struct Edit: ParsableCommand {
       Values are searched for as many facts at once as fit into memory. Ctrl-C keeps those that are complete in \
       OUTPUT.partial; the same command continues from there, to the same patch.
 
-      On a checkpoint that carries patches, or with --after, the edit is computed on top of those patches and names them as \
-      its parents: it holds what they lack, and is applied where they are. With --batch-size the facts are edited one batch \
-      after the other, each on top of those before, into the folder OUTPUT, and scored after each.
+      On a checkpoint that carries patches, or with --after, the edit is computed on top of those patches and names \
+      them as its parents: it holds what they lack, and is applied where they are. With --batch-size the facts are \
+      edited one batch after the other, each on top of those before, into the folder OUTPUT, and scored after each.
       """,
     version: errataVersion)
 
@@ -59,6 +59,7 @@ struct Edit: ParsableCommand {
   var after: [String] = []
 
   @Option(
+    parsing: .unconditional,
     help: ArgumentHelp(
       "Edit so many facts at a time, each batch on top of those before: patches 001.wpatch and so on in the folder OUTPUT.",
       valueName: "facts"))
@@ -76,7 +77,7 @@ struct Edit: ParsableCommand {
       discussion: "auto: float16 where that costs no fact a thousandth of what it asks for, else float32."))
   var factors: FactorTypes = .automatic
 
-  @Option(help: "zstd's compression level, 1 to 22.")
+  @Option(parsing: .unconditional, help: "zstd's compression level, 1 to 22.")
   var compressionLevel = PatchWriter.defaultCompressionLevel
 
   @Option(help: "Who made the patch.")
@@ -108,7 +109,7 @@ struct Edit: ParsableCommand {
   func run() throws {
     profile.start()
     // What is cheap to check is checked before the model is opened.
-    if batchSize == nil { try AtomicFile.check(path: output) { (try? PatchReader(path: $0)) != nil } }
+    if batchSize == nil { try PatchWriter.checkOutput(output, inputs: after) }
     let records = try FactRecord.read(facts, selection: records, areDistinct: true)
     let parents = try after.map { try PatchFile(path: $0) }
     let statistics = try SecondMoments(contentsOf: stats)

@@ -24,34 +24,35 @@ struct SettingOptions: ParsableArguments {
   @Option(help: "The layers to edit, like 5, 3,4,5 or 3-5.")
   var layers: String?
 
-  @Option(help: "The value search's learning rate (Adam).")
+  @Option(parsing: .unconditional, help: "The value search's learning rate (Adam).")
   var learningRate: Double?
 
-  @Option(help: "The most steps of a value search.")
+  @Option(parsing: .unconditional, help: "The most steps of a value search.")
   var steps: Int?
 
-  @Option(help: "The largest norm of a delta, in units of the value's norm.")
+  @Option(parsing: .unconditional, help: "The largest norm of a delta, in units of the value's norm.")
   var clamp: Double?
 
-  @Option(help: "The value search's weight decay.")
+  @Option(parsing: .unconditional, help: "The value search's weight decay.")
   var weightDecay: Double?
 
-  @Option(help: "The weight of the KL term, which holds the model's picture of the subject.")
+  @Option(parsing: .unconditional, help: "The weight of the KL term, which holds the model's picture of the subject.")
   var klFactor: Double?
 
-  @Option(help: "End a value search once its loss is below this.")
+  @Option(parsing: .unconditional, help: "End a value search once its loss is below this.")
   var stopLoss: Double?
 
-  @Option(name: [.long, .customShort("w")], help: "w, the weight of ordinary text: MEMIT's slack.")
+  @Option(
+    name: [.long, .customShort("w")], parsing: .unconditional, help: "w, the weight of ordinary text: MEMIT's slack.")
   var secondMomentWeight: Double?
 
-  @Option(help: "EMMET's slack as a share of w (not added for a single fact).")
+  @Option(parsing: .unconditional, help: "EMMET's slack as a share of w (not added for a single fact).")
   var alpha: Double?
 
-  @Option(help: "The slack itself, instead of what the method makes of alpha and w.")
+  @Option(parsing: .unconditional, help: "The slack itself, instead of what the method makes of alpha and w.")
   var lambda: Double?
 
-  @Option(help: "Add this share of the mean diagonal to the diagonal of the second moments.")
+  @Option(parsing: .unconditional, help: "Add this share of the mean diagonal to the diagonal of the second moments.")
   var ridge: Double?
 
   @Flag(help: "ROME: divide by the bare prompt's key, as published, instead of the mean key.")
@@ -60,7 +61,7 @@ struct SettingOptions: ParsableArguments {
   @Flag(help: "Leave out facts whose keys depend linearly on others'.")
   var dropDependent = false
 
-  @Option(help: "The seed of the sampled context templates.")
+  @Option(parsing: .unconditional, help: "The seed of the sampled context templates.")
   var seed: UInt64 = 0
 
   func validate() throws {

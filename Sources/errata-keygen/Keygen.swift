@@ -8,9 +8,9 @@ struct Keygen: ParsableCommand {
     commandName: "errata keygen",
     abstract: "Makes an Ed25519 key pair to sign patches with.",
     discussion: """
-      NAME is the private key (PKCS #8 in PEM, for your eyes only, without a passphrase), NAME.pub the public key
-      (SubjectPublicKeyInfo in PEM), which those who are to check your signatures need. OpenSSL makes and reads the same
-      files: openssl genpkey -algorithm ed25519.
+      NAME is the private key (PKCS #8 in PEM, for your eyes only, without a passphrase), NAME.pub the public key \
+      (SubjectPublicKeyInfo in PEM), which those who are to check your signatures need. OpenSSL makes and reads the \
+      same files: openssl genpkey -algorithm ed25519.
       """,
     version: errataVersion)
 

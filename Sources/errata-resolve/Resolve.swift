@@ -9,16 +9,18 @@ struct Resolve: ParsableCommand {
     commandName: "errata resolve",
     abstract: "Solves a patch again with another slack, without the model.",
     discussion: """
-      Less slack (lambda) makes the facts hold more firmly, more slack disturbs ordinary text less. A patch holds what
+      Less slack (lambda) makes the facts hold more firmly, more slack disturbs ordinary text less. A patch holds what \
       solving again takes: R = A (G + lambda I), then A' = R (G + lambda' I)^-1.
 
-      Exact for each tensor, given the residual that it was solved for. In an edit of several layers the residuals of later
-      layers were measured on what earlier ones did at the old lambda; they are not measured again, and so it is with
-      later batches. Nor are probabilities: 'errata eval' measures them on the applied checkpoint.
+      Exact for each tensor, given the residual that it was solved for. In an edit of several layers the residuals of \
+      later layers were measured on what earlier ones did at the old lambda; they are not measured again, and so it is \
+      with later batches. Nor are probabilities: 'errata eval' measures them on the applied checkpoint.
 
       --tradeoff writes nothing. It tells what other slacks would cost and bring:
-        preservation   how much ordinary text is disturbed, tr(A G A^T) = E |D k|^2, summed over the tensors
-        short          how far facts fall short of their residuals, |D k - r| / |r|, in the mean and at worst
+        preservation   how much ordinary text is disturbed, tr(A G A^T) = E |D k|^2,
+                       summed over the tensors
+        short          how far facts fall short of their residuals, |D k - r| / |r|,
+                       in the mean and at worst
       """,
     version: errataVersion)
 
@@ -28,7 +30,7 @@ struct Resolve: ParsableCommand {
   @OptionGroup
   var slack: SlackOptions
 
-  @Option(help: "Only this batch (from 0; default: all).")
+  @Option(parsing: .unconditional, help: "Only this batch (from 0; default: all).")
   var batch: Int?
 
   @Flag(help: "Print what other slacks would cost and bring.")
@@ -66,6 +68,7 @@ struct Resolve: ParsableCommand {
   }
 
   func run() throws {
+    if let output { try PatchWriter.checkOutput(output, inputs: [patch]) }
     let file = try PatchFile(path: patch)
     if tradeoff {
       let report = TradeOffReport(tradeOff: try TradeOff(of: file, batch: batch), isPerTensor: perTensor)

@@ -10,10 +10,10 @@ struct Revert: ParsableCommand {
     commandName: "errata revert",
     abstract: "Takes patches back, or single facts, bit for bit.",
     discussion: """
-      The result is exactly the checkpoint that never had the patch; where no patch remains, every file has the bytes
+      The result is exactly the checkpoint that never had the patch; where no patch remains, every file has the bytes \
       that it had before the first. Without a patch named, the one that is applied is taken back.
 
-      --fact takes single facts back. The patches that carry them are solved again without them, without the model, as
+      --fact takes single facts back. The patches that carry them are solved again without them, without the model, as \
       'errata drop' does: the checkpoint becomes exactly what it would be with the patch that 'errata drop' writes.
       """,
     version: errataVersion)
@@ -109,7 +109,7 @@ struct Revert: ParsableCommand {
     let progress = ByteProgress("reverting", isQuiet: quiet)
     defer { progress.finish() }
     if destination.dryRun {
-      try plan.rehearse(progress: progress.update)
+      try plan.rehearse(to: destination.output, progress: progress.update)
       return nil
     }
     guard let output = destination.output else { return try plan.writeInPlace(progress: progress.update) }

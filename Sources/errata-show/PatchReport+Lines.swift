@@ -165,7 +165,5 @@ extension PatchReport {
   private func number(_ value: Double?) -> String { value.map { String(format: "%.4g", $0) } ?? "-" }
 
   /// A share that may be very small, to two digits.
-  private func share(_ value: Double?) -> String {
-    value.map { String(format: abs($0) < 0.995 ? "%.2g%%" : "%.0f%%", 100 * $0) } ?? "-"
-  }
+  private func share(_ value: Double?) -> String { formatShare(value, digits: 2) }
 }

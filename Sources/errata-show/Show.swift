@@ -9,17 +9,21 @@ struct Show: ParsableCommand {
     abstract: "Says what a patch changes, where it comes from, and what it costs; or which patches a checkpoint has.",
     discussion: """
       Of a patch, everything is read or computed from the file alone, without model or text:
-        preservation   how much ordinary text is disturbed, tr(A G A^T) = E |D k|^2; as a share of the mean squared
-                       output where the patch records that
-        short          how far a fact falls short of its residual, |D k - r| / |r|, in the layer where it is worst
-        size           what a batch takes in the file, and that by its facts, where batches differ in it
-      --tradeoff computes both for other slacks, as 'errata resolve --tradeoff' does.
-      The whole file is checked first: seal, checksums, digests, sizes. Its signatures are listed; 'errata verify' checks
-      them, given keys. Of a file above \(formatBytes(Self.wholeFileLimit)), or one whose figures take long to compute, only
-      the header is read, unless --full is given: then the figures are those that the manifest records, and neither they
-      nor the rest are proven. 'errata verify' proves a patch of any size.
+        preservation   how much ordinary text is disturbed, tr(A G A^T) = E |D k|^2;
+                       as a share of the mean squared output where the patch records
+                       that
+        short          how far a fact falls short of its residual, |D k - r| / |r|, in
+                       the layer where it is worst
+        size           what a batch takes in the file, and that by its facts, where
+                       batches differ in it
 
-      Of a checkpoint, the ledger: the applied patches, their facts, and the edited tensors with their digests as
+      --tradeoff computes both for other slacks, as 'errata resolve --tradeoff' does. The whole file is checked first: \
+      seal, checksums, digests, sizes. Its signatures are listed; 'errata verify' checks them, given keys. Of a file \
+      above \(formatBytes(Self.wholeFileLimit)), or one whose figures take long to compute, only the header is read, \
+      unless --full is given: then the figures are those that the manifest records, and neither they nor the rest are \
+      proven. 'errata verify' proves a patch of any size.
+
+      Of a checkpoint, the ledger: the applied patches, their facts, and the edited tensors with their digests as \
       recorded. 'errata verify' checks whether that is so.
       """,
     version: errataVersion)
@@ -75,7 +79,7 @@ struct Show: ParsableCommand {
   /// Solving again takes linear algebra, which this tool does not carry.
   private func showTradeOff() throws -> Never {
     if namesCheckpoint(path) { throw ErrataError.tradeOffOfCheckpoint(path) }
-    becomeTool("resolve", ["--tradeoff"] + (json ? ["--json"] : []) + ["--", path])
+    becomeTool("resolve", ["--tradeoff"] + (json ? ["--json"] : []) + ["--", path], as: "errata show")
     throw ErrataError.noResolveTool
   }
 

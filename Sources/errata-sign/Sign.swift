@@ -9,9 +9,10 @@ struct Sign: ParsableCommand {
     commandName: "errata sign",
     abstract: "Signs a patch, or takes a signature off.",
     discussion: """
-      The signature says: I approve the patch with this ID. It is kept in the file, beside up to 15 others, and changes
-      neither the ID nor what the patch does. The patch itself is rewritten, as a whole or not at all; --output writes
-      a signed copy. 'errata keygen' makes keys; 'errata verify --key' and 'errata apply --policy' check signatures.
+      The signature says: I approve the patch with this ID. It is kept in the file, beside up to 15 others, and \
+      changes neither the ID nor what the patch does. The patch itself is rewritten, as a whole or not at all; \
+      --output writes a signed copy. 'errata keygen' makes keys; 'errata verify --key' and 'errata apply --policy' \
+      check signatures.
       """,
     version: errataVersion)
 
@@ -50,6 +51,8 @@ struct Sign: ParsableCommand {
   private var destination: String { output ?? patch }
 
   func run() throws {
+    // Naming the patch itself is signing in place.
+    if let output { try PatchWriter.checkOutput(output) }
     if let key { try sign(with: key) } else { try takeOff() }
   }
 

@@ -9,24 +9,25 @@ struct Stack: ParsableCommand {
     commandName: "errata stack",
     abstract: "Makes one patch of several, without the model.",
     discussion: """
-      By default the batches of all patches stand in the new one side by side: applying it gives the same bytes as applying
-      the patches. A batch that several carry counts once.
+      By default the batches of all patches stand in the new one side by side: applying it gives the same bytes as \
+      applying the patches. A batch that several carry counts once.
 
-      Edits that were computed apart know nothing of each other: each moves the other's facts a little off their mark. How
-      much is predicted, |D_B k_a| / |r_a|, what patch B does at the key of fact a as a share of what a asks for. With
-      --resolve all facts are solved as one batch per layer instead, from the residuals that the factors give. For one layer
-      that is the edit of all facts at once, with the values that were found for them. For several layers it is exact per
-      layer, given the residuals that were measured while each patch's own edits stood in the layers before.
+      Edits that were computed apart know nothing of each other: each moves the other's facts a little off their mark. \
+      How much is predicted, |D_B k_a| / |r_a|, what patch B does at the key of fact a as a share of what a asks for. \
+      With --resolve all facts are solved as one batch per layer instead, from the residuals that the factors give. \
+      For one layer that is the edit of all facts at once, with the values that were found for them. For several \
+      layers it is exact per layer, given the residuals that were measured while each patch's own edits stood in the \
+      layers before.
 
-      Both take keys: those that a patch carries ('errata edit --keys'; of two patches one is enough), or second moments
-      (--stats), from which K = C U. --resolve takes patches that were solved with the same second moments.
+      Both take keys: those that a patch carries ('errata edit --keys'; of two patches one is enough), or second \
+      moments (--stats), from which K = C U. --resolve takes patches that were solved with the same second moments.
 
-      Patches for different models are refused with exit code 3: by the digests of a tensor that both edit, else by what they say
-      of config.json, tokenizer.json and the architecture.
+      Patches for different models are refused with exit code 3: by the digests of a tensor that both edit, else by \
+      what they say of config.json, tokenizer.json and the architecture.
 
-      Facts of different patches that answer the same question, or the same relation of the same subject, differently are
-      refused with exit code 4; --prefer says which stays. The other one's batch is solved again without it, as by 'errata
-      drop'. A patch that was computed on top of another may correct it. Probabilities are not measured again.
+      Facts of different patches that answer the same question, or the same relation of the same subject, differently \
+      are refused with exit code 4; --prefer says which stays. The other one's batch is solved again without it, as by \
+      'errata drop'. A patch that was computed on top of another may correct it. Probabilities are not measured again.
       """,
     version: errataVersion)
 
@@ -48,12 +49,12 @@ struct Stack: ParsableCommand {
   @Option(
     parsing: .singleValue,
     help: """
-      Of facts that contradict each other keep that of the 'first' or 'last' patch, or the one with this ID, or of the patch \
-      with this ID. May be repeated.
+      Of facts that contradict each other keep that of the 'first' or 'last' patch, or the one with this ID, or of the \
+      patch with this ID. May be repeated.
       """)
   var prefer: [String] = []
 
-  @Option(help: "Report what disturbs a fact by this share of its residual or more.")
+  @Option(parsing: .unconditional, help: "Report what disturbs a fact by this share of its residual or more.")
   var threshold = 0.2
 
   @Option(help: "The checkpoint that the patches are for: records the digests of the result.")
@@ -88,7 +89,7 @@ struct Stack: ParsableCommand {
   }
 
   func run() throws {
-    if let output { try AtomicFile.check(path: output) { (try? PatchReader(path: $0)) != nil } }
+    if let output { try PatchWriter.checkOutput(output, inputs: patches) }
     let stack = try PatchStack(try patches.map(PatchFile.init))
     let settlement = try stack.settled(
       prefer.map { $0 == "first" ? .first : $0 == "last" ? .last : .identifier($0) })

@@ -100,7 +100,7 @@ struct StackReport {
 
   private func count(_ count: Int, _ one: String, _ many: String) -> String { "\(count) \(count == 1 ? one : many)" }
 
-  private func share(_ value: Double?) -> String { value.map { String(format: "%.3g%%", 100 * $0) } ?? "-" }
+  private func share(_ value: Double?) -> String { formatShare(value, digits: 3) }
 
   // MARK: For programs
 

@@ -96,6 +96,8 @@ struct Stats: ParsableCommand {
 }
 
 /// Before long work: the output can be written, and replaces nothing but an earlier result.
-func checkOutput(_ path: String) throws {
-  try AtomicFile.check(path: path) { (try? SecondMoments(contentsOf: $0)) != nil }
+///
+/// - Parameter inputs: the paths of second moments that it is made from, which it does not replace either.
+func checkOutput(_ path: String, inputs: [String] = []) throws {
+  try AtomicFile.check(path: path, inputs: inputs) { (try? SecondMoments(contentsOf: $0)) != nil }
 }

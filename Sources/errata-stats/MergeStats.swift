@@ -26,7 +26,7 @@ struct MergeStats: ParsableCommand {
   }
 
   func run() throws {
-    try checkOutput(output)
+    try checkOutput(output, inputs: files)
     try SecondMoments.merge(files.map { try SecondMoments(contentsOf: $0) }, to: output)
     try ConditionReport(output).print(asJSON: json)
   }

@@ -11,15 +11,16 @@ struct Trace: ParsableCommand {
     discussion: """
       For each fact, in each layer that its patch edits, the token of the prompt at which it fires most strongly. What \
       is measured at a token is the norm of what the fact's term adds to the output of the layer's down-projection, \
-      |A_e (B_e . k)| for the key k there, in percent of the norm of the residual stream that leaves the layer. (Gemma 2 \
-      normalizes the output of the down-projection: there, in percent of the norm of that output.) A whole batch adds \
-      |D k|; its terms may cancel one another. A compacted batch has components instead of facts, and is listed as a whole.
+      |A_e (B_e . k)| for the key k there, in percent of the norm of the residual stream that leaves the layer. (Gemma \
+      2 normalizes the output of the down-projection: there, in percent of the norm of that output.) A whole batch \
+      adds |D k|; its terms may cancel one another. A compacted batch has components instead of facts, and is listed \
+      as a whole.
 
-      A term that fires strongly is not yet the cause of an answer: the first line says what the model answers with the \
-      patches and without them.
+      A term that fires strongly is not yet the cause of an answer: the first line says what the model answers with \
+      the patches and without them.
 
-      Patches that edit other tensors, or with corrections ('errata diff'), are traced where they can be; the others are \
-      named on standard error.
+      Patches that edit other tensors, or with corrections ('errata diff'), are traced where they can be; the others \
+      are named on standard error.
 
       Traced are the patches that are applied to the checkpoint, and those given by --patch as if they were: the exact \
       weights are computed in memory, and nothing is written.
@@ -40,10 +41,10 @@ struct Trace: ParsableCommand {
   @Flag(help: "Trace patches given by --patch also on a base that they were not made for, or without their parents.")
   var force = false
 
-  @Option(help: "How many facts to list at most.")
+  @Option(parsing: .unconditional, help: "How many facts to list at most.")
   var top = 10
 
-  @Option(help: "List what fires with at least this share of the stream: 0.05 for 5 percent.")
+  @Option(parsing: .unconditional, help: "List what fires with at least this share of the stream: 0.05 for 5 percent.")
   var threshold = 0.0
 
   @Flag(help: "Print the result as JSON.")
@@ -58,6 +59,9 @@ struct Trace: ParsableCommand {
     let state = try CheckpointState(path: model, notice: printNotice)
     let plan = try state.planApply(try patches.map { try PatchFile(path: $0) }, force: force, time: timestamp())
     if !plan.fitsBase { printNotice("note: traced by force on a base that the patch was not made for") }
+    for file in plan.withoutParents {
+      printNotice("note: \(printable(file.path)): traced by force without the patches that it was computed on top of")
+    }
     let batches = TracedBatch.all(in: plan)
     guard !batches.isEmpty else {
       throw ErrataError(

@@ -11,8 +11,8 @@ struct Tune: ParsableCommand {
     commandName: "errata tune",
     abstract: "Picks layer, clamp and w for a model by trying them on facts.",
     discussion: """
-      Every combination is solved and scored on the given facts, in memory: nothing is changed. S, the harmonic mean of \
-      ES, PS and NS (see 'errata eval'), decides, then P(new). Give facts with a true target, paraphrases and \
+      Every combination is solved and scored on the given facts, in memory: nothing is changed. S, the harmonic mean \
+      of ES, PS and NS (see 'errata eval'), decides, then P(new). Give facts with a true target, paraphrases and \
       neighbourhood prompts, and other facts than those that will be edited.
 
       'errata edit --hparams FILE' takes what was picked from the file that -o writes.
@@ -43,16 +43,16 @@ struct Tune: ParsableCommand {
   @Option(name: [.long, .customShort("w")], help: "The values of w to try.")
   var secondMomentWeights = "1,100,10000"
 
-  @Option(help: "The most steps of a value search.")
+  @Option(parsing: .unconditional, help: "The most steps of a value search.")
   var steps = 25
 
-  @Option(help: "The value search's weight decay.")
+  @Option(parsing: .unconditional, help: "The value search's weight decay.")
   var weightDecay = 1e-3
 
-  @Option(help: "Add this share of the mean diagonal to the diagonal of the second moments.")
+  @Option(parsing: .unconditional, help: "Add this share of the mean diagonal to the diagonal of the second moments.")
   var ridge = 0.0
 
-  @Option(help: "The seed of the sampled context templates.")
+  @Option(parsing: .unconditional, help: "The seed of the sampled context templates.")
   var seed: UInt64 = 0
 
   @Option(name: [.short, .long], help: "Write the best settings to this file, for 'errata edit --hparams'.")

@@ -46,7 +46,7 @@ struct TuneReport {
         index == bestIndex ? "best" : "", String(settings.layers[0]), Self.number(settings.clampNormFactor),
         Self.number(settings.secondMomentWeight), score(scores.efficacy), score(scores.paraphrase),
         score(scores.neighborhood), score(scores.harmonicMean), score(scores.probabilityNew),
-        trial.disturbance.map { String(format: "%.2g%%", 100 * $0) } ?? "-",
+        formatShare(trial.disturbance, digits: 2),
       ])
     }
     for line in table.lines { Swift.print(line) }

@@ -10,14 +10,16 @@ struct Verify: ParsableCommand {
     abstract: "Proves that a patch is whole, or that a checkpoint is its base plus its patches.",
     discussion: """
       A patch: its seal, checksums, structure and digests; exit code 6 if it is damaged.
-      A checkpoint: every edited tensor is what the ledger says, its undo record leads back to the base, and exact apply
-      leads from there to the tensor, bit for bit. With --base every tensor is compared with the base itself, and those
-      that no patch edits must be equal byte for byte. Exit code 5, with the tensors named, if something does not hold;
+
+      A checkpoint: every edited tensor is what the ledger says, its undo record leads back to the base, and exact apply \
+      leads from there to the tensor, bit for bit. With --base every tensor is compared with the base itself, and those \
+      that no patch edits must be equal byte for byte. Exit code 5, with the tensors named, if something does not hold; \
       6 if the ledger or a patch in it is damaged.
-      Signatures, of the patch or of every applied patch, are listed. With --key all of the keys must have signed, with a
-      policy as many as it says; otherwise, and for a signature that does not hold, the exit code is 5; so it is for a
-      checkpoint without a ledger, unless --base says what its weights are. Nothing is written, unless an earlier change in
-      place was interrupted: then that is finished first.
+
+      Signatures, of the patch or of every applied patch, are listed. With --key all of the keys must have signed, with \
+      a policy as many as it says; otherwise, and for a signature that does not hold, the exit code is 5; so it is for a \
+      checkpoint without a ledger, unless --base says what its weights are. Nothing is written, unless an earlier change \
+      in place was interrupted: then that is finished first.
       """,
     version: errataVersion)
 

@@ -5,14 +5,11 @@ import ToolSupport
 @main
 struct Main {
   static func main() {
-    if let argument = CommandLine.firstMalformedArgument {
-      FileHandle.standardError.write(Data("errata: argument \(argument) is not UTF-8 text\n".utf8))
-      exit(2)
-    }
+    ToolMain.start("errata")
     var arguments = Array(CommandLine.arguments.dropFirst())
     guard let first = arguments.first else {
       print(overview)
-      exit(2)
+      ToolMain.end("errata", 2)
     }
     switch first {
     case "--version":
@@ -20,15 +17,13 @@ struct Main {
     case "--help", "-h":
       print(overview)
     case "help":
-      guard arguments.count > 1 else {
-        print(overview)
-        return
-      }
-      run(arguments[1], ["--help"])
+      if arguments.count > 1 { run(arguments[1], ["--help"]) }
+      print(overview)
     default:
       arguments.removeFirst()
       run(first, arguments)
     }
+    ToolMain.end("errata")
   }
 
   private static let overview: String = {
@@ -50,7 +45,7 @@ struct Main {
   private static func run(_ name: String, _ arguments: [String]) -> Never {
     becomeTool(name, arguments)
     let hint = Subcommand.nearest(to: name).map { ": did you mean '\($0)'?" } ?? " (see 'errata --help')"
-    FileHandle.standardError.write(Data("errata: '\(name)' is not a command\(hint)\n".utf8))
-    exit(2)
+    printNotice(printable("errata: '\(name)' is not a command\(hint)"))
+    ToolMain.end("errata", 2)
   }
 }

@@ -138,12 +138,17 @@ import WeightPatch
     let base = DropTests.samples + "/model"
     let sample = try PatchFile(path: DropTests.samples + "/twenty-facts.wpatch")
     var manifest = sample.patch.manifest
-    let name = try #require(manifest.base.tensors.keys.first)
-    manifest.base.tensors[name]!.digest = Digest(of: [])
+    let names = manifest.base.tensors.keys.sorted()
+    let mismatches = names.map { name in
+      let found = manifest.base.tensors[name]!.digest.abbreviated
+      return "\(name): expected \(Digest(of: []).abbreviated), found \(found)"
+    }
+    for name in names { manifest.base.tensors[name]!.digest = Digest(of: []) }
     try PatchWriter.write(manifest, batches: sample.patch.batches, to: path)
     expect(
       .baseMismatch,
-      "\(base): is not the base that \(path) was made for: \(name) differs; without --base the patch records no result"
+      "\(path): was made for another base than \(base): \(mismatches.joined(separator: "; ")) (without --base the patch "
+        + "records no result)"
     ) {
       var derived = try PatchFile(path: path).resolved(.lambda(1))
       try derived.recordResult(onBase: LockedCheckpoint(path: base))
@@ -153,7 +158,7 @@ import WeightPatch
     try PatchWriter.write(manifest, batches: sample.patch.batches, to: path)
     expect(
       .conflict,
-      "\(path): was computed on top of other patches, so that its result does not follow from the base alone; leave out "
+      "\(path): was computed on top of other patches, so that the result does not follow from the base alone; leave out "
         + "--base"
     ) {
       var derived = try PatchFile(path: path).resolved(.lambda(1))

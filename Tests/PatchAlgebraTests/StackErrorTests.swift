@@ -233,7 +233,7 @@ import WeightPatch
     ])
     expect(
       .conflict,
-      "\(a) and \(b): was computed on top of other patches, so that its result does not follow from the base alone; leave "
+      "\(a) and \(b): were computed on top of other patches, so that the result does not follow from the base alone; leave "
         + "out --base"
     ) {
       var stacked = try stack.summed(stack.settled())

@@ -13,6 +13,24 @@ import Testing
   }
 
   @Test(arguments: [
+    (0.00017, "0.017%", "0.017%"), (1e-9, "1e-07%", "1e-07%"), (0.1534, "15%", "15.3%"), (0.997, "100%", "99.7%"),
+    (1, "100%", "100%"), (28.47, "2847%", "2847%"), (-3, "-300%", "-300%"), (1e20, "1e+22%", "1e+22%"),
+    (.infinity, "inf%", "inf%"), (0, "0%", "0%"),
+  ]) func shares(share: Double, two: String, three: String) {
+    #expect(formatShare(share, digits: 2) == two)
+    #expect(formatShare(share, digits: 3) == three)
+    #expect(formatShare(nil, digits: 3) == "-")
+  }
+
+  /// No rate before it can be known.
+  @Test func progress() {
+    let progress = Progress("copying", unit: "MB", total: 200, isQuiet: true)
+    #expect(progress.describe(completed: 96, seconds: 1e-6) == "copying: 96/200 MB (48%)")
+    #expect(progress.describe(completed: 100, seconds: 0.4, "late") == "copying: 100/200 MB (50%), late")
+    #expect(progress.describe(completed: 100, seconds: 2) == "copying: 100/200 MB (50%), 50.0 MB/s, 2 s left")
+  }
+
+  @Test(arguments: [
     (0.0, "0 s"), (0.1, "1 s"), (45, "45 s"), (59.5, "1 min 0 s"), (200, "3 min 20 s"), (3599.5, "1 h 0 min"),
     (7500, "2 h 5 min"), (.infinity, "?"), (.nan, "?"), (1e300, "?"), (-3, "0 s"),
   ]) func durations(seconds: Double, text: String) {

@@ -134,8 +134,8 @@ extension ToolTests {
       }
       try scratch.fail(
         "apply", "model", "samples/eiffel-tower.wpatch", "--force", "-o", "out", exitCode: 1,
-        message: "errata apply: model.layers.1.mlp.down_proj.weight[0, 0]: is not a finite number; "
-          + "a tensor with NaN or infinity cannot be edited")
+        message: "errata apply: samples/eiffel-tower.wpatch on model: model.layers.1.mlp.down_proj.weight[0, 0]: "
+          + "is not a finite number; a tensor with NaN or infinity cannot be edited")
     }
 
     @Test func promptsThatCannotBeAsked() throws {

@@ -55,6 +55,69 @@ extension ToolTests {
       try scratch.expectSampleModel("model")
     }
 
+    /// The tools that make a patch of patches.
+    static let makers = [
+      ["resolve", "p.wpatch", "--lambda", "2"], ["drop", "p.wpatch", "--fact", "Seattle"],
+      ["compact", "p.wpatch", "--compression-level", "19"], ["compact", "p.wpatch", "--factors", "i8"],
+      ["stack", "q.wpatch", "p.wpatch"], ["sign", "p.wpatch", "--key", "key"],
+    ]
+
+    @Test(arguments: makers) func aPatchReplacesOnlyPatches(command: [String]) throws {
+      try copyPatches()
+      try scratch.write("what I know", to: "notes.txt")
+      try scratch.fail(
+        command + ["-o", "notes.txt"], exitCode: 1,
+        message: "errata \(command[0]): notes.txt: is there already, and not what this tool writes; "
+          + "name another output")
+      #expect(try scratch.bytes("notes.txt") == Array("what I know".utf8))
+      try scratch.fail(
+        command + ["-o", "samples"], exitCode: 1,
+        message: "errata \(command[0]): samples: is a directory; name a file to write")
+      try scratch.fail(
+        command + ["-o", ""], exitCode: 2,
+        message: "errata \(command[0]): the name of the output is empty; name a file to write")
+      for _ in 0...1 { try scratch.succeed(command + ["-o", "result.wpatch"]) }
+    }
+
+    @Test(arguments: makers.dropLast()) func anInputPatchIsNotReplaced(command: [String]) throws {
+      try copyPatches()
+      let bytes = try scratch.bytes("p.wpatch")
+      try FileManager.default.createSymbolicLink(
+        atPath: scratch("link.wpatch"), withDestinationPath: scratch("p.wpatch"))
+      for output in ["p.wpatch", "./p.wpatch", "link.wpatch"] {
+        try scratch.fail(
+          command + ["-o", output], exitCode: 2,
+          message: "errata \(command[0]): \(output): is an input, which would be lost; name another output")
+      }
+      #expect(try scratch.bytes("p.wpatch") == bytes)
+    }
+
+    @Test func aPatchIsSignedInPlace() throws {
+      try copyPatches()
+      try scratch.succeed("sign", "p.wpatch", "--key", "key", "-o", "p.wpatch")
+      #expect(try scratch.succeed("sign", "p.wpatch", "--key", "key").output.contains("already signed"))
+    }
+
+    private func copyPatches() throws {
+      try scratch.write(scratch.bytes("samples/five-facts.wpatch"), to: "p.wpatch")
+      try scratch.write(scratch.bytes("samples/eiffel-tower.wpatch"), to: "q.wpatch")
+      try scratch.succeed("keygen", "-o", "key")
+    }
+
+    @Test func inputStatisticsAreNotReplaced() throws {
+      try scratch.write(scratch.bytes("samples/stats.safetensors"), to: "s")
+      try scratch.fail(
+        "stats", "merge", "samples/stats.safetensors", "s", "-o", "s", exitCode: 2,
+        message: "errata stats merge: s: is an input, which would be lost; name another output")
+    }
+
+    @Test func aParentIsNotReplaced() throws {
+      try copyPatches()
+      try scratch.fail(
+        edit + ["q.wpatch", "--after", "q.wpatch"], exitCode: 2,
+        message: "errata edit: q.wpatch: is an input, which would be lost; name another output")
+    }
+
     @Test func anEarlierResultIsReplaced() throws {
       let command = edit + ["o.wpatch", "--quiet"]
       for _ in 0...1 { #expect(try Tool.errata(command, in: scratch.path).exitCode == 0) }
@@ -69,9 +132,11 @@ extension ToolTests {
           command + ["locked/out"], exitCode: 1,
           message: "errata \(command[0]): locked/out: cannot write: permission denied; name another output")
       }
-      let result = try scratch.errata("apply", "samples/model", "samples/eiffel-tower.wpatch", "-o", "locked/out")
-      #expect(result.exitCode == 1)
-      #expect(result.errors.contains(#/^errata apply: \S*locked: cannot write to: permission denied\n$/#))
+      for option in [[], ["--dry-run"]] {
+        try scratch.fail(
+          ["apply", "samples/model", "samples/eiffel-tower.wpatch", "-o", "locked/out"] + option, exitCode: 1,
+          message: "errata apply: locked/out: cannot write: permission denied; name another output")
+      }
       #expect(try scratch.names(in: "locked") == [])
     }
 
@@ -85,6 +150,37 @@ extension ToolTests {
       try scratch.fail(
         "revert", "edited", "-o", "taken", exitCode: 1,
         message: "errata revert: taken: exists already; name an output that does not")
+    }
+
+    /// A dry run finds what would keep the real one from writing, and says it in the same words.
+    @Test func aDryRunLooksAtTheOutput() throws {
+      try scratch.copyModel()
+      try scratch.copyModel(to: "taken")
+      try scratch.write("", to: "file")
+      try scratch.succeed("apply", "samples/model", "samples/eiffel-tower.wpatch", "-o", "edited", "--quiet")
+      let apply = ["apply", "model", "samples/eiffel-tower.wpatch"]
+      let missing = "cannot write: its directory does not exist; make it first"
+      for command in [apply, ["revert", "edited"]] {
+        for (output, exitCode, text) in [
+          ("taken", 1, "taken: exists already; name an output that does not"),
+          ("nowhere/out", 1, "nowhere/out: \(missing)"), ("file/out", 1, "file/out: \(missing)"),
+          ("", 2, "the name of the output is empty; name a file to write"),
+          (
+            "\(command[1])/out", 2,
+            "\(command[1])/out: lies in the checkpoint \(command[1]); name an output outside of it"
+          ),
+        ] as [(String, Int32, String)] {
+          for option in [[], ["--dry-run"]] {
+            try scratch.fail(
+              command + ["-o", output] + option, exitCode: exitCode, message: "errata \(command[0]): \(text)")
+          }
+        }
+        let before = try scratch.names()
+        try scratch.succeed(command + ["-o", "free", "--dry-run"])
+        #expect(try scratch.names() == before)
+      }
+      try FileManager.default.createDirectory(atPath: scratch("empty"), withIntermediateDirectories: false)
+      try scratch.succeed(apply + ["-o", "empty/", "--dry-run"])
     }
 
     @Test func insideTheCheckpoint() throws {

@@ -147,10 +147,14 @@ extension ToolTests {
       let unknown = try scratch.errata("compact", patch, "-o", "x.wpatch", "--factors", "f64")
       #expect(unknown.exitCode == 2 && unknown.errors.contains("'f64' is invalid for '--factors <factors>'"))
       try scratch.spoilWeight(ofLayer: 1)
-      try scratch.fail(
-        ["compact", patch, "--factors", "i8", "--base", "model", "-o", "x.wpatch"], exitCode: 3,
-        message: "errata compact: model: is not the base that \(patch) was made for: "
-          + "model.layers.1.mlp.down_proj.weight differs; without --base the patch records no result")
+      let error = try scratch.errata("compact", patch, "--factors", "i8", "--base", "model", "-o", "x.wpatch")
+      #expect(error.exitCode == 3)
+      #expect(
+        error.errors.contains(
+          #/^errata compact: \S+: was made for another base than model: model\.layers\.1\.mlp\.down_proj\.weight: /#))
+      #expect(
+        error.errors.contains(
+          #/: expected [0-9a-f]{12}, found [0-9a-f]{12} \(without --base the patch records no result\)\n$/#))
     }
 
     @Test func editsAreStoredAsAsked() throws {

@@ -24,6 +24,8 @@ extension ToolTests {
       #expect(
         result.errors.hasPrefix("errata \(command[0]): ") && result.errors.contains(": \(text)")
           && result.errors.filter(\.isNewline).count == 1, "\(remark): \(result.errors)")
+      // Files are named as the user knows them.
+      #expect(!result.errors.contains(".errata-partial"), "\(remark): \(result.errors)")
       let isCommitted = result.errors.contains(/goes on with it|the change is made/)
       let isBegun = result.errors.contains("the next errata command takes it back")
       // Both what stopped the change and what stopped its taking back are told.

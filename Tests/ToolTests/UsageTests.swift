@@ -43,6 +43,39 @@ extension ToolTests {
             ? "errata: argument 3 is not UTF-8 text\n" : "errata ask: argument 2 is not UTF-8 text\n"))
     }
 
+    /// What the source breaks and the terminal breaks again is ragged.
+    @Test func paragraphsFillTheirLines() throws {
+      for command in Self.commands {
+        let help = try scratch.succeed(command + ["--help"]).output
+        let lines = help.prefix(upTo: try #require(help.range(of: "\nUSAGE:")).lowerBound)
+          .split(separator: "\n", omittingEmptySubsequences: false)
+        for (line, next) in zip(lines, lines.dropFirst()) {
+          #expect(line.count <= 80, "\(command): \(line)")
+          guard let word = next.split(separator: " ").first, !next.hasPrefix(" "), !line.isEmpty else { continue }
+          #expect(line.count + 1 + word.count > 79, "\(command): \(line)")
+        }
+      }
+    }
+
+    static let commands =
+      [
+        "apply", "ask", "compact", "diff", "drop", "edit", "eval", "keygen", "resolve", "revert", "show", "sign",
+        "stack",
+        "trace", "tune", "verify",
+      ].map { [$0] } + [["stats", "merge"], ["stats", "import"], ["stats", "factor"]]
+
+    @Test func saysWhatANumberMustBe() throws {
+      try scratch.fail(
+        "resolve", "samples/five-facts.wpatch", "--lambda", "-7", "-o", "o", exitCode: 2,
+        message: "errata resolve: --lambda must be zero or more (see 'errata resolve --help')")
+      try scratch.fail(
+        "compact", "samples/five-facts.wpatch", "--rank", "-1", "-o", "o", exitCode: 2,
+        message: "errata compact: --rank must be positive (see 'errata compact --help')")
+      try scratch.fail(
+        "trace", "samples/model", "x", "--top", "-1", exitCode: 2,
+        message: "errata trace: --top must be positive (see 'errata trace --help')")
+    }
+
     @Test func namesTheMissingOption() throws {
       let edit = ["edit", "samples/model", "--facts", "samples/facts.json", "--stats", "samples/stats.safetensors"]
       try scratch.fail(

@@ -55,6 +55,22 @@ import Testing
     try expectNothingNew()
   }
 
+  /// All of them, in order of name: a dictionary's would differ from run to run.
+  @Test func everyChangedTensorIsNamedInOrder() throws {
+    let path = edited + "/model.safetensors"
+    var bytes = try read(path)
+    let checkpoint = try Checkpoint(path: edited)
+    let names = patch.manifest.base.tensors.keys.sorted()
+    #expect(names.count > 2)
+    for name in names { bytes[try checkpoint.tensor(named: name).info.fileRange.lowerBound] ^= 1 }
+    try AtomicFile.write(bytes, to: path)
+    let error = try #require(throws: ErrataError.self) {
+      try revert([patch], from: edited, output: fixture.output("x"))
+    }
+    let places = names.compactMap { error.message.range(of: "\($0): expected")?.lowerBound }
+    #expect(places.count == names.count && places == places.sorted(), "\(error.message)")
+  }
+
   /// Every byte of an undo record: either an error, or, where it says nothing that revert reads, the base.
   @Test func aDamagedUndoRecordNeverGivesWrongBytes() throws {
     let path = location.undoRecord(of: "model.a.weight")

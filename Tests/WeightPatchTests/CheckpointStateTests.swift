@@ -125,7 +125,9 @@ import Testing
     let plan = try CheckpointState(path: edited).planApply([patch], time: "")
     #expect(plan.isEmpty && plan.alreadyApplied.map(\.identifier) == [patch.identifier])
     let twice = try CheckpointState(path: fixture.path).planApply([patch, patch], time: "")
-    #expect(twice.applied.count == 1 && twice.alreadyApplied.count == 1)
+    #expect(twice.applied.count == 1 && twice.alreadyApplied.isEmpty)
+    let again = try CheckpointState(path: edited).planApply([patch, patch], time: "")
+    #expect(again.isEmpty && again.alreadyApplied.count == 1)
   }
 
   @Test func anotherBaseIsRefused() throws {
@@ -148,6 +150,54 @@ import Testing
     #expect(try fileDigests(other.output("back")) == fileDigests(other.path))
   }
 
+  @Test func everyPatchForAnotherBaseIsNamed() throws {
+    let fixture = try CheckpointFixture(.singleFile)
+    let other = try CheckpointFixture(.singleFile, seed: 2)
+    let names = ["model.a.weight", "model.c.weight"]
+    let files = try names.enumerated().map { index, name in
+      try fixture.patch("p\(index)", [fixture.batch([ByteString(name)], seed: UInt64(index))])
+    }
+    let texts = try zip(files, names).map { file, name in
+      let found = try Checkpoint(path: other.path).digest(of: ByteString(name))
+      let expected = try Checkpoint(path: fixture.path).digest(of: ByteString(name))
+      return "\(file.path): was made for another base than \(other.path): \(name): expected \(expected.abbreviated), "
+        + "found \(found.abbreviated)"
+    }
+    #expect(
+      throws: ErrataError(.baseMismatch, "\(texts.joined(separator: "; ")) (--force applies them all the same)")
+    ) { try apply(files, to: other.path, output: other.output("x")) }
+  }
+
+  @Test func anOverflowNamesPatchAndCheckpoint() throws {
+    let fixture = try CheckpointFixture(.singleFile)
+    let patch = try fixture.patch("p", [fixture.batch(scale: 1e30, seed: 1)])
+    let plan = try CheckpointState(path: fixture.path).planApply([patch], time: "")
+    let error = try #require(throws: ErrataError.self) { try plan.rehearse() }
+    #expect(error.category == .general)
+    #expect(error.message.hasPrefix("\(patch.path) on \(fixture.path): model."))
+    #expect(error.message.contains("]: the edited value overflows "))
+  }
+
+  @Test func parentsStandBeforeChildren() throws {
+    let fixture = try CheckpointFixture(.singleFile)
+    let parent = try fixture.patch("parent", [fixture.batch(["model.a.weight"], seed: 1)])
+    func child(_ name: String, of file: PatchFile, seed: UInt64) throws -> PatchFile {
+      try fixture.patch(name, [fixture.batch(["model.a.weight"], seed: seed)]) {
+        $0.parents = [
+          Manifest.Parent(patch: file.identifier, batches: file.manifest.batches.map(\.digest))
+        ]
+      }
+    }
+    let middle = try child("child", of: parent, seed: 2)
+    let last = try child("grandchild", of: middle, seed: 3)
+    let other = try fixture.patch("other", [fixture.batch(["model.b.weight"], seed: 4)])
+    let state = try CheckpointState(path: fixture.path)
+    let plan = try state.planApply([last, other, middle, parent], time: "")
+    #expect(plan.entries.map(\.name) == [other, parent, middle, last].map(\.name))
+    #expect(plan.withoutParents.isEmpty)
+    #expect(try state.planApply([last, other], force: true, time: "").withoutParents.map(\.path) == [last.path])
+  }
+
   @Test func anotherModelIsRefusedWhateverTheForce() throws {
     let fixture = try CheckpointFixture(.singleFile)
     let missing = PatchFixture(weights: ["model.z.weight"])
@@ -157,13 +207,26 @@ import Testing
     let (z, s) = try (PatchFile(path: fixture.directory("z")), PatchFile(path: fixture.directory("s")))
     #expect(
       throws: ErrataError(
-        .baseMismatch,
-        "\(z.path): edits model.z.weight, which \(fixture.path) does not have: it was made for another model")
+        .baseMismatch, "\(z.path): was made for another model than \(fixture.path): model.z.weight is missing")
     ) { try apply([z], to: fixture.path, output: fixture.output("x"), force: true) }
     #expect(
       throws: ErrataError(
-        .baseMismatch, "model.a.weight: has shape [24, 40], the patch edits [3, 4]: it was made for another model")
+        .baseMismatch,
+        "\(s.path): was made for another model than \(fixture.path): model.a.weight has shape [24, 40], not [3, 4]")
     ) { try apply([s], to: fixture.path, output: fixture.output("x"), force: true) }
+
+    // Every patch and every tensor.
+    let several = PatchFixture(weights: ["model.y.weight", "model.b.weight", "model.a.weight"])
+    try PatchWriter.write(several.manifest, batches: several.batches, to: fixture.directory("y"))
+    let y = try PatchFile(path: fixture.directory("y"))
+    let b = try Checkpoint(path: fixture.path).tensor(named: "model.b.weight").shape
+    #expect(
+      throws: ErrataError(
+        .baseMismatch,
+        "\(y.path): was made for another model than \(fixture.path): model.a.weight has shape [24, 40], not [3, 4], "
+          + "model.b.weight has shape \(b), not [3, 4], model.y.weight is missing; "
+          + "\(z.path): was made for another model than \(fixture.path): model.z.weight is missing")
+    ) { try apply([y, z], to: fixture.path, output: fixture.output("x"), force: true) }
   }
 
   @Test func aWrongResultWritesNothing() throws {

@@ -17,7 +17,8 @@ enum CommaSeparatedValues {
     guard header.contains("prompt") || header.contains("template") else {
       throw ErrataError.unknownFactsFormat(path)
     }
-    if let repeated = Dictionary(grouping: header, by: { $0 }).first(where: { $1.count > 1 })?.key {
+    var columns: Set<String> = []
+    if let repeated = header.first(where: { !columns.insert($0).inserted }) {
       throw ErrataError.repeatedColumn(path, repeated)
     }
     var objects: [JSON] = []

@@ -6,12 +6,12 @@ public struct StackedPatch: Sendable {
   public private(set) var manifest: Manifest
   public let batches: [EditBatch]
   /// The paths of the patches, for messages.
-  private let paths: String
+  private let paths: [String]
 
   /// - Parameter batches: at least one; what was measured on a checkpoint with one of the patches alone goes from their
   ///   descriptions.
   init(_ stack: PatchStack, batches: [(batch: EditBatch, description: Manifest.Batch)]) {
-    paths = stack.files.map(\.path).joined(separator: " and ")
+    paths = stack.files.map(\.path)
     self.batches = batches.map(\.batch)
     let parents = Set(stack.parents.flatMap(\.batches))
     var before = parents
@@ -43,7 +43,7 @@ public struct StackedPatch: Sendable {
   ///
   /// - Throws: an `ErrataError` if the checkpoint is not the patches' base, or if they stand on others.
   public mutating func recordResult(onBase base: LockedCheckpoint) throws {
-    try manifest.recordResult(of: batches, onBase: base, source: paths)
+    try manifest.recordResult(of: batches, onBase: base, sources: paths)
   }
 
   /// - Parameters:

@@ -63,17 +63,8 @@ public struct CheckpointState: Sendable {
       throw ErrataError.damagedLedger(location.manifest, "the checkpoint has no tensor \"\(name)\"")
     }
     let found = try digests(of: names.union(ledger.tensors.keys))
-    let changed = ledger.tensors.filter { found[$0.key] != $0.value.current }.map {
-      DigestMismatch(tensor: $0.key, expected: $0.value.current, found: found[$0.key]!)
-    }
+    let changed = DigestMismatch.all(ledger.tensors.mapValues(\.current)) { found[$0]! }
     guard changed.isEmpty else { throw ErrataError.changedSinceApply(checkpoint.path, location.directory, changed) }
     return found.merging(ledger.tensors.mapValues(\.base)) { _, base in base }
   }
-}
-
-/// A tensor that is not what it should be.
-struct DigestMismatch {
-  let tensor: ByteString
-  let expected: Digest
-  let found: Digest
 }

@@ -12,24 +12,17 @@ final class OutputStage {
   private let lock: CheckpointLock
   private var isCommitted = false
 
-  /// - Parameter isDirectory: whether the checkpoint is a directory, or a bare file with its ledger beside it.
+  /// - Parameters:
+  ///   - source: the checkpoint's path.
+  ///   - isDirectory: whether it is a directory, or a bare file with its ledger beside it.
   /// - Throws: an `ErrataError` if the destination is taken, if it lies in the source, or if it cannot be written to.
-  init(destination: String, source: String, isDirectory: Bool) throws {
-    var destination = destination
-    while destination.count > 1, destination.hasSuffix("/") { destination.removeLast() }
-    self.destination = destination
+  init(destination path: String, source: String, isDirectory: Bool) throws {
+    if !path.isEmpty { Self.removeAbandoned(in: parentDirectory(of: path)) }
+    let place = try OutputDestination(path: path, source: source, isDirectory: isDirectory)
+    destination = place.path
     self.isDirectory = isDirectory
-    let parent = parentDirectory(of: destination)
-    Self.removeAbandoned(in: parent)
-    guard Self.isFree(destination, orEmptyDirectory: isDirectory) else { throw ErrataError.outputExists(destination) }
-    let ledger = LedgerLocation(checkpoint: destination, isDirectory: false).directory
-    guard isDirectory || Self.isFree(ledger, orEmptyDirectory: false) else { throw ErrataError.outputExists(ledger) }
-    guard let realParent = Self.realPath(parent) else { throw ErrataError.file("write to", parent, errno) }
-    if isDirectory, let realSource = Self.realPath(source), (realParent + "/").hasPrefix(realSource + "/") {
-      throw ErrataError.outputInsideSource(destination, source)
-    }
     (temporaryPath, lock) = try Self.makeLocked(
-      prefix: "\(parent)/.\(fileName(of: destination))\(Self.infix)", like: isDirectory ? source : parent)
+      prefix: "\(place.parent)/.\(fileName(of: destination))\(Self.infix)", like: isDirectory ? source : place.parent)
   }
 
   deinit { if !isCommitted { try? FileManager.default.removeItem(atPath: temporaryPath) } }
@@ -41,6 +34,14 @@ final class OutputStage {
 
   var ledger: LedgerLocation {
     LedgerLocation(checkpoint: isDirectory ? temporaryPath : path(of: ""), isDirectory: isDirectory)
+  }
+
+  /// The error with the names that files would have had in their place, where it has those that they have here.
+  func renamed(_ error: ErrataError) -> ErrataError {
+    var message = error.message
+    if !isDirectory { message.replace(path(of: ""), with: destination) }
+    message.replace(temporaryPath, with: destination)
+    return ErrataError(error.category, message)
   }
 
   /// Puts what was made in its place.
@@ -86,19 +87,6 @@ final class OutputStage {
     let code = errno
     throw [EEXIST, ENOTEMPTY, ENOTDIR].contains(code)
       ? ErrataError.outputExists(destination) : ErrataError.file("write", destination, code)
-  }
-
-  private static func isFree(_ path: String, orEmptyDirectory: Bool) -> Bool {
-    var status = stat()
-    guard lstat(path, &status) == 0 else { return true }
-    guard orEmptyDirectory, status.st_mode & S_IFMT == S_IFDIR else { return false }
-    return (try? FileManager.default.contentsOfDirectory(atPath: path).isEmpty) ?? false
-  }
-
-  private static func realPath(_ path: String) -> String? {
-    guard let resolved = realpath(path, nil) else { return nil }
-    defer { free(resolved) }
-    return String(cString: resolved)
   }
 }
 

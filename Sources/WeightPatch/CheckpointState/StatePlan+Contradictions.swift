@@ -51,10 +51,3 @@ extension StatePlan {
       + "'errata stack --resolve' makes one of them"
   }
 }
-
-extension PatchFile {
-  fileprivate func isComputed(on other: PatchFile) -> Bool {
-    let before = Set(manifest.parents.flatMap(\.batches))
-    return !other.batchDigests.isDisjoint(with: before)
-  }
-}

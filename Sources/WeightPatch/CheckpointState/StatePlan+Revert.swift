@@ -65,7 +65,7 @@ extension CheckpointState {
       entries: kept.map { old, file in
         replacements[old].map { Ledger.Entry(patch: file.identifier, name: $0.name, applied: time) } ?? entry(old)
       }, patches: kept.map(\.file), batches: newBatches, baseDigests: try baseDigests(of: []),
-      fitsBase: true, expectedResult: nil)
+      fitsBase: true, withoutParents: [], expectedResult: nil)
   }
 
   /// Those of the patches whose parents' batches are on the checkpoint now, and not among these patches.

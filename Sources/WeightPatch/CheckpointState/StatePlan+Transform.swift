@@ -7,9 +7,17 @@ extension StatePlan {
   /// Does everything but write: recovers and checks the base of every tensor that changes, computes it anew, and checks
   /// the result.
   ///
-  /// - Parameter progress: is told how many bytes are done, of how many. May throw to stop.
-  /// - Throws: an `ErrataError` if `write` would throw one for another reason than the place that it writes to.
-  public func rehearse(progress: @escaping (_ done: Int, _ total: Int) throws -> Void = { _, _ in }) throws {
+  /// - Parameters:
+  ///   - output: where `write` would write to; nil if that is not to be looked at.
+  ///   - progress: is told how many bytes are done, of how many. May throw to stop.
+  /// - Throws: an `ErrataError` if `write` would throw one, but for what cannot be known before, such as a full disk.
+  public func rehearse(
+    to output: String? = nil, progress: @escaping (_ done: Int, _ total: Int) throws -> Void = { _, _ in }
+  ) throws {
+    if let output {
+      let checkpoint = state.checkpoint
+      _ = try OutputDestination(path: output, source: checkpoint.path, isDirectory: checkpoint.directory != nil)
+    }
     let tensors = try changedTensors.map { try state.checkpoint.tensor(named: $0) }
     let total = tensors.reduce(0) { $0 + $1.info.byteCount }
     var done = 0
@@ -110,7 +118,17 @@ extension StatePlan {
     let old = try state.batches.factors(of: tensor.name)
     let new = try batches.factors(of: tensor.name, known: Dictionary(uniqueKeysWithValues: old))
     return try TensorTransition(
-      tensor, from: old.map(\.1), to: new.map(\.1), base: baseDigests[tensor.name]!, location: state.location)
+      tensor, from: old.map(\.1), to: new.map(\.1), base: baseDigests[tensor.name]!, location: state.location
+    ) { [self] in
+      ErrataError.exactApply($0, of: patchNames(editing: tensor.name), to: state.checkpoint.path)
+    }
+  }
+
+  /// What the patches that edit a tensor are called in messages: new ones by their paths, others as the ledger does.
+  private func patchNames(editing tensor: ByteString) -> [String] {
+    zip(patches, entries).filter { $0.0.manifest.base.tensors[tensor] != nil }.map { file, entry in
+      applied.contains { $0.identifier == file.identifier } ? file.path : entry.description
+    }
   }
 
   /// A changed tensor's digest before the change.
@@ -130,7 +148,7 @@ extension StatePlan {
     for file in patches {
       try copyFile(from: file.path, to: location.patch(file.identifier), mode: .clone)
     }
-    for name in batches.tensors.subtracting(changedTensors) {
+    for name in batches.tensors.subtracting(changedTensors).sorted() {
       try copyFile(from: state.location.undoRecord(of: name), to: location.undoRecord(of: name), mode: .clone)
     }
   }

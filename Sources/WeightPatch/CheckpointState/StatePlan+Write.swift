@@ -16,6 +16,15 @@ extension StatePlan {
     let checkpoint = state.checkpoint
     let stage = try OutputStage(
       destination: output, source: checkpoint.path, isDirectory: checkpoint.directory != nil)
+    do {
+      return try write(to: stage, options)
+    } catch let error as ErrataError {
+      throw stage.renamed(error)
+    }
+  }
+
+  private func write(to stage: OutputStage, _ options: WriteOptions) throws -> StateReport {
+    let checkpoint = state.checkpoint
     let tensors = try changedTensors.map { try checkpoint.tensor(named: $0) }
     let files = try checkpoint.files()
     let total = files.reduce(0) { $0 + $1.byteCount } + tensors.reduce(0) { $0 + $1.info.byteCount }
@@ -56,7 +65,7 @@ extension StatePlan {
     try prepareLedger(at: stage.ledger)
 
     let writers = try Dictionary(
-      uniqueKeysWithValues: edited.keys.map { ($0, try FileRegionWriter(path: stage.path(of: $0))) })
+      uniqueKeysWithValues: edited.keys.sorted().map { ($0, try FileRegionWriter(path: stage.path(of: $0))) })
     let reports = try transform(tensors, ledger: stage.ledger) { index, piece in
       let tensor = tensors[index]
       try writers[fileName(of: tensor.file.path)]!.write(piece.new, at: tensor.info.fileRange.lowerBound + piece.offset)

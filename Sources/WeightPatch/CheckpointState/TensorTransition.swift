@@ -12,12 +12,16 @@ struct TensorTransition {
   /// Leads back from the old change; nil if there is none.
   let undo: UndoRecord?
   let base: Digest
+  /// Says more of an error of exact apply: which files it is about.
+  private let explain: @Sendable (ErrataError) -> ErrataError
 
   init(
-    _ tensor: StoredTensor, from old: [LowRankFactors], to new: [LowRankFactors], base: Digest, location: LedgerLocation
+    _ tensor: StoredTensor, from old: [LowRankFactors], to new: [LowRankFactors], base: Digest,
+    location: LedgerLocation, explain: @escaping @Sendable (ErrataError) -> ErrataError = { $0 }
   ) throws {
     self.tensor = tensor
     self.base = base
+    self.explain = explain
     self.old = try TensorChange(old, name: tensor.name, dtype: tensor.dtype, shape: tensor.shape)
     self.new = try TensorChange(new, name: tensor.name, dtype: tensor.dtype, shape: tensor.shape)
     undo = old.isEmpty ? nil : try UndoRecord(path: location.undoRecord(of: tensor.name))
@@ -46,27 +50,39 @@ struct TensorTransition {
     // The mappings that the pointers below lead into.
     defer { withExtendedLifetime(self) {} }
     let elements = chunks[chunk]
-    let format = old.format
-    let byteCount = elements.count * format.width
-    let coding = UndoCoding(format: format)
-    let offset = elements.lowerBound * format.width
+    let width = old.format.width
+    let byteCount = elements.count * width
+    let offset = elements.lowerBound * width
     let source = tensor.bytes.baseAddress! + offset
     let recovered = try undo.map { try self.base(chunk, $0, source) }
     guard !new.isEmpty else {
       let bytes = recovered ?? [UInt8](UnsafeRawBufferPointer(start: source, count: byteCount))
       return Piece(elements: elements, offset: offset, base: recovered, new: bytes, stream: [])
     }
+    do {
+      let (result, stream) = try edited(elements, source, recovered, isRecording: isRecording)
+      return Piece(elements: elements, offset: offset, base: recovered, new: result, stream: stream)
+    } catch let error as ErrataError {
+      throw explain(error)
+    }
+  }
+
+  /// A chunk's new bytes, and the stream that leads back from them.
+  private func edited(
+    _ elements: Range<Int>, _ source: UnsafeRawPointer, _ recovered: [UInt8]?, isRecording: Bool
+  ) throws -> (bytes: [UInt8], stream: [UInt8]) {
+    let byteCount = elements.count * old.format.width
     var stream: [UInt8] = []
     var result = try [UInt8](unsafeUninitializedCapacity: byteCount) { result, count in
       try (recovered ?? []).withUnsafeBytes { bytes in
         let base = recovered == nil ? source : bytes.baseAddress!
         let result = UnsafeMutableRawPointer(result.baseAddress!)
         if isRecording {
-          var open = OpenElements(elements, columns: new.columns, format: format)
+          var open = OpenElements(elements, columns: new.columns, format: old.format)
           try new.round(elements, base: base, into: result) {
             open.find($0, base: base, current: result, delta: $1)
           }
-          stream = coding.encode(open)
+          stream = UndoCoding(format: old.format).encode(open)
         } else {
           try new.round(elements, base: base, into: result)
         }
@@ -74,7 +90,7 @@ struct TensorTransition {
       count = byteCount
     }
     try new.correct(elements, in: &result)
-    return Piece(elements: elements, offset: offset, base: recovered, new: result, stream: stream)
+    return (result, stream)
   }
 
   /// The base of a chunk, from its edited values.

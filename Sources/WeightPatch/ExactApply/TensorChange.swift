@@ -41,11 +41,6 @@ public struct TensorChange: Sendable {
     corrections = factors.compactMap(\.correction)
   }
 
-  /// - Throws: an `ErrataError` (base mismatch) if the tensor has another shape.
-  func check(wanted: Shape) throws {
-    guard shape == wanted else { throw ErrataError.shapeMismatch(name, found: shape, wanted: wanted) }
-  }
-
   public var elementCount: Int { rows * columns }
 
   /// Whether there is no batch; the sum of some batches may still be zero.

@@ -103,7 +103,7 @@ struct PatchLayout {
     // A triangle that cannot be counted is in no file.
     let (square, overflow) = terms.multipliedReportingOverflow(by: terms + 1)
     let triangle = overflow ? -1 : square / 2
-    for (part, tensor) in parts.tensors {
+    for (part, tensor) in parts.tensors.sorted(by: { $0.value.name < $1.value.name }) {
       let (dtypes, shape): ([DType], Shape)
       switch part {
       case .left: (dtypes, shape) = (StoredFactor.dtypes, [outputs, terms])

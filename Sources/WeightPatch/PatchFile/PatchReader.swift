@@ -1,3 +1,4 @@
+import Foundation
 import Safetensors
 import Tensors
 
@@ -30,6 +31,10 @@ public final class PatchReader: @unchecked Sendable {
   /// - Throws: an `ErrataError` if the file cannot be read, or is damaged in a way that can be seen without
   ///   decompressing its tensors.
   public convenience init(path: String, limits: PatchLimits = PatchLimits(), checksSeal: Bool = true) throws {
+    var isDirectory: ObjCBool = false
+    if FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory), isDirectory.boolValue {
+      throw ErrataError.directoryForPatch(path)
+    }
     let file = try MappedFile(path: path)
     try self.init(bytes: file.bytes, file: file, source: path, limits: limits, checksSeal: checksSeal)
   }

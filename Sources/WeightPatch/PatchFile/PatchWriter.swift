@@ -8,6 +8,14 @@ public enum PatchWriter {
   /// Factors are mostly noise: more effort than this buys nothing (Spec: choosing types).
   public static let defaultCompressionLevel = 12
 
+  /// Before a patch is made: that it can be written, and replaces nothing but an earlier patch.
+  ///
+  /// - Parameter inputs: the paths of the patches that it is made from, which it does not replace either.
+  /// - Throws: an `ErrataError` that names the path.
+  public static func checkOutput(_ path: String, inputs: [String] = []) throws {
+    try AtomicFile.check(path: path, inputs: inputs) { (try? PatchReader(path: $0)) != nil }
+  }
+
   /// Writes a patch; the file appears under its name only when it is complete.
   ///
   /// - Parameters:

@@ -73,7 +73,7 @@ extension StatePlan {
     _ tensors: [StoredTensor], in change: LedgerLocation, _ advance: @escaping (Int) throws -> Void
   ) throws -> StateReport {
     let files = try Dictionary(
-      uniqueKeysWithValues: Set(tensors.map(\.file.path)).map { ($0, try FileRegionWriter(path: $0)) })
+      uniqueKeysWithValues: Set(tensors.map(\.file.path)).sorted().map { ($0, try FileRegionWriter(path: $0)) })
     var writers: [Int: InPlaceWriter] = [:]
     let reports = try transform(tensors, ledger: change) { index in
       writers[index] = try InPlaceWriter(
