@@ -209,7 +209,9 @@ import WeightPatch
       "header: the quotation mark at byte 0 does not end with its field; write quotation marks within a field twice"
     ),
     ("prompt,prompt,target\n", "the header names the column 'prompt' twice; rename one of the two"),
-    ("target,source,prompt,source,prompt,target\n", "the header names the column 'source' twice; rename one of the two"),
+    (
+      "target,source,prompt,source,prompt,target\n", "the header names the column 'source' twice; rename one of the two"
+    ),
     ("prompt,target\n{A} is,\n", "record 0, field 'target': is missing"),
     ("question,answer\nx,y\n", unknownFormat), ("nothing", unknownFormat), ("prompt,target\n", "holds no facts"),
     (" \n", "holds no facts"), ("", "holds no facts"),
