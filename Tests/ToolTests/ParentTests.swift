@@ -29,6 +29,10 @@ extension ToolTests {
     }
 
     @Test func forceIsNoticed() throws {
+      let trace = try scratch.succeed(
+        "trace", "samples/model", "--patch", "child.wpatch", "--force", "The Eiffel Tower is in")
+      #expect(
+        trace.errors == "note: child.wpatch: traced by force without the patches that it was computed on top of\n")
       for (option, verb) in [(["--dry-run"], "would be applied"), ([], "applied")] {
         let result = try scratch.succeed(
           ["apply", "samples/model", "child.wpatch", "-o", "edited", "--quiet", "--force"] + option)
