@@ -2,8 +2,9 @@
 
 #include "stored_float.h"
 
-// Register and cache blocks: a tile of sums stays in registers over a block of facts, whose factor values stay in L1/L2.
-enum { TILE_ROWS = 4, NARROW_COLUMNS = 12, WIDE_COLUMNS = 48, FACT_BLOCK = 128, ROW_BLOCK = 32, COLUMN_BLOCK = 240 };
+// Register and cache blocks: a tile of sums stays in registers over a block of facts. The factor values of its columns stay in
+// L1 while those of all rows pass by.
+enum { TILE_ROWS = 4, NARROW_COLUMNS = 12, WIDE_COLUMNS = 48, FACT_BLOCK = 128, ROW_BLOCK = 128, COLUMN_BLOCK = 240 };
 
 ERRATA_INLINE size_t smaller(size_t left, size_t right) { return left < right ? left : right; }
 
@@ -145,10 +146,10 @@ ERRATA_INLINE void accumulate_terms_body(
       for (size_t column = 0; column < column_count; column += COLUMN_BLOCK) {
         size_t block_columns = smaller(COLUMN_BLOCK, column_count - column);
         pack(columns, processor, first_column + column, block_columns, fact, facts, width, column_panels);
-        for (size_t r = 0; r < block_rows; r += TILE_ROWS) {
-          size_t tile_rows = smaller(TILE_ROWS, block_rows - r);
-          for (size_t c = 0; c < block_columns; c += width) {
-            size_t tile_columns = smaller(width, block_columns - c);
+        for (size_t c = 0; c < block_columns; c += width) {
+          size_t tile_columns = smaller(width, block_columns - c);
+          for (size_t r = 0; r < block_rows; r += TILE_ROWS) {
+            size_t tile_rows = smaller(TILE_ROWS, block_rows - r);
             double *tile = delta + (row + r) * stride + column + c;
             const double *row_panel = row_panels + r * facts, *column_panel = column_panels + c * facts;
             if (tile_rows == TILE_ROWS && tile_columns == width) {

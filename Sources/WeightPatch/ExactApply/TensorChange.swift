@@ -56,18 +56,19 @@ public struct TensorChange: Sendable {
     of elements: Range<Int>, _ body: (_ run: Range<Int>, _ delta: UnsafePointer<Double>) throws -> Void
   ) rethrows {
     guard !elements.isEmpty else { return }
-    try withUnsafeTemporaryAllocation(of: Double.self, capacity: Self.rowBlock * Self.columnBlock) { buffer in
+    try withUnsafeTemporaryAllocation(of: Double.self, capacity: Self.rectangleSize) { buffer in
       let delta = buffer.baseAddress!
       var position = elements.lowerBound
       while position < elements.upperBound {
         // The rest of a row, or some whole rows.
         let (row, column) = position.quotientAndRemainder(dividingBy: columns)
         let left = elements.upperBound - position
-        let wholeRows = column == 0 ? min(left / columns, Self.rowBlock) : 0
+        let wholeRows = column == 0 ? min(left / columns, Self.mostRows) : 0
         let rowCount = max(wholeRows, 1)
         let end = wholeRows > 0 ? columns : min(column + left, columns)
-        for start in stride(from: column, to: end, by: Self.columnBlock) {
-          let width = min(Self.columnBlock, end - start)
+        let widest = Self.rectangleSize / rowCount / Self.columnUnit * Self.columnUnit
+        for start in stride(from: column, to: end, by: widest) {
+          let width = min(widest, end - start)
           delta.update(repeating: 0, count: rowCount * width)
           for factor in factors {
             factor.accumulate(rows: row..<row + rowCount, columns: start..<start + width, into: delta)
@@ -82,9 +83,11 @@ public struct TensorChange: Sendable {
     }
   }
 
-  /// 32 rows of 480 columns are 120 KiB, and 480 is a multiple of the kernel's tiles.
-  private static let rowBlock = 32
-  private static let columnBlock = 480
+  /// 120 KiB of changes: 480 columns of 32 rows, 192 of 80.
+  private static let rectangleSize = 15360
+  private static let mostRows = 128
+  /// The columns of the kernel's tiles.
+  private static let columnUnit = 48
 }
 
 extension LowRankFactors {
