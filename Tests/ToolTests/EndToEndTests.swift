@@ -160,6 +160,8 @@ extension ToolTests {
       )
       try scratch.expectSampleModel("model")
       try scratch.succeed("verify", "linked", "--base", "model")
+      try scratch.fail(
+        "verify", file, exitCode: 2, message: "errata verify: \(file): is a part of the checkpoint linked; name that")
       let again = try scratch.succeed("revert", "linked", "--in-place", "--quiet", "--json")
       #expect(again.errors == "")
       #expect(try again.json["result"]?["copied_files"] == [])

@@ -65,7 +65,8 @@ extension Checkpoint {
       }
       return
     }
-    let parent = parentDirectory(of: path)
+    // As it was named, for the message.
+    let parent = path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
     guard !LedgerLocation(checkpoint: path, isDirectory: false).isInUse,
       forWriting || LedgerLocation(checkpoint: parent, isDirectory: true).isInUse,
       let whole = try? Checkpoint(path: parent),
