@@ -58,7 +58,15 @@ public final class AtomicFile {
       guard mayReplace(path) else { throw ErrataError.outputIsForeign(path) }
       guard !inputs.contains(where: { isSameFile($0, path) }) else { throw ErrataError.outputIsInput(path) }
     }
+    try checkDirectory(of: path)
+  }
+
+  /// Checks that something can be written beside `path`, or under its name.
+  ///
+  /// - Throws: an `ErrataError` that names the path, if its directory is not there or cannot be written to.
+  public static func checkDirectory(of path: String) throws {
     let parent = URL(fileURLWithPath: path).deletingLastPathComponent().path
+    var isDirectory: ObjCBool = false
     guard FileManager.default.fileExists(atPath: parent, isDirectory: &isDirectory), isDirectory.boolValue else {
       throw ErrataError.outputWithoutDirectory(path)
     }

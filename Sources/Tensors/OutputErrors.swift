@@ -16,11 +16,11 @@ extension ErrataError {
     ErrataError(.general, "\(path): is there already, and not what this tool writes; name another output")
   }
 
-  public static func outputWithoutDirectory(_ path: String) -> ErrataError {
+  static func outputWithoutDirectory(_ path: String) -> ErrataError {
     ErrataError(.general, "\(path): cannot write: its directory does not exist; make it first")
   }
 
-  public static func outputNotWritable(_ path: String, _ code: Int32) -> ErrataError {
+  static func outputNotWritable(_ path: String, _ code: Int32) -> ErrataError {
     ErrataError(.general, "\(path): cannot write: \(systemErrorText(code)); name another output")
   }
 }

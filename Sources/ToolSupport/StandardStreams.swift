@@ -16,7 +16,7 @@ enum StandardStreams {
   /// Brings what was printed to its destination.
   ///
   /// - Throws: an `ErrataError` if some of it could not be written, now or before.
-  static func flushOutput() throws {
+  static func flushOutput() throws(ErrataError) {
     guard fflush(stdout) != 0 || ferror(stdout) != 0 else { return }
     // Whatever failed did so some time ago, and its reason is forgotten: ask again.
     let reason = write(STDOUT_FILENO, "\n", 1) < 0 ? systemErrorText(errno) : "an earlier write failed"

@@ -51,7 +51,7 @@ public enum ToolMain {
     do {
       try StandardStreams.flushOutput()
     } catch {
-      say(name, (error as? ErrataError)?.message ?? "\(error)")
+      say(name, error.message)
       exit(code == 0 ? ErrataError.Category.general.rawValue : code)
     }
     exit(code)

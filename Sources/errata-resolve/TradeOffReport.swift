@@ -41,7 +41,7 @@ struct TradeOffReport {
 
   private func number(_ value: Double) -> String { String(format: "%.4g", value) }
 
-  /// A share that may be very small, to three digits: two would write 100 as 1e+02.
+  /// A share that may be very small, to three digits.
   private func share(_ value: Double) -> String { formatShare(value, digits: 3) }
 }
 

@@ -65,10 +65,10 @@ struct Show: ParsableCommand {
     let cost = reader.figureCost
     let isCheap = cost.elements <= Self.elementLimit && cost.multiplications <= Self.multiplicationLimit
     if full || isSmall && isCheap {
-      let file = try PatchFile(path: path)
+      let file = try PatchFile(reader)
       report = PatchReport(
         file.patch, path: path, byteCount: reader.byteCount,
-        batchByteCounts: file.manifest.batches.indices.map(file.byteCount(ofBatch:)),
+        batchByteCounts: reader.manifest.batches.indices.map(reader.byteCount(ofBatch:)),
         signatures: PatchSignature.read(file))
     } else {
       report = PatchReport(header: reader, path: path)

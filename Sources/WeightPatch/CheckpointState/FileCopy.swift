@@ -86,13 +86,20 @@ final class FileCopy: Sendable {
   }
 
   /// Copies all but the ranges in `exceptions`, which somebody else writes; the copy is on disk when this returns.
-  func run(except exceptions: [Range<Int>] = []) throws {
-    for piece in pieces(except: exceptions) { try copy(piece) }
+  ///
+  /// - Parameter advance: is told now and then how many more bytes have come. May throw to stop.
+  func run(except exceptions: [Range<Int>] = [], advance: (Int) throws -> Void = { _ in }) throws {
+    if isComplete { try advance(byteCount) }
+    for piece in pieces(except: exceptions) {
+      try copy(piece)
+      startWriting(piece)
+      try advance(piece.count)
+    }
     try finish()
   }
 
   /// What is to be copied besides the ranges in `exceptions`, which are in order and lie apart, in pieces.
-  func pieces(except exceptions: [Range<Int>] = []) -> [Range<Int>] {
+  func pieces(except exceptions: [Range<Int>]) -> [Range<Int>] {
     if isComplete { return [] }
     let ends = [0] + exceptions.map(\.upperBound)
     let starts = exceptions.map(\.lowerBound) + [byteCount]

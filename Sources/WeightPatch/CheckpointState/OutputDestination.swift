@@ -23,11 +23,12 @@ struct OutputDestination {
     guard Self.isFree(path, orEmptyDirectory: isDirectory) else { throw ErrataError.outputExists(path) }
     let ledger = LedgerLocation(checkpoint: path, isDirectory: false).directory
     guard isDirectory || Self.isFree(ledger, orEmptyDirectory: false) else { throw ErrataError.outputExists(ledger) }
-    guard let realParent = Self.realPath(parent + "/") else { throw ErrataError.outputWithoutDirectory(path) }
-    if isDirectory, let realSource = Self.realPath(source), (realParent + "/").hasPrefix(realSource + "/") {
+    if isDirectory, let realParent = Self.realPath(parent + "/"), let realSource = Self.realPath(source),
+      (realParent + "/").hasPrefix(realSource + "/")
+    {
       throw ErrataError.outputInsideSource(path, source)
     }
-    guard access(parent, W_OK | X_OK) == 0 else { throw ErrataError.outputNotWritable(path, errno) }
+    try AtomicFile.checkDirectory(of: path)
   }
 
   private static func isFree(_ path: String, orEmptyDirectory: Bool) -> Bool {

@@ -15,9 +15,12 @@ public struct PatchFile: Sendable {
   /// Reads all of the file, and checks everything that can be checked of a patch.
   ///
   /// - Throws: an `ErrataError` if the file cannot be read or is damaged.
-  public init(path: String) throws {
-    self.path = path
-    reader = try PatchReader(path: path)
+  public init(path: String) throws { try self.init(PatchReader(path: path)) }
+
+  /// The same of a file that was opened already, with its seal checked.
+  public init(_ reader: PatchReader) throws {
+    path = reader.source
+    self.reader = reader
     identifier = try reader.check()
     signatures = reader.signatures
   }
@@ -47,9 +50,6 @@ public struct PatchFile: Sendable {
 }
 
 extension PatchFile {
-  /// What a batch takes in the file: the bytes of the frames of its tensors.
-  public func byteCount(ofBatch index: Int) -> Int { reader.byteCount(ofBatch: index) }
-
   var batchDigests: Set<Digest> { Set(manifest.batches.map(\.digest)) }
 
   /// The weights that batch `index` edits.

@@ -37,14 +37,7 @@ struct OwnFiles {
     defer { try? FileManager.default.removeItem(atPath: stage) }
     let copies = shared.indices.map { "\(stage)/\($0)" }
     for (path, place) in zip(shared, copies) {
-      let copy = try FileCopy(from: path, to: place, mode: .clone)
-      if copy.isComplete { try advance(copy.byteCount) }
-      for piece in copy.pieces() {
-        try copy.copy(piece)
-        copy.startWriting(piece)
-        try advance(piece.count)
-      }
-      try copy.finish()
+      try FileCopy(from: path, to: place, mode: .clone).run(advance: advance)
     }
     if checkpoint.directory == nil { try lock.extend(to: copies[0]) }
     for (path, copy) in zip(shared, copies) { try renameItem(copy, to: path) }
