@@ -86,6 +86,7 @@ format:
 
 lint:
 	swift format lint -r --strict Package.swift Sources Tests
+	@.ci/lint-c
 
 clean:
 	rm -rf .build .venv demo

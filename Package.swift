@@ -64,6 +64,9 @@ let package = Package(
 
     .target(name: "TestSupport", path: "Tests/TestSupport"),
     .executableTarget(name: "fault-injector", path: "Tests/FaultInjector"),
+    .executableTarget(
+      name: "kernel-vectors", dependencies: ["CKernels"], path: "Tests/KernelVectors",
+      linkerSettings: [.linkedLibrary("m")]),
     .testTarget(
       name: "TensorsTests",
       dependencies: ["Tensors", "CKernels", "TestSupport", .product(name: "Crypto", package: "swift-crypto")]),
@@ -105,6 +108,7 @@ let package = Package(
         "errata-diff",
         "errata-trace",
         "fault-injector",
+        "kernel-vectors",
       ]),
   ],
   swiftLanguageModes: [.v6],

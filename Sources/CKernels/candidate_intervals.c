@@ -2,11 +2,11 @@
 #include "stored_float.h"
 
 // Rounding v + delta to the stored type never decreases as v grows, so the base values that give one edited value lie
-// side by side among the finite values. Three steps, each for what the one before leaves open: one candidate is known, and
-// the others are counted from it; else both ends are guessed and checked; else they are searched for.
+// side by side among the finite values. Three steps, each for what the one before leaves open: one candidate is known,
+// and the others are counted from it; else both ends are guessed and checked; else they are searched for.
 //
-// The checks of the first two steps are cheap and sure, not sharp: where the rounding of a sum or a tie might matter, they
-// leave the element open.
+// The checks of the first two steps are cheap and sure, not sharp: where the rounding of a sum or a tie might matter,
+// they leave the element open.
 
 enum { BLOCK = 512 };
 
@@ -15,41 +15,44 @@ ERRATA_INLINE int64_t edited(int64_t base, double delta, stored_format format) {
 }
 
 // The binary32 pattern of a magnitude, if it is a normal number.
-ERRATA_INLINE int32_t float_bits(int32_t magnitude, stored_format format) {
-  return (magnitude << (23 - format.fraction_bits)) + ((126 + format.minimum_exponent) << 23);
+ERRATA_INLINE uint32_t float_bits(uint32_t magnitude, stored_format format) {
+  return (magnitude << (23 - format.fraction_bits)) + ((uint32_t)(126 + format.minimum_exponent) << 23);
 }
 
 ERRATA_INLINE float float_of_ordered(int32_t ordered, stored_format format) {
   int32_t sign = ordered >> 31;
-  return binary32_of_bits(float_bits(ordered ^ sign, format) | (sign & INT32_MIN));
+  return binary32_of_bits(float_bits((uint32_t)(ordered ^ sign), format) | ((uint32_t)sign & 0x80000000u));
 }
 
-// How many candidates lie below `value`, and how many above, given that `value` is one: as many as fit, one quantum of the
-// value apart, between value + delta and the ends of what rounds to `target`, half a quantum of the target from it. `miss` is
-// value + delta - target.
+// How many candidates lie below `value`, and how many above, given that `value` is one: as many as fit, one quantum of
+// the value apart, between value + delta and the ends of what rounds to `target`, half a quantum of the target from it.
+// `miss` is value + delta - target.
 //
 // Returns whether that is sure: the numbers of quanta are not so near to whole numbers that an error could matter, the
-// candidates do not reach out of the value's binade, except to its upper end, and neither number is so close to the ends of
-// the format that a power of two below is out of the range of binary32.
-ERRATA_INLINE int32_t count_neighbours(
-    int32_t value, int32_t target, float miss, stored_format format, int32_t *below, int32_t *above) {
+// candidates do not reach out of the value's binade, except to its upper end, and neither number is so close to the
+// ends of the format that a power of two below is out of the range of binary32.
+ERRATA_INLINE int32_t
+count_neighbours(int32_t value, int32_t target, float miss, stored_format format, int32_t *below, int32_t *above) {
   int bits = format.fraction_bits;
-  int32_t fraction = (1 << bits) - 1, exponent = 0x7f800000;
+  int32_t fraction = (1 << bits) - 1;
+  uint32_t exponent = 0x7f800000;
   int32_t value_sign = value >> 31, target_sign = target >> 31;
   int32_t value_magnitude = value ^ value_sign;
-  int32_t value_bits = float_bits(value_magnitude, format);
-  int32_t target_bits = float_bits(target ^ target_sign, format);
-  int32_t least_field = 127 + format.minimum_exponent > bits + 3 ? 127 + format.minimum_exponent : bits + 3;
-  int32_t least_bits = value_bits < target_bits ? value_bits : target_bits;
+  uint32_t value_bits = float_bits((uint32_t)value_magnitude, format);
+  uint32_t target_bits = float_bits((uint32_t)(target ^ target_sign), format);
+  uint32_t least_field =
+      (uint32_t)(127 + format.minimum_exponent > bits + 3 ? 127 + format.minimum_exponent : bits + 3);
+  uint32_t least_bits = value_bits < target_bits ? value_bits : target_bits;
   int32_t last_binade = (int32_t)stored_infinity(format) - fraction - 1;
   // From here on in quanta of the value.
-  float offset = miss * binary32_of_bits(((254 + bits) << 23) - (value_bits & exponent));
-  float half_quantum = binary32_of_bits((126 << 23) + (target_bits & exponent) - (value_bits & exponent));
+  float offset = miss * binary32_of_bits(((uint32_t)(254 + bits) << 23) - (value_bits & exponent));
+  float half_quantum = binary32_of_bits((126u << 23) + (target_bits & exponent) - (value_bits & exponent));
   // A power of two is preceded by a shorter quantum.
   float inner = (target_bits & ~exponent) == 0 ? 0.5f * half_quantum : half_quantum;
   float down = (target_sign ? half_quantum : inner) + offset, up = (target_sign ? inner : half_quantum) - offset;
-  // What the numbers may be off by, as long as half a quantum is below `far`: the sum in binary64 then by less than 2^-21.
-  float error = 0x1p-20f * (1 + half_quantum), far = binary32_of_bits((127 + 27 - bits) << 23);
+  // What the numbers may be off by, as long as half a quantum is below `far`: the sum in binary64 then by less than
+  // 2^-21.
+  float error = 0x1p-20f * (1 + half_quantum), far = binary32_of_bits((uint32_t)(127 + 27 - bits) << 23);
   down = down < far ? down : far;
   up = up < far ? up : far;
   down = down > -1 ? down : -1;
@@ -57,7 +60,8 @@ ERRATA_INLINE int32_t count_neighbours(
   *below = (int32_t)down;
   *above = (int32_t)up;
   // Of what is beyond the whole number, the distance from the middle.
-  float down_middle = __builtin_fabsf(down - (float)*below - 0.5f), up_middle = __builtin_fabsf(up - (float)*above - 0.5f);
+  float down_middle = __builtin_fabsf(down - (float)*below - 0.5f),
+        up_middle = __builtin_fabsf(up - (float)*above - 0.5f);
   float to_zero = value_sign ? up : down, from_zero = value_sign ? down : up;
   float place = (float)(value_magnitude & fraction);
   return (least_bits > least_field << 23) & (value_magnitude < last_binade) & (half_quantum < far) &
@@ -178,12 +182,12 @@ ERRATA_AVX512 static size_t list_open_elements_avx512(
 
 // Appends the elements whose interval does not hold exactly one value, with what they are marked by.
 ERRATA_INLINE size_t list_open_elements(
-    processor processor, const int32_t *low, const int32_t *high, const int32_t *marks, size_t count,
+    errata_processor processor, const int32_t *low, const int32_t *high, const int32_t *marks, size_t count,
     errata_open_elements_list list, size_t listed) {
 #if defined(__x86_64__)
-  if (processor == processor_avx512) {
-    return list_open_elements_avx512(low, high, marks, count, list, listed);
-  }
+  if (processor == errata_avx512) { return list_open_elements_avx512(low, high, marks, count, list, listed); }
+#else
+  (void)processor;
 #endif
   for (size_t i = 0; i < count; i++) {
     list.low[listed] = low[i];
@@ -231,7 +235,7 @@ ERRATA_INLINE void bound_block(
 }
 
 ERRATA_INLINE size_t open_elements_body(
-    stored_format format, processor processor, const uint8_t *base, const uint8_t *current, const double *delta,
+    stored_format format, errata_processor processor, const uint8_t *base, const uint8_t *current, const double *delta,
     uint8_t *only, uint32_t first_index, errata_open_elements_list list, size_t count) {
   size_t width = (size_t)stored_bytes(format), listed = 0;
   for (size_t start = 0; start < count; start += BLOCK) {
@@ -249,18 +253,18 @@ ERRATA_INLINE size_t open_elements_body(
 }
 
 // Calls a body with the format as a constant.
-#define ERRATA_BY_FORMAT(type, body, ...)                         \
-  switch (type) {                                                 \
+#define ERRATA_BY_FORMAT(type, body, ...)                           \
+  switch (type) {                                                   \
     case errata_stored_bf16: return body(stored_bf16, __VA_ARGS__); \
     case errata_stored_f16: return body(stored_f16, __VA_ARGS__);   \
     case errata_stored_f32: return body(stored_f32, __VA_ARGS__);   \
   }
 
-#define ERRATA_ELEMENTS                                                                                    \
+#define ERRATA_ELEMENTS                                                                                     \
   errata_stored_type type, const uint8_t *base, const uint8_t *current, const double *delta, uint8_t *only, \
       uint32_t first_index, errata_open_elements_list list, size_t count
 
-ERRATA_INLINE size_t open_elements_typed(processor processor, ERRATA_ELEMENTS) {
+ERRATA_INLINE size_t open_elements_typed(errata_processor processor, ERRATA_ELEMENTS) {
   // With and without a base are two loops, each without a branch.
   if (base) {
     ERRATA_BY_FORMAT(type, open_elements_body, processor, base, current, delta, only, first_index, list, count)
@@ -270,14 +274,14 @@ ERRATA_INLINE size_t open_elements_typed(processor processor, ERRATA_ELEMENTS) {
 }
 
 static size_t open_elements_baseline(ERRATA_ELEMENTS) {
-  return open_elements_typed(processor_baseline, type, base, current, delta, only, first_index, list, count);
+  return open_elements_typed(errata_baseline, type, base, current, delta, only, first_index, list, count);
 }
 #if defined(__x86_64__)
 ERRATA_AVX2 static size_t open_elements_avx2(ERRATA_ELEMENTS) {
-  return open_elements_typed(processor_avx2, type, base, current, delta, only, first_index, list, count);
+  return open_elements_typed(errata_avx2, type, base, current, delta, only, first_index, list, count);
 }
 ERRATA_AVX512 static size_t open_elements_avx512(ERRATA_ELEMENTS) {
-  return open_elements_typed(processor_avx512, type, base, current, delta, only, first_index, list, count);
+  return open_elements_typed(errata_avx512, type, base, current, delta, only, first_index, list, count);
 }
 #endif
 
@@ -300,7 +304,8 @@ ERRATA_INLINE void even_candidates_body(
   }
 }
 
-#define ERRATA_SETS int fraction_bits, const int32_t *low, const int32_t *high, errata_even_candidates *sets, size_t count
+#define ERRATA_SETS \
+  int fraction_bits, const int32_t *low, const int32_t *high, errata_even_candidates *sets, size_t count
 
 static void even_candidates_baseline(ERRATA_SETS) { even_candidates_body(fraction_bits, low, high, sets, count); }
 #if defined(__x86_64__)

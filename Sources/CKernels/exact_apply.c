@@ -2,13 +2,14 @@
 
 #include "stored_float.h"
 
-// Register and cache blocks: a tile of sums stays in registers over a block of facts. The factor values of its columns stay in
-// L1 while those of all rows pass by.
+// Register and cache blocks: a tile of sums stays in registers over a block of facts. The factor values of its columns
+// stay in L1 while those of all rows pass by.
 enum { TILE_ROWS = 4, NARROW_COLUMNS = 12, WIDE_COLUMNS = 48, FACT_BLOCK = 128, ROW_BLOCK = 128, COLUMN_BLOCK = 240 };
 
 ERRATA_INLINE size_t smaller(size_t left, size_t right) { return left < right ? left : right; }
 
-ERRATA_INLINE double factor_value(const uint8_t *stored, size_t index, errata_factor_type type, processor processor) {
+ERRATA_INLINE double factor_value(
+    const uint8_t *stored, size_t index, errata_factor_type type, errata_processor processor) {
   switch (type) {
     case errata_factor_f32: {
       float value;
@@ -16,7 +17,7 @@ ERRATA_INLINE double factor_value(const uint8_t *stored, size_t index, errata_fa
       return (double)value;
     }
     case errata_factor_f16: {
-      if (processor != processor_baseline) {
+      if (processor != errata_baseline || ERRATA_HAS_FLOAT16) {
         // Exact, subnormal numbers too, in every mode of the processor.
         _Float16 value;
         memcpy(&value, stored + 2 * index, 2);
@@ -33,7 +34,7 @@ ERRATA_INLINE double factor_value(const uint8_t *stored, size_t index, errata_fa
 }
 
 ERRATA_INLINE void pack_typed(
-    const errata_factor *factor, errata_factor_type type, processor processor, size_t first_element,
+    const errata_factor *factor, errata_factor_type type, errata_processor processor, size_t first_element,
     size_t element_count, size_t first_fact, size_t fact_count, size_t width, double *restrict panels) {
   const uint8_t *stored = factor->stored;
   double scales[FACT_BLOCK];
@@ -50,7 +51,8 @@ ERRATA_INLINE void pack_typed(
       for (size_t i = 0; i < present; i++) {
         double values[FACT_BLOCK];
         size_t index = first + i * factor->element_stride;
-        for (size_t e = 0; e < fact_count; e++) values[e] = factor_value(stored, index + e, type, processor) * scales[e];
+        for (size_t e = 0; e < fact_count; e++)
+          values[e] = factor_value(stored, index + e, type, processor) * scales[e];
         // As one vector that is scattered, this would take longer.
 #pragma clang loop vectorize(disable)
         for (size_t e = 0; e < fact_count; e++) panels[e * width + i] = values[e];
@@ -66,8 +68,7 @@ ERRATA_INLINE void pack_typed(
       for (size_t e = 0; e < fact_count; e++) {
         size_t index = first + e * factor->fact_stride;
         for (size_t i = 0; i < present; i++) {
-          panels[e * width + i] =
-              factor_value(stored, index + i * factor->element_stride, type, processor) * scales[e];
+          panels[e * width + i] = factor_value(stored, index + i * factor->element_stride, type, processor) * scales[e];
         }
       }
     }
@@ -76,8 +77,8 @@ ERRATA_INLINE void pack_typed(
 
 // Panels of `width` elements, each facts x width; elements beyond the last are zero.
 ERRATA_INLINE void pack(
-    const errata_factor *factor, processor processor, size_t first_element, size_t element_count, size_t first_fact,
-    size_t fact_count, size_t width, double *panels) {
+    const errata_factor *factor, errata_processor processor, size_t first_element, size_t element_count,
+    size_t first_fact, size_t fact_count, size_t width, double *panels) {
 #define PACK(type) \
   pack_typed(factor, type, processor, first_element, element_count, first_fact, fact_count, width, panels)
   switch (factor->type) {
@@ -89,33 +90,34 @@ ERRATA_INLINE void pack(
 }
 
 // Vectors by name: the compiler keeps an array of scalars in memory. `columns` is the width of the tile.
-#define ERRATA_TILE(name, lanes, columns_of_tile)                                                                   \
-  typedef double name##_vector __attribute__((vector_size(8 * lanes), aligned(8), may_alias));                     \
-  ERRATA_INLINE void name(                                                                                         \
-      const double *restrict rows, const double *restrict columns, size_t fact_count, double *restrict tile,       \
-      size_t stride) {                                                                                             \
-    /* A product of two float32 values is exact in binary64: fused or not, the sum is the same. */                 \
-    _Pragma("clang fp contract(fast)") enum { VECTORS = columns_of_tile / lanes };                                 \
-    name##_vector sums[TILE_ROWS][VECTORS];                                                                        \
-    for (int r = 0; r < TILE_ROWS; r++) {                                                                          \
+#define ERRATA_TILE(name, lanes, columns_of_tile)                                                                     \
+  typedef double name##_vector __attribute__((vector_size(8 * lanes), aligned(8), may_alias));                        \
+  ERRATA_INLINE void name(                                                                                            \
+      const double *restrict rows, const double *restrict columns, size_t fact_count, double *restrict tile,          \
+      size_t stride) {                                                                                                \
+    /* A product of two float32 values is exact in binary64: fused or not, the sum is the same. */                    \
+    _Pragma("clang fp contract(fast)") enum { VECTORS = columns_of_tile / lanes };                                    \
+    name##_vector sums[TILE_ROWS][VECTORS];                                                                           \
+    for (int r = 0; r < TILE_ROWS; r++) {                                                                             \
       for (int v = 0; v < VECTORS; v++) sums[r][v] = *(const name##_vector *)(tile + (size_t)r * stride + v * lanes); \
-    }                                                                                                              \
-    for (size_t e = 0; e < fact_count; e++, rows += TILE_ROWS, columns += columns_of_tile) {                       \
-      for (int r = 0; r < TILE_ROWS; r++) {                                                                        \
-        for (int v = 0; v < VECTORS; v++) sums[r][v] += rows[r] * *(const name##_vector *)(columns + v * lanes);   \
-      }                                                                                                            \
-    }                                                                                                              \
-    for (int r = 0; r < TILE_ROWS; r++) {                                                                          \
-      for (int v = 0; v < VECTORS; v++) *(name##_vector *)(tile + (size_t)r * stride + v * lanes) = sums[r][v];    \
-    }                                                                                                              \
+    }                                                                                                                 \
+    for (size_t e = 0; e < fact_count; e++, rows += TILE_ROWS, columns += columns_of_tile) {                          \
+      for (int r = 0; r < TILE_ROWS; r++) {                                                                           \
+        for (int v = 0; v < VECTORS; v++) sums[r][v] += rows[r] * *(const name##_vector *)(columns + v * lanes);      \
+      }                                                                                                               \
+    }                                                                                                                 \
+    for (int r = 0; r < TILE_ROWS; r++) {                                                                             \
+      for (int v = 0; v < VECTORS; v++) *(name##_vector *)(tile + (size_t)r * stride + v * lanes) = sums[r][v];       \
+    }                                                                                                                 \
   }
 
 ERRATA_TILE(narrow_tile, 4, NARROW_COLUMNS)
 ERRATA_TILE(wide_tile, 8, WIDE_COLUMNS)
 
 ERRATA_INLINE void accumulate_tile(
-    processor processor, const double *rows, const double *columns, size_t fact_count, double *tile, size_t stride) {
-  if (processor == processor_avx512) {
+    errata_processor processor, const double *rows, const double *columns, size_t fact_count, double *tile,
+    size_t stride) {
+  if (processor == errata_avx512) {
     wide_tile(rows, columns, fact_count, tile, stride);
   } else {
     narrow_tile(rows, columns, fact_count, tile, stride);
@@ -124,7 +126,7 @@ ERRATA_INLINE void accumulate_tile(
 
 // A tile that hangs over the edge is computed in a copy.
 ERRATA_INLINE void accumulate_edge_tile(
-    processor processor, const double *rows, const double *columns, size_t fact_count, size_t row_count,
+    errata_processor processor, const double *rows, const double *columns, size_t fact_count, size_t row_count,
     size_t column_count, double *delta, size_t stride) {
   double tile[TILE_ROWS * WIDE_COLUMNS] = {0};
   for (size_t r = 0; r < row_count; r++) memcpy(tile + r * WIDE_COLUMNS, delta + r * stride, column_count * 8);
@@ -133,9 +135,10 @@ ERRATA_INLINE void accumulate_edge_tile(
 }
 
 ERRATA_INLINE void accumulate_terms_body(
-    processor processor, const errata_factor *rows, size_t first_row, size_t row_count, const errata_factor *columns,
-    size_t first_column, size_t column_count, size_t fact_count, double *delta, size_t stride) {
-  size_t width = processor == processor_avx512 ? WIDE_COLUMNS : NARROW_COLUMNS;
+    errata_processor processor, const errata_factor *rows, size_t first_row, size_t row_count,
+    const errata_factor *columns, size_t first_column, size_t column_count, size_t fact_count, double *delta,
+    size_t stride) {
+  size_t width = processor == errata_avx512 ? WIDE_COLUMNS : NARROW_COLUMNS;
   double row_panels[FACT_BLOCK * ROW_BLOCK];
   double column_panels[FACT_BLOCK * COLUMN_BLOCK];
   for (size_t row = 0; row < row_count; row += ROW_BLOCK) {
@@ -155,8 +158,7 @@ ERRATA_INLINE void accumulate_terms_body(
             if (tile_rows == TILE_ROWS && tile_columns == width) {
               accumulate_tile(processor, row_panel, column_panel, facts, tile, stride);
             } else {
-              accumulate_edge_tile(
-                  processor, row_panel, column_panel, facts, tile_rows, tile_columns, tile, stride);
+              accumulate_edge_tile(processor, row_panel, column_panel, facts, tile_rows, tile_columns, tile, stride);
             }
           }
         }
@@ -165,8 +167,8 @@ ERRATA_INLINE void accumulate_terms_body(
   }
 }
 
-// The sums of a block, rounded to a format of 16 bits, if all that meets is zero or a normal number: then the patterns are those
-// of binary64 with fewer bits. Returns whether that is so.
+// The sums of a block, rounded to a format of 16 bits, if all that meets is zero or a normal number: then the patterns
+// are those of binary64 with fewer bits. Returns whether that is so.
 ERRATA_INLINE int64_t round_normal_sums(
     stored_format format, const uint8_t *base, const double *restrict delta, uint8_t *restrict rounded, size_t count) {
   int shift = 52 - format.fraction_bits;
@@ -221,8 +223,8 @@ ERRATA_INLINE size_t round_sums_body(
   return count;
 }
 
-ERRATA_INLINE size_t round_sums_typed(
-    errata_stored_type type, const uint8_t *base, const double *delta, uint8_t *result, size_t count) {
+ERRATA_INLINE size_t
+round_sums_typed(errata_stored_type type, const uint8_t *base, const double *delta, uint8_t *result, size_t count) {
   switch (type) {
     case errata_stored_bf16: return round_sums_body(stored_bf16, base, delta, result, count);
     case errata_stored_f16: return round_sums_body(stored_f16, base, delta, result, count);
@@ -234,22 +236,19 @@ ERRATA_INLINE size_t round_sums_typed(
 #define ERRATA_TERMS                                                                                                \
   const errata_factor *rows, size_t first_row, size_t row_count, const errata_factor *columns, size_t first_column, \
       size_t column_count, size_t fact_count, double *delta, size_t stride
-#define ERRATA_TERM_ARGUMENTS \
-  rows, first_row, row_count, columns, first_column, column_count, fact_count, delta, stride
+#define ERRATA_TERM_ARGUMENTS rows, first_row, row_count, columns, first_column, column_count, fact_count, delta, stride
 #define ERRATA_SUMS errata_stored_type type, const uint8_t *base, const double *delta, uint8_t *result, size_t count
 
-static void accumulate_terms_baseline(ERRATA_TERMS) {
-  accumulate_terms_body(processor_baseline, ERRATA_TERM_ARGUMENTS);
-}
+static void accumulate_terms_baseline(ERRATA_TERMS) { accumulate_terms_body(errata_baseline, ERRATA_TERM_ARGUMENTS); }
 static size_t round_sums_baseline(ERRATA_SUMS) { return round_sums_typed(type, base, delta, result, count); }
 
 #if defined(__x86_64__)
 ERRATA_AVX2 static void accumulate_terms_avx2(ERRATA_TERMS) {
-  accumulate_terms_body(processor_avx2, ERRATA_TERM_ARGUMENTS);
+  accumulate_terms_body(errata_avx2, ERRATA_TERM_ARGUMENTS);
 }
 ERRATA_AVX2 static size_t round_sums_avx2(ERRATA_SUMS) { return round_sums_typed(type, base, delta, result, count); }
 ERRATA_AVX512 static void accumulate_terms_avx512(ERRATA_TERMS) {
-  accumulate_terms_body(processor_avx512, ERRATA_TERM_ARGUMENTS);
+  accumulate_terms_body(errata_avx512, ERRATA_TERM_ARGUMENTS);
 }
 ERRATA_AVX512 static size_t round_sums_avx512(ERRATA_SUMS) {
   return round_sums_typed(type, base, delta, result, count);

@@ -22,8 +22,8 @@ ERRATA_INLINE float exponential(float x) {
   p = p * r + 1.6666665459e-1f;
   p = p * r + 5.0000001201e-1f;
   p = p * r * r + r + 1.0f;
-  int32_t bits = ((int32_t)n + 127) << 23;
-  return p * binary32_of_bits((uint32_t)bits);
+  // The low bits of `shifted` are n, as a whole number; what is no number gives some number, times one that is none.
+  return p * binary32_of_bits((binary32_bits(shifted) + 127u) << 23);
 }
 
 ERRATA_INLINE float sigmoid(float x) { return 1.0f / (1.0f + exponential(-x)); }

@@ -32,8 +32,9 @@ ERRATA_INLINE float variance(const float *restrict x, float center, size_t count
   return sum / (float)count;
 }
 
-ERRATA_INLINE void rms_norm_forward_body(const float *restrict x, const float *restrict weight, float epsilon,
-                                         float *restrict y, size_t rows, size_t width) {
+ERRATA_INLINE void rms_norm_forward_body(
+    const float *restrict x, const float *restrict weight, float epsilon, float *restrict y, size_t rows,
+    size_t width) {
   for (size_t row = 0; row < rows; row++, x += width, y += width) {
     float scale = 1.0f / sqrtf(dot(x, x, width) / (float)width + epsilon);
     for (size_t i = 0; i < width; i++) y[i] = x[i] * scale * weight[i];
@@ -42,8 +43,9 @@ ERRATA_INLINE void rms_norm_forward_body(const float *restrict x, const float *r
 
 // y_i = x_i s w_i with s = (mean(x^2) + epsilon)^-1/2, so
 // d_x_i = s w_i d_y_i - x_i s^3 / width * sum_j x_j w_j d_y_j
-ERRATA_INLINE void rms_norm_backward_body(const float *restrict x, const float *restrict weight, float epsilon,
-                                          const float *restrict d_y, float *restrict d_x, size_t rows, size_t width) {
+ERRATA_INLINE void rms_norm_backward_body(
+    const float *restrict x, const float *restrict weight, float epsilon, const float *restrict d_y,
+    float *restrict d_x, size_t rows, size_t width) {
   for (size_t row = 0; row < rows; row++, x += width, d_y += width, d_x += width) {
     float scale = 1.0f / sqrtf(dot(x, x, width) / (float)width + epsilon);
     float shared = dot3(x, weight, d_y, width) * scale * scale * scale / (float)width;
@@ -51,9 +53,9 @@ ERRATA_INLINE void rms_norm_backward_body(const float *restrict x, const float *
   }
 }
 
-ERRATA_INLINE void layer_norm_forward_body(const float *restrict x, const float *restrict weight,
-                                           const float *restrict bias, float epsilon, float *restrict y, size_t rows,
-                                           size_t width) {
+ERRATA_INLINE void layer_norm_forward_body(
+    const float *restrict x, const float *restrict weight, const float *restrict bias, float epsilon, float *restrict y,
+    size_t rows, size_t width) {
   for (size_t row = 0; row < rows; row++, x += width, y += width) {
     float center = mean(x, width);
     float scale = 1.0f / sqrtf(variance(x, center, width) + epsilon);
@@ -66,9 +68,9 @@ ERRATA_INLINE void layer_norm_forward_body(const float *restrict x, const float 
 }
 
 // With n_i = (x_i - mean) s and g_i = w_i d_y_i:  d_x_i = s (g_i - mean(g) - n_i mean(g n))
-ERRATA_INLINE void layer_norm_backward_body(const float *restrict x, const float *restrict weight, float epsilon,
-                                            const float *restrict d_y, float *restrict d_x, size_t rows,
-                                            size_t width) {
+ERRATA_INLINE void layer_norm_backward_body(
+    const float *restrict x, const float *restrict weight, float epsilon, const float *restrict d_y,
+    float *restrict d_x, size_t rows, size_t width) {
   for (size_t row = 0; row < rows; row++, x += width, d_y += width, d_x += width) {
     float center = mean(x, width);
     float scale = 1.0f / sqrtf(variance(x, center, width) + epsilon);
@@ -81,18 +83,18 @@ ERRATA_INLINE void layer_norm_backward_body(const float *restrict x, const float
   }
 }
 
-ERRATA_KERNEL(rms_norm_forward,
-              (const float *x, const float *weight, float epsilon, float *y, size_t rows, size_t width),
-              (x, weight, epsilon, y, rows, width))
-ERRATA_KERNEL(rms_norm_backward,
-              (const float *x, const float *weight, float epsilon, const float *d_y, float *d_x, size_t rows,
-               size_t width),
-              (x, weight, epsilon, d_y, d_x, rows, width))
-ERRATA_KERNEL(layer_norm_forward,
-              (const float *x, const float *weight, const float *bias, float epsilon, float *y, size_t rows,
-               size_t width),
-              (x, weight, bias, epsilon, y, rows, width))
-ERRATA_KERNEL(layer_norm_backward,
-              (const float *x, const float *weight, float epsilon, const float *d_y, float *d_x, size_t rows,
-               size_t width),
-              (x, weight, epsilon, d_y, d_x, rows, width))
+ERRATA_KERNEL(
+    rms_norm_forward, (const float *x, const float *weight, float epsilon, float *y, size_t rows, size_t width),
+    (x, weight, epsilon, y, rows, width))
+ERRATA_KERNEL(
+    rms_norm_backward,
+    (const float *x, const float *weight, float epsilon, const float *d_y, float *d_x, size_t rows, size_t width),
+    (x, weight, epsilon, d_y, d_x, rows, width))
+ERRATA_KERNEL(
+    layer_norm_forward,
+    (const float *x, const float *weight, const float *bias, float epsilon, float *y, size_t rows, size_t width),
+    (x, weight, bias, epsilon, y, rows, width))
+ERRATA_KERNEL(
+    layer_norm_backward,
+    (const float *x, const float *weight, float epsilon, const float *d_y, float *d_x, size_t rows, size_t width),
+    (x, weight, epsilon, d_y, d_x, rows, width))

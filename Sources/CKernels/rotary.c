@@ -2,9 +2,9 @@
 
 #include "dispatch.h"
 
-ERRATA_INLINE void rotate_body(float *restrict x, size_t row_stride, size_t rows, size_t heads, size_t head_size,
-                               size_t pairs, int interleaved, const int32_t *restrict positions,
-                               const float *restrict cosine, const float *restrict sine, float direction) {
+ERRATA_INLINE void rotate_body(
+    float *restrict x, size_t row_stride, size_t rows, size_t heads, size_t head_size, size_t pairs, int interleaved,
+    const int32_t *restrict positions, const float *restrict cosine, const float *restrict sine, float direction) {
   for (size_t row = 0; row < rows; row++) {
     const float *restrict c = cosine + (size_t)positions[row] * pairs;
     const float *restrict s = sine + (size_t)positions[row] * pairs;
@@ -27,7 +27,8 @@ ERRATA_INLINE void rotate_body(float *restrict x, size_t row_stride, size_t rows
   }
 }
 
-ERRATA_KERNEL(rotate,
-              (float *x, size_t row_stride, size_t rows, size_t heads, size_t head_size, size_t pairs, int interleaved,
-               const int32_t *positions, const float *cosine, const float *sine, float direction),
-              (x, row_stride, rows, heads, head_size, pairs, interleaved, positions, cosine, sine, direction))
+ERRATA_KERNEL(
+    rotate,
+    (float *x, size_t row_stride, size_t rows, size_t heads, size_t head_size, size_t pairs, int interleaved,
+     const int32_t *positions, const float *cosine, const float *sine, float direction),
+    (x, row_stride, rows, heads, head_size, pairs, interleaved, positions, cosine, sine, direction))

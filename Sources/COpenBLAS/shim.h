@@ -6,27 +6,31 @@
 // Debian builds OpenBLAS without LAPACKE, but with LAPACK: the Fortran symbols are declared here. Each CHARACTER
 // argument adds a trailing length.
 
-void dpstrf_(const char *uplo, const int *n, double *a, const int *lda, int *piv, int *rank, const double *tol,
-             double *work, int *info, size_t uplo_length);
+void dpstrf_(
+    const char *uplo, const int *n, double *a, const int *lda, int *piv, int *rank, const double *tol, double *work,
+    int *info, size_t uplo_length);
 
 // On triangles in the rectangular full packed format.
-void dpftrf_(const char *transr, const char *uplo, const int *n, double *a, int *info, size_t transr_length,
-             size_t uplo_length);
-void dtfsm_(const char *transr, const char *side, const char *uplo, const char *trans, const char *diag, const int *m,
-            const int *n, const double *alpha, const double *a, double *b, const int *ldb, size_t transr_length,
-            size_t side_length, size_t uplo_length, size_t trans_length, size_t diag_length);
-void dsfrk_(const char *transr, const char *uplo, const char *trans, const int *n, const int *k, const double *alpha,
-            const double *a, const int *lda, const double *beta, double *c, size_t transr_length, size_t uplo_length,
-            size_t trans_length);
+void dpftrf_(
+    const char *transr, const char *uplo, const int *n, double *a, int *info, size_t transr_length, size_t uplo_length);
+void dtfsm_(
+    const char *transr, const char *side, const char *uplo, const char *trans, const char *diag, const int *m,
+    const int *n, const double *alpha, const double *a, double *b, const int *ldb, size_t transr_length,
+    size_t side_length, size_t uplo_length, size_t trans_length, size_t diag_length);
+void dsfrk_(
+    const char *transr, const char *uplo, const char *trans, const int *n, const int *k, const double *alpha,
+    const double *a, const int *lda, const double *beta, double *c, size_t transr_length, size_t uplo_length,
+    size_t trans_length);
 void dlacn2_(const int *n, double *v, double *x, int *isgn, double *est, int *kase, int *isave);
 
 // LQ of a column-major matrix is QR of a row-major one.
-void dgelqf_(const int *m, const int *n, double *a, const int *lda, double *tau, double *work, const int *lwork,
-             int *info);
-void dorglq_(const int *m, const int *n, const int *k, double *a, const int *lda, const double *tau, double *work,
-             const int *lwork, int *info);
-void dgesdd_(const char *jobz, const int *m, const int *n, double *a, const int *lda, double *s, double *u,
-             const int *ldu, double *vt, const int *ldvt, double *work, const int *lwork, int *iwork, int *info,
-             size_t jobz_length);
+void dgelqf_(
+    const int *m, const int *n, double *a, const int *lda, double *tau, double *work, const int *lwork, int *info);
+void dorglq_(
+    const int *m, const int *n, const int *k, double *a, const int *lda, const double *tau, double *work,
+    const int *lwork, int *info);
+void dgesdd_(
+    const char *jobz, const int *m, const int *n, double *a, const int *lda, double *s, double *u, const int *ldu,
+    double *vt, const int *ldvt, double *work, const int *lwork, int *iwork, int *info, size_t jobz_length);
 
 #endif

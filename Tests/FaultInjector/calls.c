@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <sys/syscall.h>
 
+// clang-format off: two tables
 static const struct changing_call changing[] = {
   {SYS_openat, "openat", form_at, 0, true, -1},
   {SYS_write, "write", form_fd, 0, true, 2},
@@ -55,7 +56,8 @@ static const struct changing_call changing[] = {
 
 // A call that is in neither list stops the test: it belongs into one of them.
 static const long harmless[] = {
-  // Advice, which another thread gives: it changes nothing, and its place among the other calls is not the same in every run.
+  // Advice, which another thread gives: it changes nothing, and its place among the other calls is not the same in every
+  // run.
   SYS_sync_file_range,
   SYS_read, SYS_pread64, SYS_readv, SYS_preadv, SYS_lseek, SYS_close, SYS_close_range, SYS_mmap, SYS_mprotect,
   SYS_munmap, SYS_mremap, SYS_madvise, SYS_brk, SYS_mincore, SYS_membarrier, SYS_futex, SYS_clone, SYS_clone3,
@@ -81,6 +83,7 @@ static const long harmless[] = {
   SYS_arch_prctl,
 #endif
 };
+// clang-format on
 
 const struct changing_call *find_changing_call(long number) {
   for (size_t i = 0; i < sizeof changing / sizeof *changing; i++) {

@@ -6,11 +6,11 @@
 
 // Where a call's arguments name the file that it changes.
 enum form {
-  form_fd,          // a descriptor, argument `first`
-  form_path,        // a path, argument `first`
-  form_at,          // a directory's descriptor, argument `first`, and then a path
-  form_two_paths,   // two paths
-  form_two_at,      // a directory and a path, twice
+  form_fd,         // a descriptor, argument `first`
+  form_path,       // a path, argument `first`
+  form_at,         // a directory's descriptor, argument `first`, and then a path
+  form_two_paths,  // two paths
+  form_two_at,     // a directory and a path, twice
 };
 
 struct changing_call {

@@ -82,7 +82,8 @@ static struct thread *thread_of(pid_t id) {
 
 // MARK: The program's registers and memory
 
-static void set_registers(pid_t thread, bool skips, int count_argument, unsigned long count, bool is_exit, long result) {
+static void set_registers(
+    pid_t thread, bool skips, int count_argument, unsigned long count, bool is_exit, long result) {
 #if defined(__x86_64__)
   struct user_regs_struct registers;
   if (ptrace(PTRACE_GETREGS, thread, 0, &registers) != 0) err(3, "registers");
@@ -155,7 +156,8 @@ static void path_at(pid_t thread, int directory, unsigned long address, char *pa
 // MARK: Fault points
 
 // Sets the paths that a call changes; `second` stays empty where there is one.
-static void find_paths(pid_t thread, const struct changing_call *call, const __u64 *arguments, char *first, char *second) {
+static void find_paths(
+    pid_t thread, const struct changing_call *call, const __u64 *arguments, char *first, char *second) {
   const __u64 *from = arguments + call->first;
   switch (call->form) {
     case form_fd: path_of_descriptor(thread, (int)from[0], first); break;
@@ -191,7 +193,8 @@ static bool is_open(const struct changing_call *call) {
 }
 
 // Whether this call changes files below the folder; a call that only looks does not.
-static bool changes_files(const struct changing_call *call, const __u64 *arguments, const char *first, const char *second) {
+static bool changes_files(
+    const struct changing_call *call, const __u64 *arguments, const char *first, const char *second) {
   if (!is_under(first) && !is_under(second)) return false;
   if (is_open(call)) return (open_flags(call, arguments) & (O_ACCMODE | O_CREAT | O_TRUNC)) != O_RDONLY;
   if (call->number == SYS_ioctl) return (unsigned long)arguments[1] == FICLONE;
@@ -251,16 +254,16 @@ static void enter_call(pid_t id, long number, const __u64 *arguments) {
   point_count++;
   if (options.log != NULL) {
     const char *path = thread->path + (is_under(thread->path) ? strlen(options.under) : 0);
-    fprintf(options.log, "%ld %s %s%s%s\n", point_count, call->name, path[0] == 0 ? "/" : path,
-            second[0] == 0 ? "" : " -> ", second[0] == 0 ? "" : second + (is_under(second) ? strlen(options.under) : 0));
+    fprintf(
+        options.log, "%ld %s %s%s%s\n", point_count, call->name, path[0] == 0 ? "/" : path,
+        second[0] == 0 ? "" : " -> ", second[0] == 0 ? "" : second + (is_under(second) ? strlen(options.under) : 0));
   }
   bool is_at = point_count == options.at;
   if (is_at && options.action == kill_before) end_program();
   if (is_at && options.action == interrupt) kill(program, SIGINT);
   if (is_at && options.action == run_command && system(options.command) == -1) err(3, "%s", options.command);
   bool may_fail = options.error != ENOSPC || call->takes_space;
-  if ((is_at && options.action == fail_once) ||
-      (point_count >= options.at && options.action == fail_on && may_fail)) {
+  if ((is_at && options.action == fail_once) || (point_count >= options.at && options.action == fail_on && may_fail)) {
     thread->fails = true;
     thread->error = options.error;
     set_registers(id, true, -1, 0, false, 0);
@@ -354,9 +357,18 @@ static void parse(int count, char **arguments) {
       options.program = arguments + i + 1;
       break;
     }
-    if (strcmp(name, "--kill") == 0) { options.action = kill_before; continue; }
-    if (strcmp(name, "--kill-within") == 0) { options.action = kill_within; continue; }
-    if (strcmp(name, "--interrupt") == 0) { options.action = interrupt; continue; }
+    if (strcmp(name, "--kill") == 0) {
+      options.action = kill_before;
+      continue;
+    }
+    if (strcmp(name, "--kill-within") == 0) {
+      options.action = kill_within;
+      continue;
+    }
+    if (strcmp(name, "--interrupt") == 0) {
+      options.action = interrupt;
+      continue;
+    }
     if (++i == count) errx(3, "%s needs a value", name);
     const char *value = arguments[i];
     if (strcmp(name, "--under") == 0) options.under = value;
@@ -364,10 +376,16 @@ static void parse(int count, char **arguments) {
     else if (strcmp(name, "--usage") == 0) options.usage = value;
     else if (strcmp(name, "--lose") == 0) options.lose = value;
     else if (strcmp(name, "--keep") == 0) keep_in(value);
-    else if (strcmp(name, "--fail") == 0) { options.action = fail_once; options.error = error_number(value); }
-    else if (strcmp(name, "--fail-on") == 0) { options.action = fail_on; options.error = error_number(value); }
-    else if (strcmp(name, "--run") == 0) { options.action = run_command; options.command = value; }
-    else if (strcmp(name, "--log") == 0) {
+    else if (strcmp(name, "--fail") == 0) {
+      options.action = fail_once;
+      options.error = error_number(value);
+    } else if (strcmp(name, "--fail-on") == 0) {
+      options.action = fail_on;
+      options.error = error_number(value);
+    } else if (strcmp(name, "--run") == 0) {
+      options.action = run_command;
+      options.command = value;
+    } else if (strcmp(name, "--log") == 0) {
       options.log = fopen(value, "we");
       if (options.log == NULL) err(3, "%s", value);
     } else errx(3, "%s: is not an option", name);

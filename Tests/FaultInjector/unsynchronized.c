@@ -24,11 +24,11 @@ struct entry {
 struct change {
   enum kind kind;
   bool is_flushed;
-  struct entry entry;    // what was made or removed; of a rename, the new name
-  struct entry former;   // of a rename, the old name
+  struct entry entry;   // what was made or removed; of a rename, the new name
+  struct entry former;  // of a rename, the old name
   bool is_directory;
-  char kept[PATH_MAX];   // the former bytes, or a name of the file that was removed or replaced; empty if there is none
-  int file;              // of a change of data
+  char kept[PATH_MAX];  // the former bytes, or a name of the file that was removed or replaced; empty if there is none
+  int file;             // of a change of data
   struct stat status;
 };
 

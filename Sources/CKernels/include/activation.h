@@ -10,8 +10,8 @@
 enum { ERRATA_SILU = 0, ERRATA_GELU_TANH = 1, ERRATA_GELU_ERF = 2, ERRATA_RELU = 3 };
 
 void errata_gated_forward(int kind, const float *gate_up, float *key, size_t rows, size_t width);
-void errata_gated_backward(int kind, const float *gate_up, const float *d_key, float *d_gate_up, size_t rows,
-                           size_t width);
+void errata_gated_backward(
+    int kind, const float *gate_up, const float *d_key, float *d_gate_up, size_t rows, size_t width);
 
 // Plain MLP: key = f(x), d_x = d_key * f'(x).
 void errata_activation_forward(int kind, const float *x, float *key, size_t count);

@@ -32,8 +32,9 @@ size_t errata_round_sums(
     errata_stored_type type, const uint8_t *base, const double *delta, uint8_t *result, size_t count);
 
 // The elements that do not have exactly one candidate: the finite base values v with round(v + delta) = current are
-// [low, high], as patterns in the order of their values (a magnitude m with sign is -1 - m). If there is no such value the
-// interval is empty or holds one other value. What marks an element is its base value where that is known, else its index.
+// [low, high], as patterns in the order of their values (a magnitude m with sign is -1 - m). If there is no such value
+// the interval is empty or holds one other value. What marks an element is its base value where that is known, else its
+// index.
 typedef struct {
   int32_t *low;
   int32_t *high;
@@ -43,20 +44,21 @@ typedef struct {
 // How many places of a list may be written beyond the last element.
 enum { errata_open_elements_slack = 16 };
 
-// Lists the elements that do not have exactly one candidate, in order. delta must not be -0, which a sum that starts from +0
-// never is. Whoever knows one candidate of every element gives them as `base`, which saves time. Else `base` is NULL, and
-// `only` takes the candidates of the elements that have just one; the index of the first element is `first_index`.
+// Lists the elements that do not have exactly one candidate, in order. delta must not be -0, which a sum that starts
+// from +0 never is. Whoever knows one candidate of every element gives them as `base`, which saves time. Else `base` is
+// NULL, and `only` takes the candidates of the elements that have just one; the index of the first element is
+// `first_index`.
 //
 // Returns how many elements were listed; the list has room for `count` of them and for the slack.
 size_t errata_open_elements(
     errata_stored_type type, const uint8_t *base, const uint8_t *current, const double *delta, uint8_t *only,
     uint32_t first_index, errata_open_elements_list list, size_t count);
 
-// Candidates of one sign in one binade, as nearly all sets are: the magnitudes of `count` values from `first` on. The distance
-// to the next one is 2^size_bits units of a measure in which no distance is less than one (Spec: undo record).
+// Candidates of one sign in one binade, as nearly all sets are: the magnitudes of `count` values from `first` on. The
+// distance to the next one is 2^size_bits units of a measure in which no distance is less than one (Spec: undo record).
 typedef struct {
   int32_t first;
-  int32_t sign;  // -1 for negative candidates, else 0
+  int32_t sign;    // -1 for negative candidates, else 0
   uint32_t count;  // 0 if the set is not of this kind; else at least 2
   uint32_t size_bits;
 } errata_even_candidates;

@@ -7,7 +7,8 @@
 // position positions[r]; cosine and sine are tables of `pairs` values per position. The pairs of a head are
 // (i, i + pairs), or (2 i, 2 i + 1) if interleaved. direction +1 rotates forward, -1 back, which is also the gradient.
 
-void errata_rotate(float *x, size_t row_stride, size_t rows, size_t heads, size_t head_size, size_t pairs,
-                   int interleaved, const int32_t *positions, const float *cosine, const float *sine, float direction);
+void errata_rotate(
+    float *x, size_t row_stride, size_t rows, size_t heads, size_t head_size, size_t pairs, int interleaved,
+    const int32_t *positions, const float *cosine, const float *sine, float direction);
 
 #endif

@@ -3,8 +3,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// SHA-256 (FIPS 180-4) by the processor's instructions, of several messages at the same time: of one alone, each instruction
-// waits for the one before.
+// SHA-256 (FIPS 180-4) by the processor's instructions, of several messages at the same time: of one alone, each
+// instruction waits for the one before.
 
 typedef struct {
   uint32_t state[8];
