@@ -4,18 +4,19 @@ extension JSON {
   /// - Precondition: every number is finite.
   public func serialized() -> [UInt8] {
     var output: [UInt8] = []
-    write(into: &output, indentation: nil, sortKeys: true)
+    write(into: &output, indentation: nil, isCanonical: true)
     return output
   }
 
-  /// The text for people and for `--json`: two spaces per level, members in their own order, a trailing newline.
+  /// The text for people and for `--json`: two spaces per level, members in their own order, a trailing newline. What a
+  /// person does not see is escaped (`escapingUnprintable`): it stays in the value and does nothing to a terminal.
   public func prettyPrinted() -> String {
     var output: [UInt8] = []
-    write(into: &output, indentation: 0, sortKeys: false)
+    write(into: &output, indentation: 0, isCanonical: false)
     return String(decoding: output, as: UTF8.self) + "\n"
   }
 
-  private func write(into output: inout [UInt8], indentation: Int?, sortKeys: Bool) {
+  private func write(into output: inout [UInt8], indentation: Int?, isCanonical: Bool) {
     switch self {
     case .null: output.append(contentsOf: "null".utf8)
     case .bool(let value): output.append(contentsOf: (value ? "true" : "false").utf8)
@@ -23,21 +24,21 @@ extension JSON {
     case .double(let value):
       precondition(value.isFinite, "JSON has no infinities and no NaN")
       output.append(contentsOf: value.description.utf8)
-    case .string(let bytes): Self.write(bytes, into: &output)
+    case .string(let bytes): Self.write(bytes, into: &output, escaping: !isCanonical)
     case .array(let elements):
       let inner = Self.innerIndentation(indentation, isFlat: elements.allSatisfy(\.isScalar))
       Self.write(
         elements, brackets: ("[", "]"), into: &output, outer: inner == nil ? nil : indentation, inner: inner,
         separator: indentation == nil ? "," : (inner == nil ? ", " : ",")
-      ) { element, output in element.write(into: &output, indentation: inner, sortKeys: sortKeys) }
+      ) { element, output in element.write(into: &output, indentation: inner, isCanonical: isCanonical) }
     case .object(let object):
       let inner = Self.innerIndentation(indentation, isFlat: false)
-      let members = sortKeys ? object.members.sorted { $0.key < $1.key } : object.members
+      let members = isCanonical ? object.members.sorted { $0.key < $1.key } : object.members
       Self.write(members, brackets: ("{", "}"), into: &output, outer: indentation, inner: inner, separator: ",") {
         member, output in
-        Self.write(member.key, into: &output)
+        Self.write(member.key, into: &output, escaping: !isCanonical)
         output.append(contentsOf: (indentation == nil ? ":" : ": ").utf8)
-        member.value.write(into: &output, indentation: inner, sortKeys: sortKeys)
+        member.value.write(into: &output, indentation: inner, isCanonical: isCanonical)
       }
     }
   }
@@ -74,8 +75,12 @@ extension JSON {
     output.append(contentsOf: brackets.1.utf8)
   }
 
-  private static func write(_ bytes: ByteString, into output: inout [UInt8]) {
+  /// A string in quotes.
+  ///
+  /// - Parameter isEscaping: whether what a person does not see is escaped; what JSON does not allow is in any case.
+  private static func write(_ bytes: ByteString, into output: inout [UInt8], escaping isEscaping: Bool) {
     output.append(UInt8(ascii: "\""))
+    let start = output.count
     for byte in bytes.bytes {
       switch byte {
       case UInt8(ascii: "\""): output.append(contentsOf: "\\\"".utf8)
@@ -83,14 +88,24 @@ extension JSON {
       case 0x0A: output.append(contentsOf: "\\n".utf8)
       case 0x0D: output.append(contentsOf: "\\r".utf8)
       case 0x09: output.append(contentsOf: "\\t".utf8)
-      case 0..<0x20:
-        let digits = Array("0123456789abcdef".utf8)
-        output.append(contentsOf: "\\u00".utf8)
-        output.append(digits[Int(byte >> 4)])
-        output.append(digits[Int(byte & 15)])
+      case 0..<0x20: escape(UInt16(byte), into: &output)
       default: output.append(byte)
       }
     }
+    if isEscaping, output[start...].contains(where: { $0 >= 0x7F }) {
+      let text = String(decoding: output[start...], as: UTF8.self).escapingUnprintable { scalar in
+        var units: [UInt8] = []
+        for unit in scalar.utf16 { escape(unit, into: &units) }
+        return String(decoding: units, as: UTF8.self)
+      }
+      output.replaceSubrange(start..., with: text.utf8)
+    }
     output.append(UInt8(ascii: "\""))
+  }
+
+  private static func escape(_ unit: UInt16, into output: inout [UInt8]) {
+    let digits = Array("0123456789abcdef".utf8)
+    output.append(contentsOf: "\\u".utf8)
+    for shift in [12, 8, 4, 0] { output.append(digits[Int(unit >> shift & 15)]) }
   }
 }

@@ -36,7 +36,7 @@ enum BrokenMapping {
     withUnsafeTemporaryAllocation(byteCount: 1 << 16, alignment: 1) { buffer in
       let count = mappings(into: buffer)
       if let name = path(of: address, in: UnsafeRawBufferPointer(rebasing: buffer[..<count])) {
-        put(name.baseAddress!, name.count)
+        putVisibly(name)
       } else {
         put("a file", 6)
       }
@@ -45,6 +45,22 @@ enum BrokenMapping {
   }
 
   private static func put(_ bytes: UnsafeRawPointer, _ count: Int) { _ = Foundation.write(STDERR_FILENO, bytes, count) }
+
+  /// Letters and signs of ASCII as they are, other bytes by number: what `printable` does would allocate.
+  private static func putVisibly(_ name: UnsafeRawBufferPointer) {
+    let digits: StaticString = "0123456789abcdef"
+    for byte in name {
+      withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 4) { text in
+        text[0] = byte
+        guard !(0x20..<0x7F).contains(byte) else { return put(text.baseAddress!, 1) }
+        text[0] = UInt8(ascii: "\\")
+        text[1] = UInt8(ascii: "x")
+        text[2] = digits.utf8Start[Int(byte >> 4)]
+        text[3] = digits.utf8Start[Int(byte & 15)]
+        put(text.baseAddress!, 4)
+      }
+    }
+  }
 
   /// The text of /proc/self/maps, as far as there is room.
   private static func mappings(into buffer: UnsafeMutableRawBufferPointer) -> Int {

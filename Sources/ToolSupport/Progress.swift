@@ -84,6 +84,7 @@ public final class Progress: Sendable {
   }
 
   private func draw(_ line: String) {
+    let line = printable(line)
     if isTerminal {
       Self.lineIsDrawn.withLock { $0 = true }
       StandardStreams.writeError("\r\u{1B}[2K\(line)")

@@ -1,4 +1,4 @@
-/// A plain table for a terminal: a header, aligned columns, no frame.
+/// A plain table for a terminal: a header, aligned columns, no frame. A row is one line, whatever its cells say.
 public struct TextTable {
   public enum Alignment: Sendable {
     case left
@@ -18,7 +18,7 @@ public struct TextTable {
   /// - Precondition: as many cells as columns.
   public mutating func append(_ cells: [String]) {
     precondition(cells.count == headers.count)
-    rows.append(cells)
+    rows.append(cells.map(printable))
   }
 
   /// The table's lines, two spaces between columns, without trailing spaces.

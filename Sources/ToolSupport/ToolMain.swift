@@ -28,7 +28,7 @@ public enum ToolMain {
     } catch {
       switch command.exitCode(for: error) {
       case .success:
-        print(command.fullMessage(for: error))
+        print(text: command.fullMessage(for: error))
         end(name)
       case .validationFailure:
         fail(name, ErrataError(.usage, "\(command.message(for: error)) (see '\(name) --help')"))
@@ -42,6 +42,8 @@ public enum ToolMain {
   public static func start(_ name: String) {
     // A reader that closes the pipe early (`errata show x | head`) ends the tool quietly, as it does other Unix tools.
     signal(SIGPIPE, SIG_DFL)
+    // A file beyond `ulimit -f` is an error of the write, not the end of the tool.
+    signal(SIGXFSZ, SIG_IGN)
     StandardStreams.occupyClosed()
     if let argument = CommandLine.firstMalformedArgument { fail(name, ErrataError.malformedArgument(argument)) }
   }
@@ -76,19 +78,8 @@ public enum ToolMain {
     let text = message.utf8.count <= longestMessage ? message : message.prefix(longestMessage) + "..."
     // It begins with the file that it is about: one without a name.
     let subject = message.hasPrefix(":") ? "''" : ""
-    printNotice("\(name): \(subject)\(printable(text.split(separator: "\n").joined(separator: " ")))")
+    printNotice("\(name): \(subject)\(text.split(separator: "\n").joined(separator: " "))")
   }
-}
-
-/// Writes one line to standard error, without disturbing a progress line.
-public func printNotice(_ text: String) {
-  Progress.clearLine()
-  StandardStreams.writeError(text + "\n")
-}
-
-/// Prints a value as the answer of `--json`.
-public func printJSON(_ value: JSON) {
-  print(value.prettyPrinted(), terminator: "")
 }
 
 /// The present time as patches and ledgers write it: ISO 8601, UTC, whole seconds. `SOURCE_DATE_EPOCH` stands in for it,

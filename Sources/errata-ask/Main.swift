@@ -71,7 +71,7 @@ struct Ask: ParsableCommand {
       return
     }
     for (prompt, tokens) in zip(prompts, generated) {
-      print(prompt + text(tokens, tokenization))
+      print(text: prompt + text(tokens, tokenization))
       if !plain { print(table(tokens, tokenization)) }
     }
   }

@@ -43,10 +43,10 @@ struct EditReport {
         percentage(fact.outcome?.probabilityBefore), percentage(fact.outcome?.probabilityAfter),
       ])
     }
-    for line in table.lines { Swift.print(line) }
-    if facts.count > shown { Swift.print("… and \(facts.count - shown) more ('errata show' lists all)") }
+    for line in table.lines { ToolSupport.print(line) }
+    if facts.count > shown { ToolSupport.print("… and \(facts.count - shown) more ('errata show' lists all)") }
     let tensors = Set(patch.batches.flatMap { $0.tensors.map(\.name) }).count
-    Swift.print(
+    ToolSupport.print(
       "\(path): patch \(patch.identifier.abbreviated), \(facts.count) fact\(facts.count == 1 ? "" : "s") in \(tensors) "
         + "tensor\(tensors == 1 ? "" : "s"), \(formatBytes(byteCount)), \(formatDuration(seconds))")
   }

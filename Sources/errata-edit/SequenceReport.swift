@@ -28,7 +28,7 @@ struct SequenceReport {
   func print(asJSON: Bool, _ profile: ProfileOptions) {
     if asJSON { return printJSON(profile.adding(to: ["patches": .array(steps.map(\.json))])) }
     guard steps.contains(where: { $0.all != nil }) else {
-      for step in steps { Swift.print("\(step.path): patch \(step.patch.abbreviated), \(step.factCount) facts") }
+      for step in steps { ToolSupport.print("\(step.path): patch \(step.patch.abbreviated), \(step.factCount) facts") }
       return
     }
     var table = TextTable(
@@ -40,7 +40,7 @@ struct SequenceReport {
       done += step.factCount
       table.append([step.path, String(step.factCount)] + columns(step.own) + [String(done)] + columns(step.all))
     }
-    for line in table.lines { Swift.print(line) }
+    for line in table.lines { ToolSupport.print(line) }
   }
 
   private func columns(_ scores: ScoreSummary?) -> [String] {

@@ -150,7 +150,7 @@ struct Eval: ParsableCommand {
   private func write(_ results: [ModelEvaluation], _ answers: [JSON]) throws {
     if let csv {
       let lines = EvaluationFile.table(results).map { $0 + "\n" }.joined()
-      if csv == "-" { print(lines, terminator: "") } else { try AtomicFile.write(Array(lines.utf8), to: csv) }
+      if csv == "-" { print(text: lines) } else { try AtomicFile.write(Array(lines.utf8), to: csv) }
     }
     if let cases {
       let file = try AtomicFile(path: cases)

@@ -19,7 +19,7 @@ struct ConditionReport {
     if asJSON {
       printJSON(profile?.adding(to: json) ?? json)
     } else {
-      for line in lines { Swift.print(line) }
+      for line in lines { ToolSupport.print(line) }
     }
   }
 

@@ -92,8 +92,10 @@ struct Trace: ParsableCommand {
     if json {
       printJSON(.array(reports.map { $0.json(top: top, threshold: threshold) }))
     } else {
-      let blocks = reports.map { $0.lines(top: top, threshold: threshold).joined(separator: "\n") }
-      print(blocks.joined(separator: "\n\n"))
+      for (index, report) in reports.enumerated() {
+        if index > 0 { print("") }
+        for line in report.lines(top: top, threshold: threshold) { print(line) }
+      }
     }
   }
 
@@ -102,6 +104,6 @@ struct Trace: ParsableCommand {
     let others = untraced.count > 1 ? " and \(untraced.count - 1) more" : ""
     let text = "\(first)\(others) cannot be traced: no down-projection, or changed by a correction too"
     if isAll { throw ErrataError(.general, "\(model): \(text)") }
-    printNotice(printable("note: \(text)"))
+    printNotice("note: \(text)")
   }
 }

@@ -49,9 +49,9 @@ struct TuneReport {
         formatShare(trial.disturbance, digits: 2),
       ])
     }
-    for line in table.lines { Swift.print(line) }
+    for line in table.lines { ToolSupport.print(line) }
     let settings = best.settings
-    Swift.print(
+    ToolSupport.print(
       "best: --method \(settings.method.rawValue) --layers \(settings.layers[0]) "
         + "--clamp \(Self.number(settings.clampNormFactor)) -w \(Self.number(settings.secondMomentWeight))"
         + (output.map { ", in \($0)" } ?? ""))

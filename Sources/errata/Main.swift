@@ -8,17 +8,17 @@ struct Main {
     ToolMain.start("errata")
     var arguments = Array(CommandLine.arguments.dropFirst())
     guard let first = arguments.first else {
-      print(overview)
+      print(text: overview)
       ToolMain.end("errata", 2)
     }
     switch first {
     case "--version":
       print("errata \(errataVersion)")
     case "--help", "-h":
-      print(overview)
+      print(text: overview)
     case "help":
       if arguments.count > 1 { run(arguments[1], ["--help"]) }
-      print(overview)
+      print(text: overview)
     default:
       arguments.removeFirst()
       run(first, arguments)
@@ -45,7 +45,7 @@ struct Main {
   private static func run(_ name: String, _ arguments: [String]) -> Never {
     becomeTool(name, arguments)
     let hint = Subcommand.nearest(to: name).map { ": did you mean '\($0)'?" } ?? " (see 'errata --help')"
-    printNotice(printable("errata: '\(name)' is not a command\(hint)"))
+    printNotice("errata: '\(name)' is not a command\(hint)")
     ToolMain.end("errata", 2)
   }
 }

@@ -33,6 +33,15 @@ import Testing
     #expect(JSON(text).serialized() == Array(expected.utf8))
   }
 
+  /// In what people read, controls and what is not seen are escaped too; the value stays.
+  @Test func escapesForPeople() throws {
+    let text = "\u{1B}\u{9B}\u{7F}\u{202E}\u{200B}\u{FEFF}\u{E0041}\\u0041 \u{645}\u{200C}\u{62E} é\n"
+    let value: JSON = [ByteString(text): [JSON(text)]]
+    let shown = #"\u001b\u009b\u007f\u202e\u200b\ufeff\udb40\udc41\\u0041 "# + "\u{645}\u{200C}\u{62E} é\\n"
+    #expect(value.prettyPrinted() == "{\n  \"\(shown)\": [\"\(shown)\"]\n}\n")
+    #expect(try JSON.parse(Array(value.prettyPrinted().utf8)) == value)
+  }
+
   @Test(arguments: [
     (0.0, "0.0"), (-0.0, "-0.0"), (1, "1.0"), (0.1, "0.1"), (1e100, "1e+100"), (-2.5e-7, "-2.5e-07"),
     (.leastNonzeroMagnitude, "5e-324"),

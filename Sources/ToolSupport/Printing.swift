@@ -1,0 +1,18 @@
+import Tensors
+
+// What the tools say. These functions stand before Swift's `print` of the same name: a tool cannot get round them by accident.
+
+/// Prints one line of an answer. What it quotes, from a file or the command line, is shown and not obeyed.
+public func print(_ line: String) { Swift.print(printable(line)) }
+
+/// Prints a text of several lines.
+public func print(text: String) { Swift.print(printableLines(text), terminator: text.hasSuffix("\n") ? "" : "\n") }
+
+/// Prints a value as the answer of `--json`.
+public func printJSON(_ value: JSON) { Swift.print(value.prettyPrinted(), terminator: "") }
+
+/// Writes one line to standard error, without disturbing a progress line.
+public func printNotice(_ text: String) {
+  Progress.clearLine()
+  StandardStreams.writeError(printable(text) + "\n")
+}
