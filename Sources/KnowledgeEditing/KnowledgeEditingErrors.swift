@@ -21,8 +21,15 @@ extension ErrataError {
       .usage, "the context template \"\(template)\" must contain {} exactly once, where the prompt stands")
   }
 
-  static func noTokenizer(_ path: String) -> ErrataError {
-    ErrataError(.general, "\(path): no tokenizer.json; Errata reads the Hugging Face tokenizers format")
+  /// - Parameter others: files of tokenizers in other formats that are there.
+  static func noTokenizer(_ path: String, others: [String]) -> ErrataError {
+    guard !others.isEmpty else {
+      return ErrataError(.general, "\(path): no tokenizer.json; Errata reads the Hugging Face tokenizers format")
+    }
+    return ErrataError(
+      .general,
+      "\(path): no tokenizer.json, only \(others.joined(separator: ", ")); transformers writes it: "
+        + "AutoTokenizer.from_pretrained(MODEL, use_fast=True).save_pretrained(MODEL)")
   }
 
   static func layerOutOfRange(_ layer: Int, count: Int) -> ErrataError {

@@ -23,7 +23,12 @@ public final class LanguageModel {
     let checkpoint = locked.checkpoint
     decoder = try Decoder(checkpoint)
     let tokenizerPath = path + "/tokenizer.json"
-    guard FileManager.default.fileExists(atPath: tokenizerPath) else { throw ErrataError.noTokenizer(path) }
+    guard FileManager.default.fileExists(atPath: tokenizerPath) else {
+      let others = ["tokenizer.model", "spiece.model", "tekken.json", "vocab.json", "merges.txt", "vocab.txt"]
+      throw ErrataError.danglingLink(tokenizerPath)
+        ?? ErrataError.noTokenizer(
+          path, others: others.filter { FileManager.default.fileExists(atPath: "\(path)/\($0)") })
+    }
     tokenizer = try Tokenizer(contentsOf: tokenizerPath)
     configurationDigest = try Digest(contentsOf: checkpoint.configurationPath!)
   }

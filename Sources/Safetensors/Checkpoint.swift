@@ -23,7 +23,7 @@ public struct Checkpoint: Sendable {
     self.path = path
     var isDirectory: ObjCBool = false
     guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) else {
-      throw ErrataError.noCheckpoint(path)
+      throw ErrataError.danglingLink(path) ?? ErrataError.noCheckpoint(path)
     }
     directory = isDirectory.boolValue ? path : nil
     let weightPath = try directory.map(Self.weightPath) ?? path
@@ -36,6 +36,7 @@ public struct Checkpoint: Sendable {
     } else {
       indexPath = nil
       shards = [try SafetensorsFile(path: weightPath)]
+      if CheckpointFolder.isAdapter(shards[0].header) { throw ErrataError.adapterFile(weightPath) }
       shardOfTensor = try Self.shardOfTensor(shards, path: path)
     }
   }
@@ -74,12 +75,17 @@ extension Checkpoint {
 
   /// The file that says where the weights are: the single file or the index.
   private static func weightPath(_ directory: String) throws -> String {
-    func path(_ name: String) -> String? {
+    func path(_ name: String) throws -> String? {
       let path = "\(directory)/\(name)"
+      if let error = ErrataError.danglingLink(path) { throw error }
       return FileManager.default.fileExists(atPath: path) ? path : nil
     }
-    guard path(configurationName) != nil else { throw ErrataError.noConfiguration(directory) }
-    guard let found = path(singleFileName) ?? path(indexName) else { throw ErrataError.noWeights(directory) }
+    guard try path(configurationName) != nil else {
+      throw CheckpointFolder.explanation(directory) ?? ErrataError.noConfiguration(directory)
+    }
+    guard let found = try path(singleFileName) ?? path(indexName) else {
+      throw CheckpointFolder.explanation(directory) ?? ErrataError.noWeights(directory)
+    }
     return found
   }
 
@@ -88,7 +94,7 @@ extension Checkpoint {
   ) throws -> [SafetensorsFile] {
     try names.sorted().map { name in
       guard FileManager.default.fileExists(atPath: "\(directory)/\(name)") else {
-        throw ErrataError.missingShard(indexPath, name)
+        throw ErrataError.danglingLink("\(directory)/\(name)") ?? ErrataError.missingShard(indexPath, name)
       }
       return try SafetensorsFile(path: "\(directory)/\(name)")
     }

@@ -111,6 +111,37 @@ extension ErrataError {
         + "safetensors first")
   }
 
+  static func adapterFolder(_ directory: String) -> ErrataError {
+    ErrataError(
+      .general,
+      "\(directory): holds a PEFT adapter, not a checkpoint; merge it into its base model (merge_and_unload) and save that"
+    )
+  }
+
+  static func adapterFile(_ path: String) -> ErrataError {
+    ErrataError(
+      .general,
+      "\(path): is a PEFT adapter, not a checkpoint; merge it into its base model (merge_and_unload) and save that")
+  }
+
+  static func shardsWithoutIndex(_ directory: String, _ shard: String) -> ErrataError {
+    ErrataError(
+      .general,
+      "\(directory): has shards (\(shard)), but no model.safetensors.index.json, which says what is in them; fetch it")
+  }
+
+  static func weightsUnderOtherName(_ directory: String, _ name: String) -> ErrataError {
+    ErrataError(
+      .general,
+      "\(directory): has no model.safetensors, but \(name); rename it or link it, if these are the weights to use")
+  }
+
+  static func weightsInOtherFormat(_ directory: String, _ name: String) -> ErrataError {
+    ErrataError(
+      .general,
+      "\(directory): its weights are not in safetensors (\(name)); convert the checkpoint to safetensors first")
+  }
+
   static func indexWithoutMap(_ path: String) -> ErrataError {
     ErrataError(.damagedInput, "\(path): weight_map is not an object of file names")
   }

@@ -10,10 +10,15 @@ public struct SafetensorsFile: Sendable {
   public var path: String { file.path }
   public var byteCount: Int { file.bytes.count }
 
-  /// - Throws: an `ErrataError` if the file cannot be read or is not a valid safetensors file.
+  /// - Throws: an `ErrataError` if the file cannot be read or is not a valid safetensors file: then it says what it
+  ///   is, if that can be seen.
   public init(path: String) throws {
     file = try MappedFile(path: path)
-    header = try SafetensorsHeader(file: file.bytes, source: path)
+    do {
+      header = try SafetensorsHeader(file: file.bytes, source: path)
+    } catch {
+      throw ErrataError.recognized(path, file.bytes, wanted: FileKind.safetensorsNoun) ?? error
+    }
   }
 
   /// The entry of the tensor `name`.

@@ -39,7 +39,8 @@ extension JSON {
         try parse(file.bytes, maximumValueCount: maximumValueCount)
       }
     } catch {
-      throw ErrataError(.damagedInput, "\(path): not valid JSON at byte \(error.offset): \(error.reason)")
+      throw ErrataError.recognized(path, file.bytes, wanted: "a JSON file")
+        ?? ErrataError(.damagedInput, "\(path): not valid JSON at byte \(error.offset): \(error.reason)")
     }
   }
 }

@@ -47,7 +47,8 @@ public final class Tokenizer: Sendable {
     do {
       json = try JSON.parse(bytes)
     } catch {
-      throw ErrataError.notJSON(file: file, offset: error.offset, reason: error.reason)
+      throw ErrataError.recognized(file, bytes, wanted: "a JSON file")
+        ?? ErrataError.notJSON(file: file, offset: error.offset, reason: error.reason)
     }
     let root = Section(file: file, name: "", value: json)
     preTokenizer = try PreTokenizer(root.member("pre_tokenizer"))

@@ -7,7 +7,7 @@ enum PatchContainer {
   static let signatureMagicNumber: UInt32 = 0x184D_2A53
   static let sealMagicNumber: UInt32 = 0x184D_2A5A
 
-  static let magicTextPrefix = "errata wpatch "
+  static let magicTextPrefix = FileKind.patchText
   static let magicFrame = ZstdFrame.skippable(
     magicNumber: magicMagicNumber, payload: Array("\(magicTextPrefix)\(Manifest.formatVersion)\n".utf8))
 

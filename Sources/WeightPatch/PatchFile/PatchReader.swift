@@ -36,7 +36,11 @@ public final class PatchReader: @unchecked Sendable {
       throw ErrataError.directoryForPatch(path)
     }
     let file = try MappedFile(path: path)
-    try self.init(bytes: file.bytes, file: file, source: path, limits: limits, checksSeal: checksSeal)
+    do {
+      try self.init(bytes: file.bytes, file: file, source: path, limits: limits, checksSeal: checksSeal)
+    } catch {
+      throw ErrataError.recognized(path, file.bytes, wanted: FileKind.patchNoun) ?? error
+    }
   }
 
   /// - Parameter file: keeps `bytes`, all of its bytes, alive; the caller does if it is nil.
