@@ -3,6 +3,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 #if defined(__linux__)
 #include <sys/sendfile.h>
@@ -30,5 +33,33 @@ void errata_start_writing(int file, off_t offset, size_t count) {
   if (sync_file_range(file, offset, (off_t)count, SYNC_FILE_RANGE_WRITE) != 0) errno = before;
 #else
   (void)file, (void)offset, (void)count;
+#endif
+}
+
+int errata_open_unlinked(const char *folder) {
+#if defined(O_TMPFILE)
+  int made = open(folder, O_TMPFILE | O_RDWR | O_EXCL | O_CLOEXEC, 0600);
+  // Else the file system, or the kernel, does not know how.
+  if (made >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL)) return made;
+#endif
+  char name[PATH_MAX];
+  if (snprintf(name, sizeof name, "%s/.errata-copy.XXXXXX", folder) >= (int)sizeof name) {
+    errno = ENAMETOOLONG;
+    return -1;
+  }
+  int file = mkstemp(name);
+  if (file < 0) return -1;
+  fcntl(file, F_SETFD, FD_CLOEXEC);
+  unlink(name);
+  return file;
+}
+
+int errata_synchronize_file_system(int file) {
+#if defined(__linux__)
+  return syncfs(file);
+#else
+  (void)file;
+  sync();
+  return 0;
 #endif
 }

@@ -9,6 +9,8 @@ public struct SafetensorsFile: Sendable {
 
   public var path: String { file.path }
   public var byteCount: Int { file.bytes.count }
+  /// Which file it is, whatever its name.
+  package var identity: FileIdentity { file.identity }
 
   /// - Throws: an `ErrataError` if the file cannot be read or is not a valid safetensors file: then it says what it
   ///   is, if that can be seen.

@@ -4,16 +4,19 @@ import Foundation
 /// renames over the destination. Dropping the writer without a commit removes the temporary file.
 public final class AtomicFile {
   public let path: String
-  private let destination: String
-  private let temporaryPath: String
-  private var descriptor: Int32
+  /// Of the directory that the file lies in.
+  private let directory: Int32
+  private let name: String
+  private let temporaryName: String
+  private let descriptor: Int32
+  private var isCommitted = false
   private var buffer: [UInt8] = []
   private static let bufferSize = 1 << 20
   /// The number of bytes written so far.
   public private(set) var byteCount = 0
 
   /// - Throws: an `ErrataError` if the temporary file cannot be made.
-  public init(path: String) throws {
+  public convenience init(path: String) throws {
     var status = stat()
     if stat(path, &status) == 0 {
       // A rename would put a file where a device, a pipe or a directory was.
@@ -21,26 +24,38 @@ public final class AtomicFile {
         throw ErrataError(.general, "\(path): is not a regular file; give another output")
       }
     }
-    self.path = path
     // Through a symbolic link, the file that it names is replaced, and the link stays.
-    destination = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
-    let url = URL(fileURLWithPath: destination)
-    let directory = url.deletingLastPathComponent().path
-    var template = Array("\(directory)/.\(url.lastPathComponent).XXXXXX".utf8CString)
-    let made = mkstemp(&template)
-    guard made >= 0 else { throw ErrataError.system("write", path, errno) }
-    descriptor = made
-    _ = fcntl(made, F_SETFD, FD_CLOEXEC)
-    temporaryPath = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
-    // mkstemp makes private files; a checkpoint or a patch is as readable as the umask says.
-    let mask = umask(0)
-    umask(mask)
-    guard fchmod(descriptor, 0o666 & ~mask) == 0 else {
-      let code = errno
-      close(descriptor)
-      unlink(temporaryPath)
-      throw ErrataError.system("write", path, code)
+    let destination = URL(fileURLWithPath: URL(fileURLWithPath: path).resolvingSymlinksInPath().path)
+    let directory = open(destination.deletingLastPathComponent().path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    guard directory >= 0 else { throw ErrataError.system("write", path, errno) }
+    defer { close(directory) }
+    try self.init(name: destination.lastPathComponent, inDirectory: directory, path: path)
+  }
+
+  /// A file of an open directory, reached through no link.
+  ///
+  /// - Parameters:
+  ///   - directory: its descriptor, which is duplicated.
+  ///   - path: what messages call the file.
+  package init(name: String, inDirectory directory: Int32, path: String) throws {
+    let duplicate = fcntl(directory, F_DUPFD_CLOEXEC, 0)
+    guard duplicate >= 0 else { throw ErrataError.system("write", path, errno) }
+    let made: (name: String, result: Int32)
+    do {
+      made = try temporaryEntry(".\(name)") { name in
+        // As readable as the umask says.
+        openat(duplicate, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o666)
+      } onFailure: {
+        ErrataError.system("write", path, $0)
+      }
+    } catch {
+      close(duplicate)
+      throw error
     }
+    self.path = path
+    self.name = name
+    self.directory = duplicate
+    (temporaryName, descriptor) = made
   }
 
   /// Checks what can be known of `path` before long work whose result goes there: the directory that it lies in is there
@@ -80,10 +95,9 @@ public final class AtomicFile {
   }
 
   deinit {
-    if descriptor >= 0 {
-      close(descriptor)
-      unlink(temporaryPath)
-    }
+    if !isCommitted { unlinkat(directory, temporaryName, 0) }
+    close(descriptor)
+    close(directory)
   }
 
   public func write(_ bytes: UnsafeRawBufferPointer) throws {
@@ -107,10 +121,11 @@ public final class AtomicFile {
   public func commit() throws {
     try flush()
     guard fsync(descriptor) == 0 else { throw ErrataError.system("write", path, errno) }
-    guard rename(temporaryPath, destination) == 0 else { throw ErrataError.system("write", path, errno) }
-    close(descriptor)
-    descriptor = -1
-    try synchronizeDirectory(URL(fileURLWithPath: destination).deletingLastPathComponent().path)
+    guard renameat(directory, temporaryName, directory, name) == 0 else {
+      throw ErrataError.system("write", path, errno)
+    }
+    isCommitted = true
+    guard fsync(directory) == 0 || errno == EINVAL else { throw ErrataError.system("write", path, errno) }
   }
 
   private func flush() throws {
@@ -136,6 +151,23 @@ public final class AtomicFile {
     try file.write(bytes)
     try file.commit()
   }
+}
+
+/// Makes an entry of a name that nothing has: `prefix`, a dot, and six letters or digits.
+///
+/// - Parameter make: makes the entry of a name; negative, with `errno` set, if it cannot.
+package func temporaryEntry(
+  _ prefix: String, _ make: (String) -> Int32, onFailure failure: (Int32) -> ErrataError
+) throws -> (name: String, result: Int32) {
+  let letters = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
+  var random = SystemRandomNumberGenerator()
+  for _ in 0..<100 {
+    let name = "\(prefix)." + String((0..<6).map { _ in letters.randomElement(using: &random)! })
+    let result = make(name)
+    if result >= 0 { return (name, result) }
+    guard errno == EEXIST else { throw failure(errno) }
+  }
+  throw failure(EEXIST)
 }
 
 /// Flushes a directory's entries to disk, so that a rename in it survives a crash.

@@ -33,14 +33,19 @@ extension JSON {
   ///
   /// - Throws: an `ErrataError` that names the file and the byte.
   public static func parse(contentsOf path: String, maximumValueCount: Int = .max) throws -> JSON {
-    let file = try MappedFile(path: path)
+    try parse(MappedFile(path: path), maximumValueCount: maximumValueCount)
+  }
+
+  /// Parses a file; as it is when it is read, whoever rewrites it meanwhile.
+  ///
+  /// - Throws: an `ErrataError` that names the file and the byte.
+  package static func parse(_ file: MappedFile, maximumValueCount: Int = .max) throws -> JSON {
+    let text = withExtendedLifetime(file) { Array(file.bytes) }
     do {
-      return try withExtendedLifetime(file) { () throws(JSONSyntaxError) in
-        try parse(file.bytes, maximumValueCount: maximumValueCount)
-      }
+      return try parse(text, maximumValueCount: maximumValueCount)
     } catch {
-      throw ErrataError.recognized(path, file.bytes, wanted: "a JSON file")
-        ?? ErrataError(.damagedInput, "\(path): not valid JSON at byte \(error.offset): \(error.reason)")
+      throw text.withUnsafeBytes({ ErrataError.recognized(file.path, $0, wanted: "a JSON file") })
+        ?? ErrataError(.damagedInput, "\(file.path): not valid JSON at byte \(error.offset): \(error.reason)")
     }
   }
 }

@@ -1,5 +1,13 @@
 import Foundation
 
+/// Tells one file from another, under whatever names.
+package struct FileIdentity: Hashable, Sendable {
+  private let device: dev_t
+  private let number: ino_t
+
+  package init(_ status: stat) { (device, number) = (status.st_dev, status.st_ino) }
+}
+
 /// A whole file mapped into memory, read-only.
 ///
 /// The mapping is private, but the kernel does not promise that a file that another process truncates stays readable: a
@@ -11,18 +19,29 @@ public final class MappedFile: @unchecked Sendable {
   /// bytes alone holds it with `withExtendedLifetime`.
   public let bytes: UnsafeRawBufferPointer
 
+  /// Which file it is, whatever its name.
+  package let identity: FileIdentity
+
   /// - Throws: an `ErrataError` that names the path, if the file cannot be opened or mapped or is not a regular file.
-  public init(path: String) throws {
+  public convenience init(path: String) throws {
     // O_NONBLOCK: opening a pipe would wait for a writer. Regular files ignore it.
     let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else { throw ErrataError.system("open", path, errno) }
     defer { close(descriptor) }
+    try self.init(descriptor: descriptor, path: path)
+  }
+
+  /// A file that is open, and may be closed afterwards.
+  ///
+  /// - Parameter path: what messages call it.
+  package init(descriptor: Int32, path: String) throws {
     var status = stat()
     guard fstat(descriptor, &status) == 0 else { throw ErrataError.system("read", path, errno) }
     guard status.st_mode & S_IFMT == S_IFREG else {
       throw ErrataError(.general, "\(path): is not a regular file")
     }
     self.path = path
+    identity = FileIdentity(status)
     let count = Int(status.st_size)
     if count == 0 {
       bytes = UnsafeRawBufferPointer(start: nil, count: 0)

@@ -214,6 +214,32 @@ extension ErrataError {
     ErrataError(.general, "\(path): is neither a file nor a directory of its own; move it out of the checkpoint")
   }
 
+  /// What a ledger, or what is on its way to be one, must not have: it would lead elsewhere.
+  static func linkAmongOwnFiles(_ path: String) -> ErrataError {
+    ErrataError(.damagedInput, "\(path): is a symbolic link, which Errata never puts there; remove it")
+  }
+
+  static func foreignAmongOwnFiles(_ path: String) -> ErrataError {
+    ErrataError(.damagedInput, "\(path): is not what Errata puts there; move it away")
+  }
+
+  static func changedWhileRead(_ path: String, _ tensor: ByteString) -> ErrataError {
+    ErrataError(
+      .general, "\(path): \(tensor) changed while it was read; another program is writing the file: try again later")
+  }
+
+  static func replacedMeanwhile(_ path: String) -> ErrataError {
+    ErrataError(
+      .general, "\(path): another file took its place meanwhile; another program is writing there: try again later")
+  }
+
+  static func linkLeadsOut(_ path: String, _ target: String) -> ErrataError {
+    ErrataError(
+      .damagedInput,
+      "\(path): is a link to \(target), outside of the checkpoint; --follow-links copies what is there, or remove the link"
+    )
+  }
+
   static func changedWhileCopied(_ path: String) -> ErrataError {
     ErrataError(.general, "\(path): became shorter while it was copied; another program is writing it: try again later")
   }

@@ -35,6 +35,10 @@ extension ErrataError {
       source, offset: offset, reason: "the frame states \(found) bytes where \(expected) belong")
   }
 
+  static func neitherFileNorPipe(_ path: String) -> ErrataError {
+    ErrataError(.general, "\(path): is neither a regular file nor a pipe; name a .wpatch file")
+  }
+
   static func overLimit(_ source: String, _ what: String, found: Int, limit: Int) -> ErrataError {
     ErrataError(.damagedInput, "\(source): \(what) is \(found), more than the \(limit) that are allowed")
   }

@@ -45,10 +45,11 @@ struct Apply: ParsableCommand {
 
   func run() throws {
     let trust = try policy.path.map(TrustPolicy.init)
-    let files = try patches.map(PatchFile.init)
+    let folder = destination.folder(changing: checkpoint)
+    let files = try patches.map { try PatchFile(path: $0, near: folder) }
     for file in files { try file.checkSignatures(trust) }
     let state = try CheckpointState(
-      path: checkpoint, forWriting: destination.inPlace && !destination.dryRun, notice: printNotice)
+      path: checkpoint, forWriting: destination.inPlace && !destination.dryRun, near: folder, notice: printNotice)
     let plan = try state.planApply(files, force: force, time: timestamp())
     let report: StateReport? = plan.isEmpty ? nil : try write(plan)
     if json {
@@ -70,11 +71,14 @@ struct Apply: ParsableCommand {
     let progress = ByteProgress("applying", isQuiet: quiet)
     defer { progress.finish() }
     if destination.dryRun {
-      try plan.rehearse(to: destination.output, progress: progress.update)
+      try plan.rehearse(
+        to: destination.output, followsLinks: destination.followLinks, progress: progress.update)
       return nil
     }
     guard let output = destination.output else { return try plan.writeInPlace(progress: progress.update) }
-    let options = WriteOptions(copyMode: destination.link ? .hardLink : .clone, progress: progress.update)
+    let options = WriteOptions(
+      copyMode: destination.link ? .hardLink : .clone, followsLinks: destination.followLinks,
+      progress: progress.update)
     return try plan.write(to: output, options: options)
   }
 

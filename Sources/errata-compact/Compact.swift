@@ -98,7 +98,7 @@ struct Compact: ParsableCommand {
 
   func run() throws {
     try PatchWriter.checkOutput(output, inputs: [patch])
-    let reader = try PatchReader(path: patch)
+    let reader = try PatchReader(copying: patch)
     let isSameContent = extent == nil && factors == nil
     let written = try isSameContent ? recompress(reader) : compact()
     let report = CompactionReport(

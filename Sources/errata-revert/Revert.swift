@@ -60,7 +60,8 @@ struct Revert: ParsableCommand {
 
   func run() throws {
     let state = try CheckpointState(
-      path: checkpoint, forWriting: destination.inPlace && !destination.dryRun, notice: printNotice)
+      path: checkpoint, forWriting: destination.inPlace && !destination.dryRun,
+      near: destination.folder(changing: checkpoint), notice: printNotice)
     // The patches that take the place of others lie here until the checkpoint has them.
     let folder = FileManager.default.temporaryDirectory.appending(path: "errata-revert-\(UUID())").path
     if !facts.isEmpty { try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true) }
@@ -109,11 +110,14 @@ struct Revert: ParsableCommand {
     let progress = ByteProgress("reverting", isQuiet: quiet)
     defer { progress.finish() }
     if destination.dryRun {
-      try plan.rehearse(to: destination.output, progress: progress.update)
+      try plan.rehearse(
+        to: destination.output, followsLinks: destination.followLinks, progress: progress.update)
       return nil
     }
     guard let output = destination.output else { return try plan.writeInPlace(progress: progress.update) }
-    let options = WriteOptions(copyMode: destination.link ? .hardLink : .clone, progress: progress.update)
+    let options = WriteOptions(
+      copyMode: destination.link ? .hardLink : .clone, followsLinks: destination.followLinks,
+      progress: progress.update)
     return try plan.write(to: output, options: options)
   }
 

@@ -90,7 +90,7 @@ struct Stack: ParsableCommand {
 
   func run() throws {
     if let output { try PatchWriter.checkOutput(output, inputs: patches) }
-    let stack = try PatchStack(try patches.map(PatchFile.init))
+    let stack = try PatchStack(try patches.map { try PatchFile(path: $0) })
     let settlement = try stack.settled(
       prefer.map { $0 == "first" ? .first : $0 == "last" ? .last : .identifier($0) })
     let statistics = try stats.map(SecondMoments.init(contentsOf:))

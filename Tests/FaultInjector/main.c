@@ -65,6 +65,7 @@ struct thread {
   int error;
   bool kills;
   bool flushes;
+  bool flushes_all;
   bool is_tracked;
   char path[PATH_MAX];
 };
@@ -271,6 +272,7 @@ static void enter_call(pid_t id, long number, const __u64 *arguments) {
   }
   if (options.lose != NULL) thread->is_tracked = track(call, arguments, thread->path, second);
   thread->flushes = number == SYS_fsync || number == SYS_fdatasync;
+  thread->flushes_all = number == SYS_syncfs;
   if (is_at && options.action == kill_within) {
     thread->kills = true;
     // The system copies whole words: where a write is cut off, no element is.
@@ -284,8 +286,9 @@ static void leave_call(pid_t id, bool is_error) {
   if (thread->fails) set_registers(id, false, -1, 0, true, -thread->error);
   if (thread->is_tracked && is_error) forget_last_change();
   if (thread->flushes && !is_error) after_fsync(thread->path);
+  if (thread->flushes_all && !is_error) after_syncfs();
   if (thread->kills) end_program();
-  thread->fails = thread->is_tracked = thread->flushes = false;
+  thread->fails = thread->is_tracked = thread->flushes = thread->flushes_all = false;
 }
 
 // MARK: The program

@@ -136,6 +136,10 @@ void after_fsync(const char *path) {
   }
 }
 
+void after_syncfs(void) {
+  for (int i = 0; i < change_count; i++) changes[i].is_flushed = true;
+}
+
 // A directory that was removed and is made again is another one.
 static void replace_directory(int before, const struct stat *old, const struct entry *made) {
   int directory = openat(made->directory, made->name, O_PATH | O_DIRECTORY | O_CLOEXEC);

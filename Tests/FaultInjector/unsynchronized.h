@@ -20,6 +20,9 @@ void forget_last_change(void);
 // A file or a directory was flushed: its bytes or its entries stay.
 void after_fsync(const char *path);
 
+// Everything was flushed.
+void after_syncfs(void);
+
 // Takes back what was not flushed: the bytes of files, and, if `entries`, what became of names too.
 void lose(bool entries);
 

@@ -61,7 +61,7 @@ private func readSealed(_ body: [UInt8]) throws {
 
 /// - Parameter bytes: an undo record.
 func readUndoRecord(_ bytes: UnsafeRawBufferPointer) throws {
-  let record = try withFile(bytes) { try UndoRecord(path: $0) }
+  let record = try withFile(bytes) { try UndoRecord(MappedFile(path: $0)) }
   let format = StoredFormat(record.dtype)!
   guard record.elementCount <= 1 << 12 else { return }
   for index in 0..<record.chunks.count {
@@ -88,13 +88,15 @@ func readUndoRecord(_ bytes: UnsafeRawBufferPointer) throws {
 }
 
 func readLedger(_ bytes: UnsafeRawBufferPointer) throws {
-  let ledger = try withFile(bytes) { try Ledger(path: $0) }
-  let again = try! ledger.serialized().withUnsafeBytes { bytes in try withFile(bytes) { try Ledger(path: $0) } }
+  let ledger = try withFile(bytes) { try Ledger(MappedFile(path: $0)) }
+  let again = try! ledger.serialized().withUnsafeBytes { bytes in
+    try withFile(bytes) { try Ledger(MappedFile(path: $0)) }
+  }
   precondition(again == ledger)
 }
 
 func readJournal(_ bytes: UnsafeRawBufferPointer) throws {
-  _ = try withFile(bytes) { try InPlaceJournal(path: $0) }
+  _ = try withFile(bytes) { try InPlaceJournal(MappedFile(path: $0)) }
 }
 
 /// Calls `body` with the path of a file that holds `bytes`; it may map the file, which then stays readable.

@@ -36,10 +36,10 @@ func writeSeeds(to folder: String) throws {
   let state = try CheckpointState(path: example + "/base.safetensors")
   let plan = try state.planApply([PatchFile(path: example + "/example.wpatch")], time: "2026-01-31T12:00:00Z")
   try plan.write(to: output)
-  let location = LedgerLocation(checkpoint: output, isDirectory: false)
-  try write(contents(location.manifest), .ledger, "example")
-  for name in plan.changedTensors { try write(contents(location.undoRecord(of: name)), .undo, "example") }
-  for path in [output, location.directory] { try FileManager.default.removeItem(atPath: path) }
+  let location = try LedgerLocation(checkpoint: output, isDirectory: false)
+  try write(contents(location.manifest.path), .ledger, "example")
+  for name in plan.changedTensors { try write(contents(location.undoRecord(of: name).path), .undo, "example") }
+  for path in [output, location.directory.path] { try FileManager.default.removeItem(atPath: path) }
   let journal = InPlaceJournal(
     changes: [.init(tensor: "model.a.weight", base: Digest(of: []), before: Digest(of: []))], patches: [Digest(of: [])])
   try write(journal.serialized(), .journal, "example")

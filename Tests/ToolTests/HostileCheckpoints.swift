@@ -118,16 +118,18 @@ enum HostileCheckpoints {
   ///
   /// - Parameter folder: the ledger.
   static func ledgers(like folder: String) throws -> [HostileCheckpoint] {
-    let location = LedgerLocation(directory: folder)
+    let location = try LedgerLocation(
+      checkpoint: String(folder.dropLast(LedgerLocation.name.count)), isDirectory: false)
     func contents(_ path: String) throws -> [UInt8] { try Array(Data(contentsOf: URL(fileURLWithPath: path))) }
     func relative(_ path: String) -> String { "model.safetensors.errata" + path.dropFirst(folder.count) }
-    let text = try contents(location.manifest)
+    let text = try contents(location.manifest.path)
     let json = try JSON.parse(text)
     let identifier = json["patches"]!.arrayValue![0]["id"]!.stringValue!
-    let undo = location.undoRecord(of: "mlp.down_proj.weight")
-    let patch = location.patch(Digest(hexadecimal: identifier)!)
+    let undo = location.undoRecord(of: "mlp.down_proj.weight").path
+    let patch = location.patch(Digest(hexadecimal: identifier)!).path
     func ledger(_ name: String, _ bytes: [UInt8], mustFail: Bool = true) -> HostileCheckpoint {
-      HostileCheckpoint(name: "ledger: \(name)", path: relative(location.manifest), bytes: bytes, mustFail: mustFail)
+      HostileCheckpoint(
+        name: "ledger: \(name)", path: relative(location.manifest.path), bytes: bytes, mustFail: mustFail)
     }
     func ledger(_ name: String, _ text: String) -> HostileCheckpoint { ledger(name, Array(text.utf8)) }
     let replacements: [JSON?] = [
@@ -214,24 +216,25 @@ enum HostileCheckpoints {
     ) -> HostileCheckpoint {
       journal(
         name,
-        #"{"version":2,"patches":[\#(patches)],"changes":[{"tensor":\#(tensor),"base":"\#(base ?? digest)","#
+        #"{"version":3,"patches":[\#(patches)],"changes":[{"tensor":\#(tensor),"base":"\#(base ?? digest)","#
           + #""before":"\#(before ?? digest)"}]}"#)
     }
     return [
-      journal("empty", ""), journal("null", "null"), journal("cut", #"{"version":2,"patc"#),
+      journal("empty", ""), journal("null", "null"), journal("cut", #"{"version":3,"patc"#),
       journal("deep", String(repeating: "[", count: 1_000_000)),
       journal("version 1", #"{"version":1,"keeps_ledger":true,"writes":[]}"#),
-      journal("version 3", #"{"version":3,"patches":[],"changes":[]}"#),
-      journal("no changes", #"{"version":2,"patches":[]}"#),
-      journal("no patches", #"{"version":2,"changes":[]}"#),
-      journal("changes of text", #"{"version":2,"patches":[],"changes":"all"}"#),
+      journal("version 2", #"{"version":2,"patches":[],"changes":[]}"#),
+      journal("version 4", #"{"version":4,"patches":[],"changes":[]}"#),
+      journal("no changes", #"{"version":3,"patches":[]}"#),
+      journal("no patches", #"{"version":3,"changes":[]}"#),
+      journal("changes of text", #"{"version":3,"patches":[],"changes":"all"}"#),
       journal(
         "many values",
-        #"{"version":2,"patches":[],"changes":["# + String(repeating: "0,", count: 5_000_000) + "0]}"),
-      journal("a change of text", #"{"version":2,"patches":[],"changes":["all"]}"#),
-      journal("an empty change", #"{"version":2,"patches":[],"changes":[{}]}"#),
-      journal("a patch that is not there", #"{"version":2,"patches":["\#(digest)"],"changes":[]}"#),
-      journal("a patch that is no digest", #"{"version":2,"patches":["../../x"],"changes":[]}"#),
+        #"{"version":3,"patches":[],"changes":["# + String(repeating: "0,", count: 5_000_000) + "0]}"),
+      journal("a change of text", #"{"version":3,"patches":[],"changes":["all"]}"#),
+      journal("an empty change", #"{"version":3,"patches":[],"changes":[{}]}"#),
+      journal("a patch that is not there", #"{"version":3,"patches":["\#(digest)"],"changes":[]}"#),
+      journal("a patch that is no digest", #"{"version":3,"patches":["../../x"],"changes":[]}"#),
       change("no records"), change("a tensor elsewhere", tensor: #""../victim""#), change("no tensor", tensor: #""""#),
       change("a tensor that is a number", tensor: "1"), change("two tensors", tensor: #"["a","b"]"#),
       change("a name of a megabyte", tensor: "\"" + String(repeating: "x", count: 1 << 20) + "\""),
@@ -245,7 +248,7 @@ enum HostileCheckpoints {
   static func chunkRecords(_ chunks: [UInt8]) -> [HostileCheckpoint] {
     func file(_ name: String, _ bytes: [UInt8]) -> HostileCheckpoint {
       HostileCheckpoint(
-        name: "records: \(name)", path: "model.safetensors.errata.change/journal/0.chunks", bytes: bytes)
+        name: "records: \(name)", path: "model.safetensors.errata.change/journal/chunks", bytes: bytes)
     }
     var files = [
       file("none", []), file("zeros", Array(repeating: 0, count: 1000)), file("twice", chunks + chunks),

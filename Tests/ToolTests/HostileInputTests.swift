@@ -73,7 +73,7 @@ extension ToolTests {
       // All is written, and nothing says so.
       let result = try FaultInjector.run(command, .kill(), at: last.number + 1, in: interrupted, under: "w")
       #expect(result.exitCode == FaultInjector.killed)
-      let chunks = try interrupted.bytes("w/model.safetensors.errata.change/journal/0.chunks")
+      let chunks = try interrupted.bytes("w/model.safetensors.errata.change/journal/chunks")
       try expectRefusals(HostileCheckpoints.chunkRecords(Array(chunks)), checkpoint: "w/model.safetensors") {
         try interrupted.copy("w", to: $0("w"))
       }

@@ -52,7 +52,7 @@ import Testing
   @Test func saysWhatCannotBeCopied() throws {
     let fixture = try CheckpointFixture(.sharded)
     let (config, destination) = (fixture.path + "/config.json", fixture.directory("no/folder"))
-    let job = BackgroundCopy.Job(open: { try FileCopy(from: config, to: destination, mode: .clone) })
+    let job = BackgroundCopy.Job(open: { try FileCopy(from: config, to: anchored(destination), mode: .clone) })
     let copy = BackgroundCopy([job])
     #expect(throws: ErrataError.self) { try copy.finish { _ in } }
     copy.cancel()
@@ -64,7 +64,7 @@ import Testing
     let fixture = try CheckpointFixture(.singleFile)
     let (source, destination) = (fixture.directory("source"), fixture.directory("destination"))
     try Data((0..<10).map { UInt8($0 + 1) }).write(to: URL(fileURLWithPath: source))
-    let copy = try FileCopy(from: source, to: destination, mode: .clone)
+    let copy = try FileCopy(from: source, to: anchored(destination), mode: .clone)
     for piece in copy.pieces(except: exceptions) { try copy.copy(piece) }
     try copy.finish()
     let found = [UInt8](try Data(contentsOf: URL(fileURLWithPath: destination)))

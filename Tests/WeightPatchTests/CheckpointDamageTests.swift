@@ -16,7 +16,7 @@ import Testing
     fixture = try CheckpointFixture(.singleFile)
     patch = try fixture.patch("p.wpatch", [fixture.batch(facts: 2, scale: 0.1, seed: 1)])
     edited = fixture.output("edited")
-    location = LedgerLocation(checkpoint: edited, isDirectory: true)
+    location = try LedgerLocation(checkpoint: edited, isDirectory: true)
     try apply([patch], to: fixture.path, output: edited)
   }
 
@@ -50,7 +50,7 @@ import Testing
       throws: ErrataError(
         .baseMismatch,
         "\(edited): was changed after the last apply or revert: model.a.weight: expected \(expected.abbreviated), "
-          + "found \(found.abbreviated); restore it, or remove \(location.directory) to take it as a new base")
+          + "found \(found.abbreviated); restore it, or remove \(location.directory.path) to take it as a new base")
     ) { try revert([patch], from: edited, output: fixture.output("x")) }
     try expectNothingNew()
   }
@@ -73,7 +73,7 @@ import Testing
 
   /// Every byte of an undo record: either an error, or, where it says nothing that revert reads, the base.
   @Test func aDamagedUndoRecordNeverGivesWrongBytes() throws {
-    let path = location.undoRecord(of: "model.a.weight")
+    let path = location.undoRecord(of: "model.a.weight").path
     let bytes = try read(path)
     let base = try fileDigests(fixture.path)
     for index in stride(from: 0, to: bytes.count, by: 5) {
@@ -101,8 +101,8 @@ import Testing
   }
 
   @Test func theWordsOfDamagedUndoRecords() throws {
-    let path = location.undoRecord(of: "model.b.weight")
-    let other = try read(location.undoRecord(of: "model.a.weight"))
+    let path = location.undoRecord(of: "model.b.weight").path
+    let other = try read(location.undoRecord(of: "model.a.weight").path)
     let bytes = try read(path)
     func expect(_ damaged: [UInt8], _ message: String) throws {
       try AtomicFile.write(damaged, to: path)
@@ -123,15 +123,15 @@ import Testing
 
   @Test func theWordsOfDamagedLedgers() throws {
     func expect(_ text: String, _ message: String) throws {
-      try AtomicFile.write(Array(text.utf8), to: location.manifest)
-      #expect(throws: ErrataError(.damagedInput, "\(location.manifest): \(message)")) {
+      try AtomicFile.write(Array(text.utf8), to: location.manifest.path)
+      #expect(throws: ErrataError(.damagedInput, "\(location.manifest.path): \(message)")) {
         try CheckpointState(path: edited)
       }
     }
     func damaged(_ reason: String) -> String {
       "damaged ledger: \(reason); restore the checkpoint from its source"
     }
-    let text = String(decoding: try read(location.manifest), as: UTF8.self)
+    let text = String(decoding: try read(location.manifest.path), as: UTF8.self)
     let identifier = patch.identifier.description
     try expect("{", damaged("not valid JSON at byte 1: a key is expected"))
     try expect("[]", damaged("it has no version"))
@@ -151,7 +151,7 @@ import Testing
 
   @Test func aForeignPatchInTheLedgerIsRefused() throws {
     let other = try fixture.patch("q.wpatch", [fixture.batch(seed: 9)])
-    let path = location.patch(patch.identifier)
+    let path = location.patch(patch.identifier).path
     try AtomicFile.write(read(other.path), to: path)
     #expect(
       throws: ErrataError(

@@ -159,6 +159,11 @@ func fileDigests(_ path: String, ledger: Bool = true) throws -> [String: Digest]
   return result
 }
 
+/// A path, reached from the directory that it is in.
+func anchored(_ path: String) throws -> AnchoredPath {
+  AnchoredPath(fileName(of: path), in: try Anchor(path: parentDirectory(of: path)), path: path)
+}
+
 /// A tensor's bytes in a checkpoint.
 func storedBytes(of name: ByteString, in path: String) throws -> [UInt8] {
   let tensor = try Checkpoint(path: path).tensor(named: name)

@@ -48,13 +48,14 @@ import Testing
       case 2:  // with the last bytes of a tensor not written
         let tail = old[1].count / 2 / 8 * 8
         #expect(Array(tensors[1].bytes[tail...]) != Array(old[1][tail...]))
-        try FileRegionWriter(path: tensors[1].file.path).write(
+        try FileRegionWriter(anchored(tensors[1].file.path)).write(
           Array(old[1][tail...]), at: tensors[1].info.fileRange.lowerBound + tail)
-      case 3:  // with a tensor not written, and its record cut off
-        let path = InPlaceJournal.chunks(of: 0, in: change.journal)
+      case 3:  // with the last tensor not written, and its record cut off
+        let path = InPlaceJournal.chunks(in: change.journal).path
         let records = try Data(contentsOf: URL(fileURLWithPath: path))
         try records.dropLast(3).write(to: URL(fileURLWithPath: path))
-        try FileRegionWriter(path: tensors[0].file.path).write(old[0], at: tensors[0].info.fileRange.lowerBound)
+        let last = tensors.last!
+        try FileRegionWriter(anchored(last.file.path)).write(old.last!, at: last.info.fileRange.lowerBound)
       default: break
       }
     }
@@ -76,21 +77,21 @@ import Testing
     try apply([second], to: fixture.output("one"), output: expected)
     try applyInPlace([first], fixture.path)
     let manager = FileManager.default
-    let location = LedgerLocation(checkpoint: fixture.path, isDirectory: layout != .bareFile)
+    let location = try LedgerLocation(checkpoint: fixture.path, isDirectory: layout != .bareFile)
     let saved = fixture.output("saved")
-    try manager.copyItem(atPath: location.directory, toPath: saved)
+    try manager.copyItem(atPath: location.directory.path, toPath: saved)
     try applyInPlace([second], fixture.path)
     switch crash {
     case 0:  // before the two renames
-      try manager.moveItem(atPath: location.directory, toPath: location.next.directory)
-      try manager.moveItem(atPath: saved, toPath: location.directory)
+      try manager.moveItem(atPath: location.directory.path, toPath: location.next.directory.path)
+      try manager.moveItem(atPath: saved, toPath: location.directory.path)
     case 1:  // between them
-      try manager.moveItem(atPath: location.directory, toPath: location.next.directory)
-      try manager.moveItem(atPath: saved, toPath: location.previous)
+      try manager.moveItem(atPath: location.directory.path, toPath: location.next.directory.path)
+      try manager.moveItem(atPath: saved, toPath: location.previous.directory.path)
     default:  // with the old ledger and a journal that are not removed, and a change that never began
-      try manager.moveItem(atPath: saved, toPath: location.previous)
-      try manager.createDirectory(atPath: location.journal, withIntermediateDirectories: true)
-      try manager.createDirectory(atPath: location.next.directory + ".abc", withIntermediateDirectories: true)
+      try manager.moveItem(atPath: saved, toPath: location.previous.directory.path)
+      try manager.createDirectory(atPath: location.journal.path, withIntermediateDirectories: true)
+      try manager.createDirectory(atPath: location.next.directory.path + ".abc", withIntermediateDirectories: true)
     }
     if crash < 2 {
       #expect(try CheckpointState(path: fixture.path).repair == .completed)
@@ -131,23 +132,23 @@ import Testing
   @Test func aHostileJournalIsRefused() throws {
     let fixture = try CheckpointFixture(.singleFile)
     let before = try fileDigests(fixture.path)
-    let location = LedgerLocation(checkpoint: fixture.path, isDirectory: true)
+    let location = try LedgerLocation(checkpoint: fixture.path, isDirectory: true)
     let tensor = try Checkpoint(path: fixture.path).tensor(named: "model.a.weight")
     for (name, digest) in [
       ("model.z.weight", tensor.digest()), ("../victim", tensor.digest()), ("", tensor.digest()),
       ("model.a.weight", Digest(of: [])),
     ] {
       let change = location.change
-      try FileManager.default.createDirectory(atPath: change.journal, withIntermediateDirectories: true)
-      try AtomicFile.write([], to: InPlaceJournal.chunks(of: 0, in: change.journal))
+      try FileManager.default.createDirectory(atPath: change.journal.path, withIntermediateDirectories: true)
+      try AtomicFile.write([], to: InPlaceJournal.chunks(in: change.journal).path)
       let journal = InPlaceJournal(
         changes: [.init(tensor: ByteString(name), base: tensor.digest(), before: digest)], patches: [])
-      let path = InPlaceJournal.manifest(in: change.journal)
+      let path = InPlaceJournal.manifest(in: change.journal).path
       try AtomicFile.write(journal.serialized(), to: path)
       let damaged = ErrataError(
         .damagedInput, "\(path): damaged journal of an unfinished change; restore the checkpoint from its source")
       #expect(throws: damaged) { try CheckpointState(path: fixture.path) }
-      try FileManager.default.removeItem(atPath: change.directory)
+      try FileManager.default.removeItem(atPath: change.directory.path)
       #expect(try fileDigests(fixture.path) == before)
     }
   }
@@ -155,9 +156,9 @@ import Testing
   /// It would hold bytes that are not in place.
   @Test func aJournalOfTheFirstVersionIsRefused() throws {
     let fixture = try CheckpointFixture(.singleFile)
-    let next = LedgerLocation(checkpoint: fixture.path, isDirectory: true).next
-    try FileManager.default.createDirectory(atPath: next.journal, withIntermediateDirectories: true)
-    let path = InPlaceJournal.manifest(in: next.journal)
+    let next = try LedgerLocation(checkpoint: fixture.path, isDirectory: true).next
+    try FileManager.default.createDirectory(atPath: next.journal.path, withIntermediateDirectories: true)
+    let path = InPlaceJournal.manifest(in: next.journal).path
     try AtomicFile.write(Array(#"{"version": 1, "keeps_ledger": true, "writes": []}"#.utf8), to: path)
     let damaged = ErrataError(
       .damagedInput, "\(path): damaged journal of an unfinished change; restore the checkpoint from its source")

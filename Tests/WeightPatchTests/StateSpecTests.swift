@@ -42,7 +42,7 @@ import Testing
     let directory = try TemporaryDirectory()
     let dump = try shown("bytes of the undo record")
     try AtomicFile.write(dump, to: directory("x.undo"))
-    let record = try UndoRecord(path: directory("x.undo"))
+    let record = try UndoRecord(MappedFile(path: directory("x.undo")))
     #expect(record.dtype == .bf16 && record.elementCount == 12 && record.chunks.count == 1)
     let (edited, base) = (try shown("edited bytes"), try shown("base bytes"))
     var decoded = [UInt8](repeating: 0, count: 24)

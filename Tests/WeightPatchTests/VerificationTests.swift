@@ -19,7 +19,7 @@ import Testing
       fixture.patch("q.wpatch", [fixture.batch(["model.a.weight"], scale: 0.1, seed: 2)]),
     ]
     edited = fixture.output("edited")
-    location = LedgerLocation(checkpoint: edited, isDirectory: true)
+    location = try LedgerLocation(checkpoint: edited, isDirectory: true)
     try apply(patches, to: fixture.path, output: edited)
   }
 
@@ -123,7 +123,7 @@ import Testing
 
   /// Every byte of an undo record, but for the length of a chunk that is longer than the tensor, which says nothing.
   @Test func aFlippedByteInAnUndoRecord() throws {
-    let path = location.undoRecord(of: "model.a.weight")
+    let path = location.undoRecord(of: "model.a.weight").path
     let count = try Data(contentsOf: URL(fileURLWithPath: path)).count
     for offset in stride(from: 0, to: count, by: 7) where !(20..<24).contains(offset) {
       try flip(path, offset)
@@ -142,26 +142,26 @@ import Testing
 
   /// Every digit of the ledger's digests, and everything else that is not for people.
   @Test func aFlippedByteInTheLedger() throws {
-    let text = try String(contentsOfFile: location.manifest, encoding: .utf8)
+    let text = try String(contentsOfFile: location.manifest.path, encoding: .utf8)
     for digest in try [
       digest("model.a.weight", in: edited), digest("model.b.weight", in: edited),
       digest("model.a.weight", in: fixture.path), digest("model.b.weight", in: fixture.path),
     ].map(\.description) {
       let damaged = String(digest.reversed())
       try AtomicFile.write(
-        Array(text.replacingOccurrences(of: digest, with: damaged).utf8), to: location.manifest)
+        Array(text.replacingOccurrences(of: digest, with: damaged).utf8), to: location.manifest.path)
       #expect(try findings().count == 1)
       #expect(throws: ErrataError.self) { try CheckpointState(path: edited).verify().check() }
     }
     let identifier = patches[0].identifier.description
     for (part, damaged) in [("\"tensors\"", "\"tensorz\""), (identifier, String(identifier.reversed()))] {
-      try AtomicFile.write(Array(text.replacingOccurrences(of: part, with: damaged).utf8), to: location.manifest)
+      try AtomicFile.write(Array(text.replacingOccurrences(of: part, with: damaged).utf8), to: location.manifest.path)
       #expect(throws: ErrataError.self) { try CheckpointState(path: edited) }
     }
   }
 
   @Test func aFlippedByteInAStoredPatch() throws {
-    let path = location.patch(patches[0].identifier)
+    let path = location.patch(patches[0].identifier).path
     let count = try Data(contentsOf: URL(fileURLWithPath: path)).count
     for offset in stride(from: 0, to: count, by: 41) {
       try flip(path, offset)
@@ -178,9 +178,10 @@ import Testing
     let before = try digest("model.a.weight", in: edited)
     try flipTensor("model.a.weight")
     let after = try digest("model.a.weight", in: edited)
-    let text = try String(contentsOfFile: location.manifest, encoding: .utf8)
+    let text = try String(contentsOfFile: location.manifest.path, encoding: .utf8)
     try AtomicFile.write(
-      Array(text.replacingOccurrences(of: before.description, with: after.description).utf8), to: location.manifest)
+      Array(text.replacingOccurrences(of: before.description, with: after.description).utf8), to: location.manifest.path
+    )
     #expect(try findings().map(\.problem.name) == ["no_way_back"])
   }
 

@@ -22,14 +22,24 @@ final class CheckpointLock: Sendable {
     files = Mutex([file])
   }
 
+  /// A lock on a directory that is reached through no link.
+  ///
+  /// - Throws: an `ErrataError` if another process holds a lock that excludes this one.
+  init(directory: AnchoredPath, isExclusive: Bool) throws {
+    path = directory.path
+    let file = LockedFile(try directory.openDirectory())
+    try file.acquire(isExclusive: isExclusive, path)
+    files = Mutex([file])
+  }
+
   /// Changes the kind of lock.
   func acquire(isExclusive: Bool) throws {
     for file in files.withLock({ $0 }) { try file.acquire(isExclusive: isExclusive, path) }
   }
 
   /// Has an exclusive lock hold also for a file that is about to take the path's name.
-  func extend(to copy: String) throws {
-    let file = try LockedFile(copy)
+  func extend(to copy: AnchoredPath) throws {
+    let file = LockedFile(try copy.open())
     try file.acquire(isExclusive: true, path)
     files.withLock { $0.append(file) }
   }
@@ -44,6 +54,8 @@ private final class LockedFile: Sendable {
     descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else { throw ErrataError.file("open", path, errno) }
   }
+
+  init(_ descriptor: Int32) { self.descriptor = descriptor }
 
   deinit { if descriptor >= 0 { close(descriptor) } }
 

@@ -20,23 +20,27 @@ public struct CheckpointState: Sendable {
   /// Opens the checkpoint and reads its ledger and the patches in it; tensors are not read. Until this value goes,
   /// nobody else changes the checkpoint in place.
   ///
-  /// - Parameters: as those of `LockedCheckpoint`.
+  /// - Parameters:
+  ///   - path, forWriting, notice: as those of `LockedCheckpoint`.
+  ///   - folder: on whose file system the copies of the patches are made that are read: where something will be written.
   /// - Throws: an `ErrataError`, as `LockedCheckpoint`; also if the ledger or a patch in it is damaged, or if they contradict
   ///   each other.
-  public init(path: String, forWriting: Bool = false, notice: (String) -> Void = { _ in }) throws {
+  public init(
+    path: String, forWriting: Bool = false, near folder: String? = nil, notice: (String) -> Void = { _ in }
+  ) throws {
     locked = try LockedCheckpoint(path: path, forWriting: forWriting, notice: notice)
     let location = locked.location
-    guard FileManager.default.fileExists(atPath: location.directory) else {
+    guard try location.directory.isDirectory() else {
       ledger = Ledger()
       patches = []
       batches = BatchSet([])
       return
     }
-    ledger = try Ledger(path: location.manifest)
-    patches = try ledger.patches.map { try location.openPatch($0.patch) }
+    ledger = try Ledger(location.manifest.map())
+    patches = try ledger.patches.map { try location.openPatch($0.patch, near: folder) }
     batches = BatchSet(patches)
     guard batches.tensors == Set(ledger.tensors.keys) else {
-      throw ErrataError.damagedLedger(location.manifest, "its tensors are not those that its patches edit")
+      throw ErrataError.damagedLedger(location.manifest.path, "its tensors are not those that its patches edit")
     }
   }
 
@@ -60,11 +64,13 @@ public struct CheckpointState: Sendable {
   /// - Throws: an `ErrataError` (base mismatch) if a tensor of the ledger is not what the ledger says it is now.
   func baseDigests(of names: Set<ByteString>) throws -> [ByteString: Digest] {
     for name in ledger.tensors.keys.sorted() where !checkpoint.contains(name) {
-      throw ErrataError.damagedLedger(location.manifest, "the checkpoint has no tensor \"\(name)\"")
+      throw ErrataError.damagedLedger(location.manifest.path, "the checkpoint has no tensor \"\(name)\"")
     }
     let found = try digests(of: names.union(ledger.tensors.keys))
     let changed = DigestMismatch.all(ledger.tensors.mapValues(\.current)) { found[$0]! }
-    guard changed.isEmpty else { throw ErrataError.changedSinceApply(checkpoint.path, location.directory, changed) }
+    guard changed.isEmpty else {
+      throw ErrataError.changedSinceApply(checkpoint.path, location.directory.path, changed)
+    }
     return found.merging(ledger.tensors.mapValues(\.base)) { _, base in base }
   }
 }

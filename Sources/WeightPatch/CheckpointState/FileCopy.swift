@@ -10,7 +10,7 @@ public enum CopyMode: Sendable {
   case hardLink
 }
 
-/// A file on its way to its copy, with its permissions; a symbolic link is followed.
+/// A file on its way to its copy, with its permissions.
 final class FileCopy: Sendable {
   let byteCount: Int
   /// Whether all is there already: the copy shares the source's blocks, or is a second name for it.
@@ -18,37 +18,49 @@ final class FileCopy: Sendable {
   private let source: String
   private let destination: String
   private let permissions: mode_t
-  /// Both -1 for a second name.
   private let input: Int32
+  /// -1 for a second name.
   private let output: Int32
 
+  /// - Parameters:
+  ///   - source: a symbolic link is followed.
+  ///   - identity: which file it must be, whatever took its name meanwhile.
   /// - Throws: an `ErrataError` if the source is not a regular file that can be read, or if the destination cannot be made.
-  init(from source: String, to destination: String, mode: CopyMode) throws {
-    self.source = source
-    self.destination = destination
+  convenience init(from source: String, identity: FileIdentity? = nil, to destination: AnchoredPath, mode: CopyMode)
+    throws
+  {
+    let input = open(source, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    guard input >= 0 else { throw ErrataError.file("open", source, errno) }
+    try self.init(input, source, identity, to: destination, mode: mode)
+  }
+
+  /// A copy of a file of a ledger.
+  convenience init(from source: AnchoredPath, to destination: AnchoredPath) throws {
+    try self.init(source.open(), source.path, nil, to: destination, mode: .clone)
+  }
+
+  /// - Parameter input: the open source, which is closed with the copy.
+  private init(
+    _ input: Int32, _ source: String, _ identity: FileIdentity?, to destination: AnchoredPath, mode: CopyMode
+  ) throws {
     var status = stat()
-    if mode == .hardLink {
-      guard let resolved = realpath(source, nil) else { throw ErrataError.file("open", source, errno) }
-      defer { free(resolved) }
-      guard link(resolved, destination) == 0 else { throw ErrataError.file("link", destination, errno) }
-      guard stat(destination, &status) == 0 else { throw ErrataError.file("read", destination, errno) }
-      (input, output, isComplete) = (-1, -1, true)
-    } else {
-      let input = open(source, O_RDONLY | O_CLOEXEC)
-      guard input >= 0 else { throw ErrataError.file("open", source, errno) }
-      var output: Int32 = -1
-      do {
-        guard fstat(input, &status) == 0 else { throw ErrataError.file("read", source, errno) }
-        guard status.st_mode & S_IFMT == S_IFREG else { throw ErrataError.notARegularFile(source) }
-        output = open(destination, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
-        guard output >= 0 else { throw ErrataError.file("write", destination, errno) }
-      } catch {
-        close(input)
-        throw error
+    var output: Int32 = -1
+    do {
+      guard fstat(input, &status) == 0 else { throw ErrataError.file("read", source, errno) }
+      guard status.st_mode & S_IFMT == S_IFREG else { throw ErrataError.notARegularFile(source) }
+      if let identity, FileIdentity(status) != identity { throw ErrataError.replacedMeanwhile(source) }
+      switch mode {
+      case .hardLink: try destination.link(to: input)
+      case .clone: output = try destination.open(O_WRONLY | O_CREAT | O_EXCL, "write")
       }
-      (self.input, self.output) = (input, output)
-      isComplete = ioctl(output, ficlone, input) == 0
+    } catch {
+      close(input)
+      throw error
     }
+    self.source = source
+    self.destination = destination.path
+    (self.input, self.output) = (input, output)
+    isComplete = output < 0 || ioctl(output, ficlone, input) == 0
     byteCount = Int(status.st_size)
     permissions = status.st_mode & 0o777
   }
@@ -80,9 +92,18 @@ final class FileCopy: Sendable {
   /// Gives the copy its permissions; it is on disk when this returns.
   func finish() throws {
     guard output >= 0 else { return }
-    guard fchmod(output, permissions) == 0, fsync(output) == 0 else {
-      throw ErrataError.file("write", destination, errno)
-    }
+    try setPermissions()
+    guard fsync(output) == 0 else { throw ErrataError.file("write", destination, errno) }
+  }
+
+  private func setPermissions() throws {
+    guard fchmod(output, permissions) == 0 else { throw ErrataError.file("write", destination, errno) }
+  }
+
+  /// Copies everything, and leaves it to others to bring it to the disk.
+  func runUnsynchronized() throws {
+    for piece in pieces(except: []) { try copy(piece) }
+    try setPermissions()
   }
 
   /// Copies all but the ranges in `exceptions`, which somebody else writes; the copy is on disk when this returns.
@@ -111,57 +132,13 @@ final class FileCopy: Sendable {
   private static let pieceLength = 32 << 20
 }
 
-/// Copies one file, following symbolic links, with its permissions; the copy is on disk when this returns.
-func copyFile(from source: String, to destination: String, mode: CopyMode) throws {
-  try FileCopy(from: source, to: destination, mode: mode).run()
-}
-
 /// FICLONE of linux/fs.h.
 private let ficlone: UInt = 0x4004_9409
-
-func makeDirectory(_ path: String) throws {
-  do {
-    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-  } catch {
-    throw ErrataError.file("make", path, error.systemCode)
-  }
-}
-
-/// Makes an empty file; it is on disk when its directory is.
-func makeFile(_ path: String) throws {
-  let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
-  guard descriptor >= 0 else { throw ErrataError.file("write", path, errno) }
-  close(descriptor)
-}
 
 func fileSize(_ path: String) throws -> Int {
   var status = stat()
   guard stat(path, &status) == 0 else { throw ErrataError.file("read", path, errno) }
   return Int(status.st_size)
-}
-
-func renameItem(_ source: String, to destination: String) throws {
-  guard rename(source, destination) == 0 else { throw ErrataError.file("write", destination, errno) }
-}
-
-/// A new directory of a name that begins with `prefix`, as accessible as the directory `model`.
-func makeTemporaryDirectory(prefix: String, like model: String) throws -> String {
-  var template = Array("\(prefix).XXXXXX".utf8CString)
-  guard mkdtemp(&template) != nil else {
-    // Read at once: the next call may set it anew.
-    let code = errno
-    throw ErrataError.file("write to", parentDirectory(of: prefix), code)
-  }
-  let path = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
-  var status = stat()
-  if stat(model, &status) == 0, chmod(path, status.st_mode & 0o777 | 0o700) != 0 {
-    let code = errno
-    // Another process may have taken it for abandoned already: whoever locks it will find out.
-    if code == ENOENT { return path }
-    rmdir(path)
-    throw ErrataError.file("write to", parentDirectory(of: prefix), code)
-  }
-  return path
 }
 
 func parentDirectory(of path: String) -> String { URL(fileURLWithPath: path).deletingLastPathComponent().path }

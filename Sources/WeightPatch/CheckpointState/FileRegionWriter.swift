@@ -2,30 +2,44 @@ import CKernels
 import Foundation
 import Tensors
 
-/// Writes into parts of a file that is there.
+/// Writes into parts of a file.
 final class FileRegionWriter: Sendable {
   private let path: String
   private let descriptor: Int32
 
-  init(path: String) throws {
-    self.path = path
-    var status = stat()
-    guard stat(path, &status) == 0 else { throw ErrataError.file("open", path, errno) }
-    var opened = open(path, O_WRONLY | O_CLOEXEC)
-    var code = errno
-    if opened < 0, code == EACCES, status.st_mode & 0o200 == 0 {
-      // A checkpoint may be read-only, and its copy then is too.
-      chmod(path, status.st_mode & 0o777 | 0o200)
-      opened = open(path, O_WRONLY | O_CLOEXEC)
-      code = errno
-      chmod(path, status.st_mode & 0o777)
+  /// A file that is there.
+  ///
+  /// - Parameter identity: which file it must be, whatever took its name meanwhile.
+  init(_ path: AnchoredPath, identity: FileIdentity? = nil) throws {
+    self.path = path.path
+    guard let status = try path.status() else { throw ErrataError.file("open", path.path, ENOENT) }
+    // A checkpoint may be read-only, and its copy then is too.
+    let isReadOnly = status.st_mode & 0o200 == 0
+    descriptor = isReadOnly ? try Self.openReadOnly(path, status.st_mode) : try path.open(O_WRONLY, "write")
+    var found = stat()
+    if let identity, fstat(descriptor, &found) != 0 || FileIdentity(found) != identity {
+      throw ErrataError.replacedMeanwhile(path.path)
     }
-    descriptor = opened
-    guard descriptor >= 0 else { throw ErrataError.file("write", path, code) }
+  }
+
+  /// A file that is not there yet.
+  init(new path: AnchoredPath) throws {
+    self.path = path.path
+    descriptor = try path.open(O_WRONLY | O_CREAT | O_EXCL, "write")
   }
 
   deinit {
     if descriptor >= 0 { close(descriptor) }
+  }
+
+  private static func openReadOnly(_ path: AnchoredPath, _ mode: mode_t) throws -> Int32 {
+    // Who may write to everything needs no permission.
+    if let opened = try? path.open(O_WRONLY, "write") { return opened }
+    let reading = try path.open()
+    defer { close(reading) }
+    fchmod(reading, mode & 0o777 | 0o200)
+    defer { fchmod(reading, mode & 0o777) }
+    return try path.open(O_WRONLY, "write")
   }
 
   func write(_ bytes: [UInt8], at offset: Int) throws {
@@ -51,5 +65,21 @@ final class FileRegionWriter: Sendable {
 
   func synchronize() throws {
     guard fsync(descriptor) == 0 else { throw ErrataError.file("write", path, errno) }
+  }
+}
+
+extension [AnchoredPath] {
+  /// Brings files to the disk: few by themselves, many with all that is on their file system, which takes one wait and not
+  /// one for each.
+  func synchronizeFiles() throws {
+    guard let first else { return }
+    let isMany = count > 16
+    for path in isMany ? [first] : self {
+      let descriptor = try path.open()
+      defer { close(descriptor) }
+      guard (isMany ? errata_synchronize_file_system(descriptor) : fsync(descriptor)) == 0 else {
+        throw ErrataError.file("write", path.path, errno)
+      }
+    }
   }
 }

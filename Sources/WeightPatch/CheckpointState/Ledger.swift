@@ -28,45 +28,70 @@ public struct Ledger: Sendable, Equatable {
 }
 
 /// Where a checkpoint's ledger lies: `.errata` in its directory, `FILE.errata` beside a bare file.
+///
+/// Everything there is reached from a directory that was opened, and through no link.
 struct LedgerLocation: Sendable {
-  let directory: String
+  let directory: AnchoredPath
 
-  init(directory: String) { self.directory = directory }
+  init(directory: AnchoredPath) { self.directory = directory }
 
-  init(checkpoint path: String, isDirectory: Bool) {
-    directory = isDirectory ? path + "/" + Self.name : path + Self.name
+  /// - Throws: an `ErrataError` if the directory that the ledger would be in is not there.
+  init(checkpoint path: String, isDirectory: Bool) throws {
+    let anchor = try Anchor(path: isDirectory ? path : parentDirectory(of: path))
+    directory =
+      isDirectory
+      ? AnchoredPath(Self.name, in: anchor, path: path + "/" + Self.name)
+      : AnchoredPath(fileName(of: path) + Self.name, in: anchor, path: path + Self.name)
   }
 
   static let name = ".errata"
 
   /// The next ledger in the making, with the journal of a change that has begun, if it is there.
-  var change: LedgerLocation { LedgerLocation(directory: directory + ".change") }
+  var change: LedgerLocation { LedgerLocation(directory: directory.withSuffix(".change")) }
   /// The next ledger, of a change that is complete, if it is there.
-  var next: LedgerLocation { LedgerLocation(directory: directory + ".next") }
+  var next: LedgerLocation { LedgerLocation(directory: directory.withSuffix(".next")) }
   /// The ledger that was replaced, on its way out.
-  var previous: String { directory + ".old" }
-  var journal: String { directory + "/journal" }
+  var previous: LedgerLocation { LedgerLocation(directory: directory.withSuffix(".old")) }
+  var journal: AnchoredPath { directory.appending("journal") }
 
-  var manifest: String { directory + "/ledger.json" }
-  var patches: String { directory + "/patches" }
-  var undoRecords: String { directory + "/undo" }
+  var manifest: AnchoredPath { directory.appending("ledger.json") }
+  var patches: AnchoredPath { directory.appending("patches") }
+  var undoRecords: AnchoredPath { directory.appending("undo") }
 
   /// Whether there is a ledger, or a change has begun that could lead to one.
-  var isInUse: Bool {
-    [directory, change.directory, next.directory].contains { FileManager.default.fileExists(atPath: $0) }
+  func isInUse() throws -> Bool {
+    try [directory, change.directory, next.directory].contains { try $0.kind() != nil }
   }
 
-  func patch(_ identifier: Digest) -> String { "\(patches)/\(identifier).wpatch" }
+  /// That what has the name of a ledger, or of one on its way in or out, is a directory, or not there.
+  ///
+  /// - Throws: an `ErrataError` (damaged input) if there is a link, or anything else.
+  func check() throws {
+    for place in [self, change, next, previous] { _ = try place.directory.isDirectory() }
+  }
 
+  /// The directory that the ledger is in.
+  var folder: String { parentDirectory(of: directory.path) }
+
+  /// A file of the checkpoint beside the ledger, or around it.
+  ///
+  /// - Parameter path: as messages have it.
+  func weightFile(_ path: String) -> AnchoredPath { AnchoredPath(fileName(of: path), in: directory.anchor, path: path) }
+
+  func patch(_ identifier: Digest) -> AnchoredPath { patches.appending("\(identifier).wpatch") }
+
+  /// - Parameter folder: on whose file system the copy is made that is read.
   /// - Throws: an `ErrataError` if the patch is damaged, or another one.
-  func openPatch(_ identifier: Digest) throws -> PatchFile {
-    let file = try PatchFile(path: patch(identifier))
+  func openPatch(_ identifier: Digest, near folder: String?) throws -> PatchFile {
+    let file = try PatchFile(PatchReader(copying: patch(identifier), near: folder))
     guard file.identifier == identifier else { throw ErrataError.wrongPatchInLedger(file.path, file.identifier) }
     return file
   }
 
   /// Named for the digest of the tensor's name, which need not be fit for a file name.
-  func undoRecord(of tensor: ByteString) -> String { "\(undoRecords)/\(Digest(of: tensor.bytes)).undo" }
+  func undoRecord(of tensor: ByteString) -> AnchoredPath {
+    undoRecords.appending("\(Digest(of: tensor.bytes)).undo")
+  }
 }
 
 // MARK: - The file
@@ -77,14 +102,14 @@ extension Ledger {
   static let largestValueCount = 600_000
 
   /// - Throws: an `ErrataError` (damaged input) that names the file and the field.
-  init(path: String) throws {
-    let file = try MappedFile(path: path)
+  init(_ file: MappedFile) throws {
+    let path = file.path
     guard file.bytes.count <= Self.largestFile else { throw ErrataError.damagedLedger(path, "it is too large") }
     let json: JSON
     do {
-      json = try withExtendedLifetime(file) { () throws(JSONSyntaxError) in
-        try JSON.parse(file.bytes, maximumValueCount: Self.largestValueCount)
-      }
+      // Read once: who rewrites it meanwhile does not change what is parsed.
+      let text = withExtendedLifetime(file) { Array(file.bytes) }
+      json = try JSON.parse(text, maximumValueCount: Self.largestValueCount)
     } catch {
       throw ErrataError.damagedLedger(path, "not valid JSON at byte \(error.offset): \(error.reason)")
     }
@@ -95,11 +120,12 @@ extension Ledger {
     guard let patches = json["patches"]?.arrayValue, let tensors = json["tensors"]?.objectValue else {
       throw ErrataError.damagedLedger(path, "patches or tensors are missing")
     }
+    var known: Set<Digest> = []
     for (position, entry) in patches.enumerated() {
       guard let patch = entry.digest("id"), let name = entry.line("name"), let applied = entry.line("applied") else {
         throw ErrataError.damagedLedger(path, "patches[\(position)] is not an entry")
       }
-      guard !self.patches.contains(where: { $0.patch == patch }) else {
+      guard known.insert(patch).inserted else {
         throw ErrataError.damagedLedger(path, "patch \(patch.abbreviated) is there twice")
       }
       self.patches.append(Entry(patch: patch, name: name, applied: applied))

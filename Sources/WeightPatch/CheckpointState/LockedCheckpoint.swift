@@ -35,9 +35,10 @@ public struct LockedCheckpoint: Sendable {
       throw error
     }
     var checkpoint = try Checkpoint(path: path)
-    location = LedgerLocation(checkpoint: path, isDirectory: checkpoint.directory != nil)
+    location = try LedgerLocation(checkpoint: path, isDirectory: checkpoint.directory != nil)
+    try location.check()
     try checkpoint.checkLedgers(forWriting: forWriting)
-    if InPlaceJournal.isPending(location) {
+    if try InPlaceJournal.isPending(location) {
       try lock.acquire(isExclusive: true)
       // Another process may have repaired it before this one had the lock.
       repair = try InPlaceJournal.repair(&checkpoint, location, lock)
@@ -60,15 +61,15 @@ extension Checkpoint {
   /// - Throws: an `ErrataError` (usage) that says what to name instead.
   fileprivate func checkLedgers(forWriting: Bool) throws {
     guard directory == nil else {
-      for shard in shards where LedgerLocation(checkpoint: shard.path, isDirectory: false).isInUse {
+      for shard in shards where try LedgerLocation(checkpoint: shard.path, isDirectory: false).isInUse() {
         throw ErrataError.partHasLedger(path, shard.path)
       }
       return
     }
     // As it was named, for the message.
     let parent = path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
-    guard !LedgerLocation(checkpoint: path, isDirectory: false).isInUse,
-      forWriting || LedgerLocation(checkpoint: parent, isDirectory: true).isInUse,
+    guard try !LedgerLocation(checkpoint: path, isDirectory: false).isInUse(),
+      try forWriting || LedgerLocation(checkpoint: parent, isDirectory: true).isInUse(),
       let whole = try? Checkpoint(path: parent),
       whole.shards.contains(where: { fileName(of: $0.path) == fileName(of: path) })
     else { return }

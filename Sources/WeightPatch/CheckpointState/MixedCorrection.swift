@@ -15,7 +15,7 @@ extension BatchSet {
   func mixedCorrection(concerning files: Set<Digest>? = nil) -> MixedCorrection? {
     let corrected = Set(members.flatMap(\.correctedWeights))
     for weight in corrected.sorted() {
-      let editors = members.filter { $0.weights.contains(weight) }
+      let editors = self.members(editing: weight)
       for first in editors where first.correctedWeights.contains(weight) {
         let other = editors.first { other in
           other.digest != first.digest

@@ -21,7 +21,7 @@ struct OutputDestination {
     self.path = path
     parent = parentDirectory(of: path)
     guard Self.isFree(path, orEmptyDirectory: isDirectory) else { throw ErrataError.outputExists(path) }
-    let ledger = LedgerLocation(checkpoint: path, isDirectory: false).directory
+    let ledger = path + LedgerLocation.name
     guard isDirectory || Self.isFree(ledger, orEmptyDirectory: false) else { throw ErrataError.outputExists(ledger) }
     if isDirectory, let realParent = Self.realPath(parent + "/"), let realSource = Self.realPath(source),
       (realParent + "/").hasPrefix(realSource + "/")

@@ -9,14 +9,17 @@ extension StatePlan {
   ///
   /// - Parameters:
   ///   - output: where `write` would write to; nil if that is not to be looked at.
+  ///   - followsLinks: as `write` would.
   ///   - progress: is told how many bytes are done, of how many. May throw to stop.
   /// - Throws: an `ErrataError` if `write` would throw one, but for what cannot be known before, such as a full disk.
   public func rehearse(
-    to output: String? = nil, progress: @escaping (_ done: Int, _ total: Int) throws -> Void = { _, _ in }
+    to output: String? = nil, followsLinks: Bool = false,
+    progress: @escaping (_ done: Int, _ total: Int) throws -> Void = { _, _ in }
   ) throws {
     if let output {
       let checkpoint = state.checkpoint
       _ = try OutputDestination(path: output, source: checkpoint.path, isDirectory: checkpoint.directory != nil)
+      _ = try checkpoint.files(followsLinks: followsLinks)
     }
     let tensors = try changedTensors.map { try state.checkpoint.tensor(named: $0) }
     let total = tensors.reduce(0) { $0 + $1.info.byteCount }
@@ -43,14 +46,10 @@ extension StatePlan {
   ///
   /// - Parameters:
   ///   - ledger: takes the undo records; none are made if this is nil.
-  ///   - open: is called when the tensor of a number begins.
-  ///   - write: takes that tensor's pieces in order; also when the next one has begun.
-  ///   - close: is called when all are taken, with what happened to the tensor.
+  ///   - write: takes the pieces of the tensor of a number in order; also when the next one has begun.
   /// - Returns: what happened, in the order of the tensors.
   func transform(
-    _ tensors: [StoredTensor], ledger: LedgerLocation?, open: @escaping (Int) throws -> Void = { _ in },
-    write: @escaping (Int, TensorTransition.Piece) throws -> Void,
-    close: @escaping (Int, StateReport.TensorReport) throws -> Void = { _, _ in }
+    _ tensors: [StoredTensor], ledger: LedgerLocation?, write: @escaping (Int, TensorTransition.Piece) throws -> Void
   ) throws -> [StateReport.TensorReport] {
     var reports: [StateReport.TensorReport] = []
     let pipeline = TransitionPipeline()
@@ -58,16 +57,13 @@ extension StatePlan {
     defer { pipeline.wait() }
     func lane(_ index: Int, _ transition: TensorTransition) -> TransitionPipeline.Lane {
       let name = transition.tensor.name
-      let output = TransitionOutput(
-        transition, recordPath: ledger?.undoRecord(of: name), open: { try open(index) }, write: { try write(index, $0) }
-      )
+      let output = TransitionOutput(transition, recordPath: ledger?.undoRecord(of: name)) { try write(index, $0) }
       return TransitionPipeline.Lane(transition: transition, output: output) { [self] after in
         try checkResult(of: name, after)
-        let report = StateReport.TensorReport(
-          name: name, byteCount: transition.tensor.info.byteCount, base: transition.base, before: digestBefore(name),
-          after: after)
-        reports.append(report)
-        try close(index, report)
+        reports.append(
+          StateReport.TensorReport(
+            name: name, byteCount: transition.tensor.info.byteCount, base: transition.base, before: digestBefore(name),
+            after: after))
       }
     }
     let groups = groups(of: tensors)
@@ -140,17 +136,19 @@ extension StatePlan {
       expectedResult.source, DigestMismatch(tensor: name, expected: expected, found: found))
   }
 
-  /// Makes the ledger's folders, with the patches, and with the undo records of the tensors that stay as they are.
+  /// Makes the ledger's folders, with the patches, which are on disk when this returns, and with the undo records of the
+  /// tensors that stay as they are.
   func prepareLedger(at location: LedgerLocation) throws {
     guard !entries.isEmpty else { return }
-    try makeDirectory(location.patches)
-    try makeDirectory(location.undoRecords)
-    for file in patches {
-      try copyFile(from: file.path, to: location.patch(file.identifier), mode: .clone)
-    }
+    if try !location.directory.isDirectory() { try location.directory.makeDirectory() }
+    try location.patches.makeDirectory()
+    try location.undoRecords.makeDirectory()
+    for file in patches { try file.reader.writeCopy(to: location.patch(file.identifier)) }
     for name in batches.tensors.subtracting(changedTensors).sorted() {
-      try copyFile(from: state.location.undoRecord(of: name), to: location.undoRecord(of: name), mode: .clone)
+      try FileCopy(from: state.location.undoRecord(of: name), to: location.undoRecord(of: name)).runUnsynchronized()
     }
+    try patches.map { location.patch($0.identifier) }.synchronizeFiles()
+    try location.patches.synchronizeDirectory()
   }
 
   /// Writes what the ledger now says; where no patch remains, there is none.
@@ -164,11 +162,12 @@ extension StatePlan {
     }
     if !entries.isEmpty {
       let ledger = Ledger(patches: entries, tensors: tensors)
-      try AtomicFile.write(ledger.serialized(), to: location.manifest)
-      for folder in [location.patches, location.undoRecords] { try synchronizeDirectory(folder) }
+      try edited.sorted().map(location.undoRecord).synchronizeFiles()
+      try location.undoRecords.synchronizeDirectory()
+      try location.manifest.write(ledger.serialized())
     }
     return StateReport(
-      tensors: reports, undoByteCount: try edited.reduce(0) { try $0 + fileSize(location.undoRecord(of: $1)) },
+      tensors: reports, undoByteCount: try edited.reduce(0) { try $0 + location.undoRecord(of: $1).byteCount() },
       editedByteCount: try edited.reduce(0) { try $0 + state.checkpoint.tensor(named: $1).info.byteCount })
   }
 }

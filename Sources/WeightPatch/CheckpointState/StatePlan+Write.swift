@@ -26,7 +26,7 @@ extension StatePlan {
   private func write(to stage: OutputStage, _ options: WriteOptions) throws -> StateReport {
     let checkpoint = state.checkpoint
     let tensors = try changedTensors.map { try checkpoint.tensor(named: $0) }
-    let files = try checkpoint.files()
+    let files = try checkpoint.files(followsLinks: options.followsLinks)
     let total = files.reduce(0) { $0 + $1.byteCount } + tensors.reduce(0) { $0 + $1.info.byteCount }
     var done = 0
     func advance(_ count: Int) throws {
@@ -34,8 +34,8 @@ extension StatePlan {
       try options.progress(done, total)
     }
 
-    let folders = Set(files.map { parentDirectory(of: stage.path(of: $0.name)) })
-    for folder in folders.sorted() { try makeDirectory(folder) }
+    let folders = checkpoint.directory == nil ? [] : Self.folders(of: files).map(stage.path)
+    for folder in folders { try folder.makeDirectory() }
     // The edited tensors' bytes are not copied, but written when they have been computed.
     let edited = Dictionary(grouping: tensors) { fileName(of: $0.file.path) }.mapValues { tensors in
       tensors.map(\.info.fileRange).sorted { $0.lowerBound < $1.lowerBound }
@@ -44,10 +44,10 @@ extension StatePlan {
       let destination = stage.path(of: file.name)
       guard let ranges = edited[file.name] else {
         return BackgroundCopy.Job(open: { [mode = options.copyMode] in
-          try FileCopy(from: file.path, to: destination, mode: mode)
+          try FileCopy(from: file.path, identity: file.identity, to: destination, mode: mode)
         })
       }
-      let copy = try FileCopy(from: file.path, to: destination, mode: .clone)
+      let copy = try FileCopy(from: file.path, identity: file.identity, to: destination, mode: .clone)
       return BackgroundCopy.Job(open: { copy }, exceptions: ranges)
     }
     var background: BackgroundCopy?
@@ -65,7 +65,7 @@ extension StatePlan {
     try prepareLedger(at: stage.ledger)
 
     let writers = try Dictionary(
-      uniqueKeysWithValues: edited.keys.sorted().map { ($0, try FileRegionWriter(path: stage.path(of: $0))) })
+      uniqueKeysWithValues: edited.keys.sorted().map { ($0, try FileRegionWriter(stage.path(of: $0))) })
     let reports = try transform(tensors, ledger: stage.ledger) { index, piece in
       let tensor = tensors[index]
       try writers[fileName(of: tensor.file.path)]!.write(piece.new, at: tensor.info.fileRange.lowerBound + piece.offset)
@@ -73,10 +73,20 @@ extension StatePlan {
     }
     try background?.finish(advance: advance)
     // The stage's own entries are flushed when it is committed.
-    for folder in folders { try synchronizeDirectory(folder) }
+    for folder in folders { try folder.synchronizeDirectory() }
     for writer in writers.values { try writer.synchronize() }
     let report = try finishLedger(at: stage.ledger, reports)
     try stage.commit()
     return report
+  }
+
+  /// The subdirectories that files are in, each after the one that it is in.
+  private static func folders(of files: [CheckpointFile]) -> [String] {
+    var folders: Set<String> = []
+    for file in files {
+      var names = file.name.split(separator: "/").dropLast()
+      while !names.isEmpty, folders.insert(names.joined(separator: "/")).inserted { names.removeLast() }
+    }
+    return folders.sorted()
   }
 }

@@ -50,15 +50,19 @@ extension StateReport {
 /// How a plan is written.
 public struct WriteOptions {
   public var copyMode: CopyMode
+  /// Whether links in the checkpoint are followed wherever they lead.
+  public var followsLinks: Bool
   /// Is told how many bytes are done, of how many. May throw to stop; nothing is then left behind.
   public var progress: (_ done: Int, _ total: Int) throws -> Void
   /// From how large a checkpoint on copying is worth other threads.
   var backgroundByteCount = 64 << 20
 
   public init(
-    copyMode: CopyMode = .clone, progress: @escaping (_ done: Int, _ total: Int) throws -> Void = { _, _ in }
+    copyMode: CopyMode = .clone, followsLinks: Bool = false,
+    progress: @escaping (_ done: Int, _ total: Int) throws -> Void = { _, _ in }
   ) {
     self.copyMode = copyMode
+    self.followsLinks = followsLinks
     self.progress = progress
   }
 }

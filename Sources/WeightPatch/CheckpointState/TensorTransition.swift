@@ -24,7 +24,7 @@ struct TensorTransition {
     self.explain = explain
     self.old = try TensorChange(old, name: tensor.name, dtype: tensor.dtype, shape: tensor.shape)
     self.new = try TensorChange(new, name: tensor.name, dtype: tensor.dtype, shape: tensor.shape)
-    undo = old.isEmpty ? nil : try UndoRecord(path: location.undoRecord(of: tensor.name))
+    undo = old.isEmpty ? nil : try UndoRecord(location.undoRecord(of: tensor.name).map())
     if let undo, undo.dtype != tensor.dtype || undo.elementCount != self.old.elementCount || undo.baseDigest != base {
       throw ErrataError.damagedUndoRecord(undo.path, "it is not the record of \(tensor.name)")
     }
@@ -37,8 +37,7 @@ struct TensorTransition {
     let elements: Range<Int>
     /// Of the bytes, in the tensor.
     let offset: Int
-    /// Nil if the old bytes are the base.
-    var base: [UInt8]?
+    var base: [UInt8]
     var new: [UInt8]
     var stream: [UInt8]
   }
@@ -47,21 +46,16 @@ struct TensorTransition {
   ///
   /// - Throws: an `ErrataError` if the undo record does not fit, or if a value overflows.
   func piece(_ chunk: Int, isRecording: Bool) throws -> Piece {
-    // The mappings that the pointers below lead into.
-    defer { withExtendedLifetime(self) {} }
     let elements = chunks[chunk]
     let width = old.format.width
-    let byteCount = elements.count * width
     let offset = elements.lowerBound * width
-    let source = tensor.bytes.baseAddress! + offset
-    let recovered = try undo.map { try self.base(chunk, $0, source) }
-    guard !new.isEmpty else {
-      let bytes = recovered ?? [UInt8](UnsafeRawBufferPointer(start: source, count: byteCount))
-      return Piece(elements: elements, offset: offset, base: recovered, new: bytes, stream: [])
-    }
+    // Read once: who rewrites the file meanwhile does not change what is digested against what is computed from.
+    let current = withExtendedLifetime(self) { Array(tensor.bytes[offset..<offset + elements.count * width]) }
+    let base = try undo.map { try self.base(chunk, $0, current) } ?? current
+    guard !new.isEmpty else { return Piece(elements: elements, offset: offset, base: base, new: base, stream: []) }
     do {
-      let (result, stream) = try edited(elements, source, recovered, isRecording: isRecording)
-      return Piece(elements: elements, offset: offset, base: recovered, new: result, stream: stream)
+      let (result, stream) = try edited(elements, base, isRecording: isRecording)
+      return Piece(elements: elements, offset: offset, base: base, new: result, stream: stream)
     } catch let error as ErrataError {
       throw explain(error)
     }
@@ -69,13 +63,13 @@ struct TensorTransition {
 
   /// A chunk's new bytes, and the stream that leads back from them.
   private func edited(
-    _ elements: Range<Int>, _ source: UnsafeRawPointer, _ recovered: [UInt8]?, isRecording: Bool
+    _ elements: Range<Int>, _ base: [UInt8], isRecording: Bool
   ) throws -> (bytes: [UInt8], stream: [UInt8]) {
     let byteCount = elements.count * old.format.width
     var stream: [UInt8] = []
     var result = try [UInt8](unsafeUninitializedCapacity: byteCount) { result, count in
-      try (recovered ?? []).withUnsafeBytes { bytes in
-        let base = recovered == nil ? source : bytes.baseAddress!
+      try base.withUnsafeBytes { bytes in
+        let base = bytes.baseAddress!
         let result = UnsafeMutableRawPointer(result.baseAddress!)
         if isRecording {
           var open = OpenElements(elements, columns: new.columns, format: old.format)
@@ -94,9 +88,9 @@ struct TensorTransition {
   }
 
   /// The base of a chunk, from its edited values.
-  private func base(_ chunk: Int, _ undo: UndoRecord, _ source: UnsafeRawPointer) throws -> [UInt8] {
+  private func base(_ chunk: Int, _ undo: UndoRecord, _ current: [UInt8]) throws -> [UInt8] {
     let elements = chunks[chunk]
-    var rounded = [UInt8](UnsafeRawBufferPointer(start: source, count: elements.count * old.format.width))
+    var rounded = current
     var base = rounded
     // The steps are taken back first.
     guard old.correct(elements, &rounded, backwards: true) == nil else { throw doesNotFit(undo) }

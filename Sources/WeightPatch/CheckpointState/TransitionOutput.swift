@@ -9,8 +9,7 @@ final class TransitionOutput: @unchecked Sendable {
   typealias Write = (TensorTransition.Piece) throws -> Void
 
   private let transition: TensorTransition
-  private let recordPath: String?
-  private let open: () throws -> Void
+  private let recordPath: AnchoredPath?
   private let write: Write
   private var record: UndoRecordWriter?
   private var baseHasher: DigestHasher
@@ -18,14 +17,9 @@ final class TransitionOutput: @unchecked Sendable {
 
   /// - Parameters:
   ///   - recordPath: where the undo record goes; none is written if this is nil, or if nothing remains to be undone.
-  ///   - open: is called before anything is written.
-  init(
-    _ transition: TensorTransition, recordPath: String? = nil, open: @escaping () throws -> Void = {},
-    write: @escaping Write
-  ) {
+  init(_ transition: TensorTransition, recordPath: AnchoredPath? = nil, write: @escaping Write) {
     self.transition = transition
     self.recordPath = transition.new.isEmpty ? nil : recordPath
-    self.open = open
     self.write = write
     baseHasher = DigestHasher(tensorOf: transition.tensor.dtype, shape: transition.tensor.shape)
     newHasher = baseHasher
@@ -36,18 +30,17 @@ final class TransitionOutput: @unchecked Sendable {
 
   /// To be called before the first piece is delivered.
   func begin() throws {
-    try open()
     record = try recordPath.map {
-      try UndoRecordWriter(path: $0, dtype: transition.tensor.dtype, chunks: transition.chunks)
+      try UndoRecordWriter($0, dtype: transition.tensor.dtype, chunks: transition.chunks)
     }
   }
 
   /// Takes a piece for each of several outputs.
   static func digest(_ pieces: [TensorTransition.Piece], _ outputs: [TransitionOutput]) {
     // The base's digest is that of the new bytes where these are the base.
-    let withBase = pieces.indices.filter { pieces[$0].base != nil && !outputs[$0].transition.new.isEmpty }
+    let withBase = pieces.indices.filter { !outputs[$0].transition.new.isEmpty }
     var hashers = outputs.map(\.newHasher) + withBase.map { outputs[$0].baseHasher }
-    withBytes(of: pieces.map(\.new) + withBase.map { pieces[$0].base! }) { DigestHasher.update(&hashers, $0) }
+    withBytes(of: pieces.map(\.new) + withBase.map { pieces[$0].base }) { DigestHasher.update(&hashers, $0) }
     for (output, hasher) in zip(outputs, hashers) { output.newHasher = hasher }
     for (index, hasher) in zip(withBase, hashers[outputs.count...]) { outputs[index].baseHasher = hasher }
   }
@@ -73,16 +66,17 @@ final class TransitionOutput: @unchecked Sendable {
   /// - Throws: an `ErrataError` if the base that was recovered is not the base, or if writing fails.
   func finish() throws -> Digest {
     let current = newHasher.finalize()
-    if let undo = transition.undo {
-      let found = transition.new.isEmpty ? current : baseHasher.finalize()
-      guard found == transition.base else {
-        throw ErrataError.damagedUndoRecord(
-          undo.path,
-          "it leads to \(found.abbreviated), not to the base \(transition.base.abbreviated), of \(transition.tensor.name)"
-        )
+    let found = transition.new.isEmpty ? current : baseHasher.finalize()
+    guard found == transition.base else {
+      guard let undo = transition.undo else {
+        throw ErrataError.changedWhileRead(transition.tensor.file.path, transition.tensor.name)
       }
+      throw ErrataError.damagedUndoRecord(
+        undo.path,
+        "it leads to \(found.abbreviated), not to the base \(transition.base.abbreviated), of \(transition.tensor.name)"
+      )
     }
-    try record?.commit(base: transition.base, current: current)
+    try record?.finish(base: transition.base, current: current)
     return current
   }
 }

@@ -1,8 +1,8 @@
 import Synchronization
 import Tensors
 
-/// A patch file that was found to be whole. What it holds stays in the file until it is asked for, so that a patch may be
-/// larger than memory.
+/// A patch file that was found to be whole. What it holds stays on disk until it is asked for, so that a patch may be
+/// larger than memory; it is read from a copy that nobody else has, so that it is what was checked.
 public struct PatchFile: Sendable {
   public let path: String
   /// The patch ID.
@@ -12,10 +12,13 @@ public struct PatchFile: Sendable {
   let reader: PatchReader
   private let loaded = Loaded()
 
-  /// Reads all of the file, and checks everything that can be checked of a patch.
+  /// Copies the file, or what comes from a pipe, and checks everything that can be checked of a patch.
   ///
-  /// - Throws: an `ErrataError` if the file cannot be read or is damaged.
-  public init(path: String) throws { try self.init(PatchReader(path: path)) }
+  /// - Parameter folder: on whose file system the copy is made: where something will be written.
+  /// - Throws: an `ErrataError` if the file cannot be read or copied, or is damaged.
+  public init(path: String, near folder: String? = nil) throws {
+    try self.init(PatchReader(copying: path, near: folder))
+  }
 
   /// The same of a file that was opened already, with its seal checked.
   public init(_ reader: PatchReader) throws {
@@ -30,7 +33,7 @@ public struct PatchFile: Sendable {
 
   /// The whole patch in memory, loaded when it is first asked for.
   ///
-  /// The file was whole when it was opened. As with every mapped file, whoever changes it after that ends this process.
+  /// The file was whole when it was opened. Whoever changes it after that, if it is not a copy, ends this process.
   public var patch: Patch {
     loaded.patch.withLock { patch in
       if let patch { return patch }
@@ -70,7 +73,7 @@ extension PatchFile {
 
   /// How many bytes `factors` reads.
   func factorByteCount(of weight: ByteString, inBatch index: Int) -> Int {
-    reader.layout.batches[index].first { $0.weight == weight }?.appliedByteCount ?? 0
+    reader.layout.parts(of: weight, inBatch: index)?.appliedByteCount ?? 0
   }
 
   /// What it does, for people: `10 facts in 3 tensors`.

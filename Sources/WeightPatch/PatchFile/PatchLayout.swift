@@ -29,6 +29,17 @@ struct PatchLayout {
   /// Per batch E, the largest where every weight has its own.
   private(set) var termCounts: [Int] = []
 
+  /// What batch `index` has for a weight; nil if it does not edit it.
+  func parts(of weight: ByteString, inBatch index: Int) -> Parts? {
+    let weights = batches[index]
+    var (start, end) = (0, weights.count)
+    while start < end {
+      let middle = (start + end) / 2
+      if weights[middle].weight < weight { start = middle + 1 } else { end = middle }
+    }
+    return start < weights.count && weights[start].weight == weight ? weights[start] : nil
+  }
+
   /// - Throws: an `ErrataError` of category `damagedInput` that names what does not fit.
   init(header: SafetensorsHeader, manifest: Manifest, source: String) throws {
     batches = try Self.collect(header, batchCount: manifest.batches.count, source)

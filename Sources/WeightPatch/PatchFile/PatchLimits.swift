@@ -14,6 +14,10 @@ public struct PatchLimits: Sendable {
   public var expansion: Int
   public var signatureCount: Int
   public var signatureByteCount: Int
+  /// The file itself: factors that cannot be compressed take a little more there than decompressed.
+  var fileByteCount: Int {
+    contentByteCount + contentByteCount / 64 + headerByteCount + signatureCount * signatureByteCount
+  }
   /// The JSON values of the manifest: twelve for each of some 50,000 facts.
   static let manifestValueCount = 600_000
 

@@ -20,7 +20,7 @@ extension PatchReader {
   ///
   /// - Throws: an `ErrataError` of category `damagedInput`.
   func factors(of weight: ByteString, inBatch index: Int) throws -> LowRankFactors? {
-    try layout.batches[index].first { $0.weight == weight }.map { try factors($0, isWhole: false) }
+    try layout.parts(of: weight, inBatch: index).map { try factors($0, isWhole: false) }
   }
 
   /// The weights that a batch edits, how each is stored (`LowRankFactors.wholeStorage`), and how many terms it has.

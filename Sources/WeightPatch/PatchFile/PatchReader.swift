@@ -26,21 +26,45 @@ public final class PatchReader: @unchecked Sendable {
   /// Per tensor its frames.
   let frames: [ByteString: [ZstdFrame]]
 
+  /// Reads the file as it lies there: who changes it meanwhile changes what is read. That is for listing what a patch says;
+  /// where bytes or trust depend on it, `init(copying:)` is.
+  ///
   /// - Parameter checksSeal: whether all bytes are compared with the seal. Without that, only for a program that lists
   ///   what the manifest says, and says that it did no more; `check` and what follows it need the seal.
   /// - Throws: an `ErrataError` if the file cannot be read, or is damaged in a way that can be seen without
   ///   decompressing its tensors.
   public convenience init(path: String, limits: PatchLimits = PatchLimits(), checksSeal: Bool = true) throws {
-    var isDirectory: ObjCBool = false
-    if FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory), isDirectory.boolValue {
-      throw ErrataError.directoryForPatch(path)
-    }
+    try Self.checkIsNoDirectory(path)
     let file = try MappedFile(path: path)
     do {
       try self.init(bytes: file.bytes, file: file, source: path, limits: limits, checksSeal: checksSeal)
     } catch {
       throw ErrataError.recognized(path, file.bytes, wanted: FileKind.patchNoun) ?? error
     }
+  }
+
+  /// Reads a copy of the file, or of what comes from a pipe, that nobody else has: what is checked is what is used.
+  ///
+  /// - Parameter folder: on whose file system the copy is made, without a name; by default, where temporary files are.
+  /// - Throws: as `init(path:)`; also if the copy cannot be made.
+  public convenience init(copying path: String, near folder: String? = nil, limits: PatchLimits = PatchLimits()) throws
+  {
+    try Self.checkIsNoDirectory(path)
+    let file = try PrivateCopy.map(path: path, near: folder, limit: limits.fileByteCount) {
+      try Self.checkMagic($0, path)
+    }
+    try self.init(bytes: file.bytes, file: file, source: path, limits: limits)
+  }
+
+  /// The same of a file in a ledger.
+  convenience init(copying path: AnchoredPath, near folder: String?) throws {
+    let input = try path.open()
+    defer { close(input) }
+    let limits = PatchLimits()
+    let file = try PrivateCopy.map(input, path: path.path, near: folder, limit: limits.fileByteCount) {
+      try Self.checkMagic($0, path.path)
+    }
+    try self.init(bytes: file.bytes, file: file, source: path.path, limits: limits)
   }
 
   /// - Parameter file: keeps `bytes`, all of its bytes, alive; the caller does if it is nil.
@@ -78,6 +102,9 @@ public final class PatchReader: @unchecked Sendable {
     file?.release(bytes.indices)
   }
 
+  /// Lets go of the memory that holds some bytes of the file; they stay readable.
+  func release(_ range: Range<Int>) { file?.release(range) }
+
   /// Decompresses a tensor piece by piece.
   ///
   /// - Parameter body: takes the pieces in order; each stands in memory only until `body` returns.
@@ -105,6 +132,13 @@ public final class PatchReader: @unchecked Sendable {
 // MARK: - Opening
 
 extension PatchReader {
+  private static func checkIsNoDirectory(_ path: String) throws {
+    var isDirectory: ObjCBool = false
+    if FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory), isDirectory.boolValue {
+      throw ErrataError.directoryForPatch(path)
+    }
+  }
+
   private static func checkMagic(_ bytes: UnsafeRawBufferPointer, _ source: String) throws {
     let magic = PatchContainer.magicFrame
     if bytes.starts(with: magic) { return }

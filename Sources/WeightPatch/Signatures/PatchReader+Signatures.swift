@@ -22,3 +22,15 @@ extension PatchReader {
     try file.commit()
   }
 }
+
+extension PatchReader {
+  /// Puts the whole file, as it was read, in a new place; who asks for it brings it to the disk.
+  func writeCopy(to path: AnchoredPath) throws {
+    let writer = try FileRegionWriter(new: path)
+    for start in stride(from: 0, to: byteCount, by: PatchContainer.pieceByteCount) {
+      let range = start..<min(start + PatchContainer.pieceByteCount, byteCount)
+      try writer.write(UnsafeRawBufferPointer(rebasing: bytes[range]), at: start)
+      release(range)
+    }
+  }
+}

@@ -50,9 +50,11 @@ extension TrustPolicy {
   public init(path: String) throws {
     let file = try MappedFile(path: path)
     guard file.bytes.count <= Self.largestFile else { throw ErrataError.badPolicy(path, "it is too large") }
+    // Read once: who rewrites it meanwhile does not change what is parsed.
+    let text = withExtendedLifetime(file) { Array(file.bytes) }
     let json: JSON
     do {
-      json = try withExtendedLifetime(file) { () throws(JSONSyntaxError) in try JSON.parse(file.bytes) }
+      json = try JSON.parse(text)
     } catch {
       throw ErrataError.badPolicy(path, "not valid JSON at byte \(error.offset): \(error.reason)")
     }

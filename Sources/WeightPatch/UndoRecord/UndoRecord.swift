@@ -2,16 +2,17 @@ import Tensors
 
 /// The file that leads from an edited tensor back to its base: one stream per chunk, and the digests of both ends
 /// (Spec: undo record). Without the edited tensor and the patches it says nothing.
-public struct UndoRecord: Sendable {
-  public let dtype: DType
-  public let elementCount: Int
+struct UndoRecord: Sendable {
+  let dtype: DType
+  let elementCount: Int
   /// The digest of the tensor that decoding gives.
-  public let baseDigest: Digest
+  let baseDigest: Digest
   /// The digest of the tensor that it is decoded against.
-  public let currentDigest: Digest
+  let currentDigest: Digest
   let chunks: Chunks
   private let file: MappedFile
-  private let streams: [Range<Int>]
+  /// Where the streams' lengths stand, and the end.
+  private let starts: [Int]
 
   static let magic = Array("errata undo\n".utf8)
   static let version: UInt32 = 1
@@ -21,9 +22,8 @@ public struct UndoRecord: Sendable {
   /// Reads the file's layout; the streams stay mapped.
   ///
   /// - Throws: an `ErrataError` (damaged input) for anything but a whole record.
-  public init(path: String) throws {
-    let file = try MappedFile(path: path)
-    let bytes = file.bytes
+  init(_ file: MappedFile) throws {
+    let (bytes, path) = (file.bytes, file.path)
     guard bytes.count >= Self.headerLength + 64, bytes.prefix(12).elementsEqual(Self.magic) else {
       throw ErrataError.damagedUndoRecord(path, "it does not begin as one")
     }
@@ -40,14 +40,14 @@ public struct UndoRecord: Sendable {
     guard chunks.count <= (end - Self.headerLength) / 4 else {
       throw ErrataError.damagedUndoRecord(path, "it is cut off")
     }
-    var streams: [Range<Int>] = []
+    var starts = [Self.headerLength]
+    starts.reserveCapacity(chunks.count + 1)
     var position = Self.headerLength
     for _ in 0..<chunks.count {
       guard position + 4 <= end else { throw ErrataError.damagedUndoRecord(path, "it is cut off") }
-      let start = position + 4
-      position = start + Int(bytes.littleEndian(at: position, as: UInt32.self))
+      position += 4 + Int(bytes.littleEndian(at: position, as: UInt32.self))
       guard position <= end else { throw ErrataError.damagedUndoRecord(path, "it is cut off") }
-      streams.append(start..<position)
+      starts.append(position)
     }
     guard position == end else { throw ErrataError.damagedUndoRecord(path, "it is longer than its streams") }
     dtype = Self.types[type]
@@ -55,47 +55,55 @@ public struct UndoRecord: Sendable {
     baseDigest = Digest(bytes: Array(bytes[end..<end + 32]))
     currentDigest = Digest(bytes: Array(bytes[end + 32..<end + 64]))
     self.file = file
-    self.streams = streams
+    self.starts = starts
   }
 
   /// The stream of chunk `index`.
   func stream(_ index: Int) -> UnsafeRawBufferPointer {
-    UnsafeRawBufferPointer(rebasing: file.bytes[streams[index]])
+    UnsafeRawBufferPointer(rebasing: file.bytes[starts[index] + 4..<starts[index + 1]])
   }
 
   /// For messages.
   var path: String { file.path }
 }
 
-/// Writes an undo record as its chunks come.
+/// Writes an undo record as its chunks come, to a ledger that is not in use yet: who makes that brings it to the disk.
 struct UndoRecordWriter {
-  private let file: AtomicFile
+  private let file: FileRegionWriter
+  private var buffer: [UInt8]
+  /// Of what was written.
+  private var byteCount = 0
+  private static let bufferSize = 1 << 20
 
-  init(path: String, dtype: DType, chunks: Chunks) throws {
-    file = try AtomicFile(path: path)
-    try file.write(UndoRecord.magic)
-    try file.write(littleEndian: UndoRecord.version)
-    try file.write(littleEndian: UInt32(UndoRecord.types.firstIndex(of: dtype)!))
-    try file.write(littleEndian: UInt32(chunks.chunkLength))
-    try file.write(littleEndian: UInt64(chunks.elementCount))
+  init(_ path: AnchoredPath, dtype: DType, chunks: Chunks) throws {
+    file = try FileRegionWriter(new: path)
+    buffer = UndoRecord.magic
+    append(UndoRecord.version)
+    append(UInt32(UndoRecord.types.firstIndex(of: dtype)!))
+    append(UInt32(chunks.chunkLength))
+    append(UInt64(chunks.elementCount))
   }
 
   /// Appends the stream of the next chunk.
-  func append(_ stream: [UInt8]) throws {
-    try file.write(littleEndian: UInt32(stream.count))
-    try file.write(stream)
+  mutating func append(_ stream: [UInt8]) throws {
+    append(UInt32(stream.count))
+    buffer += stream
+    if buffer.count >= Self.bufferSize { try flush() }
   }
 
-  func commit(base: Digest, current: Digest) throws {
-    try file.write(base.bytes)
-    try file.write(current.bytes)
-    try file.commit()
+  mutating func finish(base: Digest, current: Digest) throws {
+    buffer += base.bytes + current.bytes
+    try flush()
   }
-}
 
-extension AtomicFile {
-  fileprivate func write(littleEndian value: some FixedWidthInteger) throws {
-    try withUnsafeBytes(of: value.littleEndian) { try write($0) }
+  private mutating func append(_ value: some FixedWidthInteger) {
+    withUnsafeBytes(of: value.littleEndian) { buffer.append(contentsOf: $0) }
+  }
+
+  private mutating func flush() throws {
+    try file.write(buffer, at: byteCount)
+    byteCount += buffer.count
+    buffer.removeAll(keepingCapacity: true)
   }
 }
 

@@ -64,6 +64,8 @@ extension CheckpointState {
     guard found == recorded.current else {
       return found == recorded.base ? .unpatched : .changed(expected: recorded.current, found: found)
     }
+    // A link there is no finding: nothing of this checkpoint is to be believed.
+    _ = try location.undoRecord(of: name).isFile()
     do {
       let factors = try batches.factors(of: name).map(\.1)
       let roundTrip = try TensorTransition(

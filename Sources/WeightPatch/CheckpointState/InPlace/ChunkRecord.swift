@@ -3,6 +3,8 @@ import Tensors
 
 /// What leads back from a chunk's new bytes, in the journal before the first of them is written (Spec: changes in place).
 struct ChunkRecord {
+  /// The number of the chunk's tensor in the journal.
+  let tensor: Int
   let elementCount: Int
   /// The new undo record's stream.
   let stream: UnsafeRawBufferPointer
@@ -11,18 +13,21 @@ struct ChunkRecord {
 
   /// A block is the unit in which bytes are told to be new, or old, or torn.
   static let blockLength = 1024
-  private static let headerLength = 16
+  private static let headerLength = 20
 
   static func blockCount(_ elementCount: Int) -> Int { (elementCount + blockLength - 1) / blockLength }
 
   /// The record of a chunk, as the file has it.
-  static func serialized(_ piece: TensorTransition.Piece) -> [UInt8] {
+  ///
+  /// - Parameter tensor: the number of the chunk's tensor in the journal.
+  static func serialized(_ piece: TensorTransition.Piece, tensor: Int) -> [UInt8] {
     var content: [UInt8] = []
     content.reserveCapacity(headerLength + piece.stream.count + 8 * blockCount(piece.elements.count))
     func append(_ value: some FixedWidthInteger) {
       withUnsafeBytes(of: value.littleEndian) { content.append(contentsOf: $0) }
     }
     append(UInt64(0))
+    append(UInt32(tensor))
     append(UInt32(piece.elements.count))
     append(UInt32(piece.stream.count))
     content += piece.stream
@@ -38,15 +43,14 @@ struct ChunkRecord {
     return content
   }
 
-  /// The records that a file begins with. A crash may have cut off the last one: the chunk was not touched then.
-  static func all(in file: MappedFile) -> [ChunkRecord] {
-    var records: [ChunkRecord] = []
+  /// Calls `body` with the records that a file begins with. A crash may have cut off the last one: the chunk was not touched
+  /// then.
+  static func forEach(in file: MappedFile, _ body: (ChunkRecord) throws -> Void) rethrows {
     var rest = file.bytes
     while let record = ChunkRecord(rest) {
-      records.append(record)
+      try body(record)
       rest = UnsafeRawBufferPointer(rebasing: rest[record.byteCount...])
     }
-    return records
   }
 
   private var byteCount: Int { Self.headerLength + stream.count + 8 * checksums.count }
@@ -57,8 +61,9 @@ struct ChunkRecord {
       Value(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: type))
     }
     guard bytes.count >= Self.headerLength else { return nil }
-    elementCount = Int(load(8, as: UInt32.self))
-    let streamEnd = Self.headerLength + Int(load(12, as: UInt32.self))
+    tensor = Int(load(8, as: UInt32.self))
+    elementCount = Int(load(12, as: UInt32.self))
+    let streamEnd = Self.headerLength + Int(load(16, as: UInt32.self))
     let end = streamEnd + 8 * Self.blockCount(elementCount)
     guard (1...Chunks.longest).contains(elementCount), end <= bytes.count,
       load(0, as: UInt64.self) == checksum(UnsafeRawBufferPointer(rebasing: bytes[8..<end]))

@@ -1,4 +1,3 @@
-import Foundation
 import Safetensors
 import Tensors
 
@@ -8,9 +7,9 @@ import Tensors
 /// happened yet; as `LEDGER.change`, bytes of the checkpoint may have changed, and what has is taken back; as `LEDGER.next`
 /// all are changed, and the ledger takes its place.
 struct InPlaceJournal {
-  static let formatVersion = 2
+  static let formatVersion = 3
 
-  /// A tensor that changes. The chunks of which bytes may have changed are in the file of its number.
+  /// A tensor that changes.
   struct Change {
     let tensor: ByteString
     /// Its digest without any patch.
@@ -23,12 +22,12 @@ struct InPlaceJournal {
   /// The patches of the next ledger.
   let patches: [Digest]
 
-  static func manifest(in directory: String) -> String { directory + "/journal.json" }
-  /// The records of a tensor's chunks.
-  static func chunks(of index: Int, in directory: String) -> String { "\(directory)/\(index).chunks" }
+  static func manifest(in directory: AnchoredPath) -> AnchoredPath { directory.appending("journal.json") }
+  /// The records of the chunks of which bytes may have changed.
+  static func chunks(in directory: AnchoredPath) -> AnchoredPath { directory.appending("chunks") }
   /// What a chunk held before, if that can no longer be found from what it holds.
-  static func chunk(_ chunk: Int, of index: Int, in directory: String) -> String {
-    "\(directory)/\(index).\(chunk).before"
+  static func chunk(_ chunk: Int, of index: Int, in directory: AnchoredPath) -> AnchoredPath {
+    directory.appending("\(index).\(chunk).before")
   }
 }
 
@@ -49,8 +48,10 @@ extension InPlaceJournal {
   }
 
   /// - Throws: an `ErrataError` (damaged input).
-  init(path: String) throws {
-    let json = try JSON.parse(contentsOf: path, maximumValueCount: Ledger.largestValueCount)
+  init(_ file: MappedFile) throws {
+    let path = file.path
+    guard file.bytes.count <= Ledger.largestFile else { throw ErrataError.damagedJournal(path) }
+    let json = try JSON.parse(file, maximumValueCount: Ledger.largestValueCount)
     guard json["version"]?.integerValue == Self.formatVersion, let patches = json["patches"]?.arrayValue,
       let changes = json["changes"]?.arrayValue
     else { throw ErrataError.damagedJournal(path) }
@@ -72,8 +73,8 @@ extension InPlaceJournal {
 
 extension InPlaceJournal {
   /// Whether a change was begun and is not complete.
-  static func isPending(_ location: LedgerLocation) -> Bool {
-    exists(location.change.directory) || exists(location.next.directory)
+  static func isPending(_ location: LedgerLocation) throws -> Bool {
+    try location.change.directory.isDirectory() || location.next.directory.isDirectory()
   }
 
   /// Takes back a change that is not complete, or puts the ledger of one that is in place.
@@ -85,14 +86,15 @@ extension InPlaceJournal {
   static func repair(
     _ checkpoint: inout Checkpoint, _ location: LedgerLocation, _ lock: CheckpointLock
   ) throws -> LockedCheckpoint.Repair? {
-    if exists(location.change.directory) {
+    if try location.change.directory.isDirectory() {
       // Copies could have been made of a checkpoint that was half changed, by links.
-      let tensors = try InPlaceJournal(path: manifest(in: location.change.journal)).tensors(of: checkpoint, location)
+      let journal = try InPlaceJournal(manifest(in: location.change.journal).map())
+      let tensors = try journal.tensors(of: checkpoint, location)
       try OwnFiles(of: tensors).make(for: &checkpoint, location, lock)
       try takeBack(checkpoint, location)
       return .takenBack
     }
-    guard exists(location.next.directory) else { return nil }
+    guard try location.next.directory.isDirectory() else { return nil }
     try finish(location)
     return .completed
   }
@@ -101,10 +103,10 @@ extension InPlaceJournal {
   static func takeBack(_ checkpoint: Checkpoint, _ location: LedgerLocation) throws {
     do {
       try restore(checkpoint, location)
-      let debris = location.next.directory + ".undone"
-      try removeItem(debris)
-      try renameItem(location.change.directory, to: debris)
-      try synchronizeDirectory(parentDirectory(of: location.directory))
+      let debris = location.next.directory.withSuffix(".undone")
+      try OwnContent.remove([debris])
+      try location.change.directory.rename(to: debris)
+      try location.directory.synchronizeParent()
     } catch let error as ErrataError where error.category == .general {
       throw ErrataError.changeRemains(error)
     }
@@ -115,42 +117,30 @@ extension InPlaceJournal {
   static func finish(_ location: LedgerLocation) throws {
     let next = location.next
     // A journal of the first version would have bytes that are not in place yet.
-    if exists(manifest(in: next.journal)) { _ = try InPlaceJournal(path: manifest(in: next.journal)) }
+    if try manifest(in: next.journal).isFile() { _ = try InPlaceJournal(manifest(in: next.journal).map()) }
     do {
-      try removeItem(location.previous)
-      if exists(location.directory) { try renameItem(location.directory, to: location.previous) }
+      try OwnContent.remove([location.previous.directory])
+      if try location.directory.isDirectory() { try location.directory.rename(to: location.previous.directory) }
       // Where no patch remains, no ledger does: it is debris, which the next run clears.
-      try renameItem(next.directory, to: exists(next.manifest) ? location.directory : next.directory + ".done")
-      try synchronizeDirectory(parentDirectory(of: location.directory))
+      let hasLedger = try next.manifest.isFile()
+      try next.directory.rename(to: hasLedger ? location.directory : next.directory.withSuffix(".done"))
+      try location.directory.synchronizeParent()
     } catch let error as ErrataError where error.category == .general {
-      throw isPending(location) ? ErrataError.changeGoesOn(error) : ErrataError.changeNotFlushed(error)
+      throw try isPending(location) ? ErrataError.changeGoesOn(error) : ErrataError.changeNotFlushed(error)
     }
     // What is not cleared away now is when the next change begins.
     try? clearDebris(location)
   }
 
   /// Removes what an interrupted run left: a change that never began, or one that is done.
+  ///
+  /// - Throws: an `ErrataError` (damaged input) for what has such a name and is not Errata's; nothing is then removed.
   static func clearDebris(_ location: LedgerLocation) throws {
-    try removeItem(location.previous)
-    try removeItem(location.journal)
-    let parent = parentDirectory(of: location.directory)
-    let prefix = fileName(of: location.next.directory) + "."
-    for name in (try? FileManager.default.contentsOfDirectory(atPath: parent)) ?? [] where name.hasPrefix(prefix) {
-      try removeItem("\(parent)/\(name)")
+    let next = location.next.directory
+    let stages = try next.anchor.entries().filter { $0.hasPrefix(next.name + ".") }.map { name in
+      next.withSuffix(String(name.dropFirst(next.name.count)))
     }
-  }
-}
-
-private func exists(_ path: String) -> Bool {
-  var status = stat()
-  return lstat(path, &status) == 0
-}
-
-private func removeItem(_ path: String) throws {
-  guard exists(path) else { return }
-  do {
-    try FileManager.default.removeItem(atPath: path)
-  } catch {
-    throw ErrataError.file("remove", path, error.systemCode)
+    try OwnContent.remove(
+      [location.previous.directory] + stages, journals: location.directory.isDirectory() ? [location.journal] : [])
   }
 }

@@ -1,41 +1,45 @@
-import Foundation
 import Safetensors
 import Tensors
 
-/// Writes a tensor's new bytes to their place, a batch of chunks at a time: when what leads back from them is on disk.
+/// Writes tensors' new bytes to their places, a batch of chunks at a time: when what leads back from them is on disk.
 final class InPlaceWriter {
-  private let tensor: StoredTensor
-  private let file: FileRegionWriter
+  private let tensors: [StoredTensor]
+  private let files: [String: FileRegionWriter]
   private let journal: FileRegionWriter
   private var journalByteCount = 0
-  private var batch: [TensorTransition.Piece] = []
+  private var batch: [(tensor: Int, piece: TensorTransition.Piece)] = []
   private var batchByteCount = 0
 
-  /// So large that waiting for the disk takes little of the time, and so small that memory is bounded.
+  /// So large that waiting for the disk takes little of the time, also if tensors are small, and so small that memory is
+  /// bounded.
   private static let batchByteCount = 4 << 20
 
   /// - Parameters:
-  ///   - file: the tensor's.
-  ///   - journal: the path of the records of its chunks, a file that is there and empty.
-  init(_ tensor: StoredTensor, file: FileRegionWriter, journal: String) throws {
-    self.tensor = tensor
-    self.file = file
-    self.journal = try FileRegionWriter(path: journal)
+  ///   - files: the tensors' files, by path.
+  ///   - journal: takes the chunks' records; a file that is there and empty.
+  init(_ tensors: [StoredTensor], files: [String: FileRegionWriter], journal: AnchoredPath) throws {
+    self.tensors = tensors
+    self.files = files
+    self.journal = try FileRegionWriter(journal)
   }
 
-  func write(_ piece: TensorTransition.Piece) throws {
-    batch.append(piece)
+  /// Takes the next piece of the tensor of a number.
+  func write(_ piece: TensorTransition.Piece, of tensor: Int) throws {
+    batch.append((tensor, piece))
     batchByteCount += piece.new.count
     if batchByteCount >= Self.batchByteCount { try flush() }
   }
 
   /// To be called after the last piece.
   func flush() throws {
-    let records = batch.flatMap(ChunkRecord.serialized)
+    guard !batch.isEmpty else { return }
+    let records = batch.flatMap { ChunkRecord.serialized($0.piece, tensor: $0.tensor) }
     try journal.write(records, at: journalByteCount)
     journalByteCount += records.count
     try journal.synchronize()
-    for piece in batch {
+    for (index, piece) in batch {
+      let tensor = tensors[index]
+      let file = files[tensor.file.path]!
       let place = tensor.info.fileRange.lowerBound + piece.offset
       try file.write(piece.new, at: place)
       file.startWriting(place..<place + piece.new.count)

@@ -32,16 +32,15 @@ struct OwnFiles {
     advance: (Int) throws -> Void = { _ in }
   ) throws {
     guard !shared.isEmpty else { return }
-    let parent = parentDirectory(of: location.directory)
-    let stage = try makeTemporaryDirectory(prefix: location.next.directory, like: parent)
-    defer { try? FileManager.default.removeItem(atPath: stage) }
-    let copies = shared.indices.map { "\(stage)/\($0)" }
+    let stage = try location.next.directory.makeTemporaryDirectory()
+    defer { try? OwnContent.remove([stage]) }
+    let copies = shared.indices.map { stage.appending("\($0)") }
     for (path, place) in zip(shared, copies) {
       try FileCopy(from: path, to: place, mode: .clone).run(advance: advance)
     }
     if checkpoint.directory == nil { try lock.extend(to: copies[0]) }
-    for (path, copy) in zip(shared, copies) { try renameItem(copy, to: path) }
-    try synchronizeDirectory(parent)
+    for (path, copy) in zip(shared, copies) { try copy.rename(to: location.weightFile(path)) }
+    try location.directory.synchronizeParent()
     checkpoint = try Checkpoint(path: checkpoint.path)
   }
 }

@@ -28,9 +28,9 @@ extension StatePlan {
     let change = try beginChange()
     var report: StateReport
     do {
-      try synchronizeDirectory(parentDirectory(of: change.directory))
+      try change.directory.synchronizeParent()
       report = try rewrite(tensors(), in: change, advance)
-      try renameItem(change.directory, to: state.location.next.directory)
+      try change.directory.rename(to: state.location.next.directory)
     } catch {
       do {
         try InPlaceJournal.takeBack(checkpoint, state.location)
@@ -47,23 +47,19 @@ extension StatePlan {
   /// Makes the next ledger, as far as it is known, and a journal that holds nothing yet.
   func beginChange() throws -> LedgerLocation {
     let (next, change) = (state.location.next, state.location.change)
-    let stage = LedgerLocation(
-      directory: try makeTemporaryDirectory(prefix: next.directory, like: parentDirectory(of: next.directory)))
+    let stage = LedgerLocation(directory: try next.directory.makeTemporaryDirectory(mode: ledgerMode()))
     var hasBegun = false
-    defer { if !hasBegun { try? FileManager.default.removeItem(atPath: stage.directory) } }
+    defer { if !hasBegun { try? OwnContent.remove([stage.directory]) } }
     try prepareLedger(at: stage)
-    try makeDirectory(stage.journal)
+    try stage.journal.makeDirectory()
     let changes = changedTensors.map {
       InPlaceJournal.Change(tensor: $0, base: baseDigests[$0]!, before: digestBefore($0))
     }
-    for index in changes.indices { try makeFile(InPlaceJournal.chunks(of: index, in: stage.journal)) }
+    try InPlaceJournal.chunks(in: stage.journal).write([])
     let journal = InPlaceJournal(changes: changes, patches: patches.map(\.identifier))
-    try AtomicFile.write(journal.serialized(), to: InPlaceJournal.manifest(in: stage.journal))
-    if !entries.isEmpty {
-      for folder in [stage.patches, stage.undoRecords] { try synchronizeDirectory(folder) }
-    }
-    try synchronizeDirectory(stage.directory)
-    try renameItem(stage.directory, to: change.directory)
+    try InPlaceJournal.manifest(in: stage.journal).write(journal.serialized())
+    try stage.directory.synchronizeDirectory()
+    try stage.directory.rename(to: change.directory)
     hasBegun = true
     return change
   }
@@ -72,20 +68,27 @@ extension StatePlan {
   func rewrite(
     _ tensors: [StoredTensor], in change: LedgerLocation, _ advance: @escaping (Int) throws -> Void
   ) throws -> StateReport {
+    let identities = Dictionary(tensors.map { ($0.file.path, $0.file.identity) }) { first, _ in first }
     let files = try Dictionary(
-      uniqueKeysWithValues: Set(tensors.map(\.file.path)).sorted().map { ($0, try FileRegionWriter(path: $0)) })
-    var writers: [Int: InPlaceWriter] = [:]
-    let reports = try transform(tensors, ledger: change) { index in
-      writers[index] = try InPlaceWriter(
-        tensors[index], file: files[tensors[index].file.path]!,
-        journal: InPlaceJournal.chunks(of: index, in: change.journal))
-    } write: { index, piece in
-      try writers[index]!.write(piece)
+      uniqueKeysWithValues: identities.sorted { $0.key < $1.key }.map { path, identity in
+        (path, try FileRegionWriter(state.location.weightFile(path), identity: identity))
+      })
+    let writer = try InPlaceWriter(tensors, files: files, journal: InPlaceJournal.chunks(in: change.journal))
+    let reports = try transform(tensors, ledger: change) { index, piece in
+      try writer.write(piece, of: index)
       try advance(piece.new.count)
-    } close: { index, _ in
-      try writers.removeValue(forKey: index)!.flush()
     }
+    try writer.flush()
     for file in files.values { try file.synchronize() }
     return try finishLedger(at: change, reports)
+  }
+
+  /// A ledger is as accessible as the directory that it is in.
+  private func ledgerMode() throws -> mode_t {
+    var status = stat()
+    guard fstat(state.location.directory.anchor.descriptor, &status) == 0 else {
+      throw ErrataError.file("read", state.location.folder, errno)
+    }
+    return status.st_mode
   }
 }

@@ -1,0 +1,107 @@
+import CKernels
+import Foundation
+import Tensors
+
+/// A copy of a file that only this process has: an open file without a name, mapped. What is checked of it is what is used
+/// of it, whatever becomes of the file itself in the meantime.
+///
+/// The copy lies on disk, not in memory, as a patch may be larger than that.
+enum PrivateCopy {
+  /// Copies a file, or what comes from a pipe.
+  ///
+  /// - Parameters:
+  ///   - folder: on whose file system the copy is made, if that can be written to; else it is made among temporary files.
+  ///   - limit: the largest file, in bytes.
+  ///   - check: takes the first bytes, before the rest is copied; may throw.
+  /// - Throws: an `ErrataError` if the file cannot be read, is neither a regular file nor a pipe, or cannot be copied.
+  static func map(
+    path: String, near folder: String?, limit: Int, check: (UnsafeRawBufferPointer) throws -> Void
+  ) throws -> MappedFile {
+    var status = stat()
+    let isPipe = stat(path, &status) == 0 && [S_IFIFO, S_IFSOCK].contains(status.st_mode & S_IFMT)
+    // Of a pipe, its other side is waited for; a device that takes a pipe's name meanwhile is refused.
+    let input = open(path, O_RDONLY | O_CLOEXEC | (isPipe ? 0 : O_NONBLOCK))
+    guard input >= 0 else { throw ErrataError.file("open", path, errno) }
+    defer { close(input) }
+    return try map(input, path: path, near: folder, limit: limit, check: check)
+  }
+
+  /// The same of a file that is open.
+  ///
+  /// - Parameter path: what messages call it.
+  static func map(
+    _ input: Int32, path: String, near folder: String?, limit: Int, check: (UnsafeRawBufferPointer) throws -> Void
+  ) throws -> MappedFile {
+    var status = stat()
+    guard fstat(input, &status) == 0 else { throw ErrataError.file("read", path, errno) }
+    let kind = status.st_mode & S_IFMT
+    guard [S_IFREG, S_IFIFO, S_IFSOCK].contains(kind) else { throw ErrataError.neitherFileNorPipe(path) }
+    let copy = try unlinkedFile(near: folder, path)
+    defer { close(copy) }
+    var position = 0
+    var buffer = [UInt8](repeating: 0, count: 1 << 16)
+    while true {
+      let isFirst = position == 0
+      let count =
+        isFirst || kind != S_IFREG
+        ? try readFully(input, &buffer, path)
+        : try retrying("copy", path) { errata_copy_range(input, copy, off_t(position), min(32 << 20, limit)) }
+      if isFirst { try buffer.withUnsafeBytes { try check(UnsafeRawBufferPointer(rebasing: $0[..<count])) } }
+      guard count > 0 else { break }
+      if isFirst || kind != S_IFREG { try write(buffer[..<count], to: copy, at: position, path) }
+      position += count
+      guard position <= limit else {
+        throw ErrataError.overLimit(
+          path, "the size of the file", found: max(position, Int(status.st_size)), limit: limit)
+      }
+    }
+    return try MappedFile(descriptor: copy, path: path)
+  }
+
+  /// Fills the buffer, but at the end of the file.
+  private static func readFully(_ input: Int32, _ buffer: inout [UInt8], _ path: String) throws -> Int {
+    var count = 0
+    while count < buffer.count {
+      let read = try buffer.withUnsafeMutableBytes { bytes in
+        try retrying("read", path) { Foundation.read(input, bytes.baseAddress! + count, bytes.count - count) }
+      }
+      if read == 0 { break }
+      count += read
+    }
+    return count
+  }
+
+  private static func write(_ bytes: ArraySlice<UInt8>, to copy: Int32, at position: Int, _ path: String) throws {
+    var rest = bytes
+    while !rest.isEmpty {
+      let offset = position + bytes.count - rest.count
+      rest = rest.dropFirst(
+        try rest.withUnsafeBytes { bytes in
+          try retrying("copy", path) { pwrite(copy, bytes.baseAddress, bytes.count, off_t(offset)) }
+        })
+    }
+  }
+
+  private static func retrying(_ verb: String, _ path: String, _ call: () -> Int) throws -> Int {
+    while true {
+      let result = call()
+      if result >= 0 { return result }
+      if errno != EINTR { throw ErrataError.file(verb, path, errno) }
+    }
+  }
+
+  /// - Parameter path: of the file that is copied, for the error.
+  private static func unlinkedFile(near folder: String?, _ path: String) throws -> Int32 {
+    // Not /tmp first: that may be memory.
+    let folders = [folder, ProcessInfo.processInfo.environment["TMPDIR"], "/var/tmp", "/tmp"].compactMap { $0 }
+    for folder in folders {
+      let file = errata_open_unlinked(folder)
+      if file >= 0 { return file }
+      let code = errno
+      // Where nothing may be written, there is another place; a disk that is full or fails is to be known.
+      let mayGoOn = [EACCES, EPERM, EROFS, ENOENT, ENOTDIR].contains(code)
+      if !mayGoOn || folder == folders.last { throw ErrataError.file("copy", path, code) }
+    }
+    throw ErrataError.file("copy", path, EACCES)
+  }
+}
