@@ -305,11 +305,13 @@ public final class EditComputation {
       gram: solution.gram,
       keys: storesKeys ? StoredFactor(keys.transposed().narrowed(), dtype: .f16, facts: .rows) : nil)
     let weightNorm = try weights.baseNorm(of: name)
+    let ridge = try statistics.ridge(settings.ridge, layer: layer)
     return (
       factors,
       Manifest.TensorFigures(
         layer: layer, deltaNorm: factors.deltaNorm(product), weightNorm: weightNorm, storageError: choice.error,
-        preservation: factors.preservation(product), outputPower: statistics.outputPowers[layer])
+        preservation: factors.preservation(ridge: ridge, product), ridge: ridge > 0 ? ridge : nil,
+        outputPower: statistics.outputPowers[layer])
     )
   }
 }

@@ -63,9 +63,15 @@ extension PatchFile {
     let systems: [(system: CompactionSystem, decomposition: SingularValueDecomposition)]
     do {
       systems = try tensors.map { factors in
-        let system = try CompactionSystem(factors, terms: description.terms)
+        let ridge = description.ridge(of: factors.name)
+        let system = try CompactionSystem(factors, terms: description.terms, ridge: ridge)
         guard let decomposition = try system.decomposition(in: norm) else {
-          throw ErrataError.normWithoutGram(path, index, factors.name, norm)
+          guard description.terms == .facts, factors.gram != nil else {
+            throw ErrataError.normWithoutGram(path, index, factors.name, norm)
+          }
+          throw ridge == nil
+            ? ErrataError.normWithoutRidge(path, index, factors.name)
+            : ErrataError.ridgeDoesNotFit(path, index, factors.name)
         }
         return (system, decomposition)
       }
@@ -85,7 +91,7 @@ extension PatchFile {
       let (left, right) = try ComponentStorage.store(cut, types: types, tolerance: tolerance)
       let result = LowRankFactors(name: factors.name, isTransposed: factors.isTransposed, left: left, right: right)
       var figures = description.tensors[factors.name] ?? Manifest.TensorFigures()
-      figures.update(from: factors, to: result, cut, norm, extent, description)
+      figures.update(from: factors, to: result, cut, norm, extent, description, text: system.system.text)
       description.tensors[factors.name] = figures
       return result
     }
@@ -134,7 +140,7 @@ extension Manifest.TensorFigures {
   /// What is known of a tensor's change once it is cut to a smaller rank.
   fileprivate mutating func update(
     from factors: LowRankFactors, to result: LowRankFactors, _ cut: CompactionSystem.Cut, _ norm: CompactionNorm,
-    _ extent: CompactionExtent, _ batch: Manifest.Batch
+    _ extent: CompactionExtent, _ batch: Manifest.Batch, text: Matrix<Double>?
   ) {
     var asked: Double?
     if case .tolerance(let tolerance) = extent { asked = tolerance }
@@ -145,13 +151,15 @@ extension Manifest.TensorFigures {
     deltaNorm = result.deltaNorm(product)
     // At the keys only the rank is accounted for, not the rounding of the right factor: that takes the keys.
     storageError = nil
-    (preservation, memorization) = (nil, nil)
+    (preservation, memorization, ridge) = (nil, nil, nil)
     guard batch.terms == .facts, let gram = factors.gram else { return }
     let system = GramSystem(left: factors.leftValues()!.widened(), gram: gram, lambda: batch.method.lambda)
     // P^T A: the factor that stands before B.
     let kept = cut.left.multiplied(.transposed, by: factors.leftValues()!.widened())
     let atKeys = kept.multiplied(by: gram)
-    preservation = zip(atKeys.elements, kept.elements).reduce(0) { $0 + $1.0 * $1.1 }
+    ridge = batch.tensors[factors.name]?.ridge
+    // Without the ridge it is at most that of text and ridge together.
+    preservation = kept.multiplied(by: text ?? gram).elementwiseDot(kept)
     let short = cut.left.multiplied(by: atKeys).subtracting(system.residuals)
     memorization = zip(short.columnNorms(), system.residuals.columnNorms()).map { $1 > 0 ? $0 / $1 : 0 }.max()
   }

@@ -10,7 +10,7 @@ public enum CompactionNorm: String, Sendable, CaseIterable {
   /// |D|, the Frobenius norm of the change itself.
   case weights
   /// |D C^1/2|, the root of tr(D C D^T): what the change does to ordinary text. With D = A B and G = B C B^T it is
-  /// |A G^1/2|, so C itself is not needed.
+  /// |A T^1/2| with T = B C B^T, which is G less what a ridge has in it, so C itself is not needed.
   case text
   /// |D K| with each column divided by its norm: what the change does at the keys of its facts, each fact counting the
   /// same. With B K = G it is |A G|, its columns so divided.
@@ -29,11 +29,16 @@ struct CompactionSystem {
   /// |D| in each norm.
   private let totals: [CompactionNorm: Double]
 
-  /// - Parameter terms: only the terms of facts have a G that says something about text and facts.
+  /// T = B C B^T, E x E; nil if the patch does not tell it.
+  let text: Matrix<Double>?
+
+  /// - Parameters:
+  ///   - terms: only the terms of facts have a G that says something about text and facts.
+  ///   - ridge: rho; nil if it is not known, and so neither is what the change does to text.
   /// - Throws: `NotConverged` if values are too large to be decomposed.
   /// - Complexity: O(E^2 (d_out + d_in)).
   init(
-    _ factors: LowRankFactors, terms: Manifest.Terms
+    _ factors: LowRankFactors, terms: Manifest.Terms, ridge: Double?
   ) throws(SingularValueDecomposition.NotConverged) {
     // A patch that was read has finite values.
     let (left, right) = (factors.leftValues()!.widened(), factors.rightValues()!.widened())
@@ -42,11 +47,13 @@ struct CompactionSystem {
     // B^T = Q' R', so that |X B| = |X R'^T|.
     var metrics = [CompactionNorm.weights: OrthogonalFactor(right.transposed()).triangular.transposed()]
     if terms == .facts, let gram = factors.gram {
-      // A root of G: its singular vectors are its eigenvectors. Cholesky would not take keys that depend on one another.
-      let decomposition = try SingularValueDecomposition(gram)
-      metrics[.text] = decomposition.left.scalingColumns(by: decomposition.values.map { $0.squareRoot() })
+      text = ridge.flatMap { factors.textGram(ridge: $0, product) }
+      // Cholesky would not take keys that depend on one another.
+      if let text { metrics[.text] = try PositivePart(of: text).root }
       let atKeys = left.multiplied(by: gram).columnNorms()
       metrics[.facts] = gram.scalingColumns(by: atKeys.map { $0 > 0 ? 1 / $0 : 0 })
+    } else {
+      text = nil
     }
     self.metrics = metrics
     let triangular = orthogonal.triangular

@@ -14,10 +14,13 @@ public struct DifferenceFigures: Sendable {
   /// The largest absolute value in D.
   public let maximum: Double
   /// The most that rounding to the tensor's type can be expected to add to a singular value of D: rounding leaves a noise of
-  /// variance ulp^2 / 12 in every element that changed, and the norm of a matrix of independent noise is at most about the
-  /// root of the largest row sum of its variances plus that of the largest column sum (A. S. Bandeira and R. van Handel,
-  /// Sharp nonasymptotic bounds on the norm of random matrices with independent entries, 2016).
+  /// variance ulp^2 / 12 in every element of the rows and columns that changed, also in those that it left as they were, and
+  /// the norm of a matrix of independent noise is at most about the root of the largest row sum of its variances plus that
+  /// of the largest column sum (A. S. Bandeira and R. van Handel, Sharp nonasymptotic bounds on the norm of random matrices
+  /// with independent entries, 2016).
   public let roundingFloor: Double
+  /// Whether every value of the first tensor is finite, and of the second.
+  public let isFinite: (before: Bool, after: Bool)
   /// What a computed singular value of D can be off by, as a share of the largest one: `max(rows, columns) eps`. Where the
   /// edited values are zero, or far smaller than what was taken from them, this is more than the rounding floor.
   let computationError: Double
@@ -25,23 +28,22 @@ public struct DifferenceFigures: Sendable {
   init(_ difference: DifferenceMatrix) {
     let columns = difference.columns
     var (changed, square, weightSquare, maximum) = (0, 0.0, 0.0, 0.0)
-    var rowNoise = [Double](repeating: 0, count: difference.rows)
-    var columnNoise = [Double](repeating: 0, count: columns)
-    let noise = RoundingNoise(difference.after.dtype)
+    var isFinite = (before: true, after: true)
+    var hull = Hull(rows: difference.rows, columns: columns)
     difference.forEachRun { elements, before, after in
       var (row, column) = elements.lowerBound.quotientAndRemainder(dividingBy: max(columns, 1))
       for index in 0..<elements.count {
         let (old, new) = (before[index], after[index])
         weightSquare += Double(old) * Double(old)
+        if !old.isFinite { isFinite.before = false }
+        if !new.isFinite { isFinite.after = false }
         if old.bitPattern != new.bitPattern {
           let step = Double(new) - Double(old)
           changed += 1
           square += step * step
           // A comparison with NaN would let it go.
           maximum = step.isFinite ? max(maximum, abs(step)) : .nan
-          let variance = noise.variance(new)
-          rowNoise[row] += variance
-          columnNoise[column] += variance
+          (hull.rows[row], hull.columns[column]) = (true, true)
         }
         column += 1
         if column == columns { (row, column) = (row + 1, 0) }
@@ -52,12 +54,44 @@ public struct DifferenceFigures: Sendable {
     norm = square.squareRoot()
     weightNorm = weightSquare.squareRoot()
     self.maximum = maximum
-    roundingFloor = (rowNoise.max() ?? 0).squareRoot() + (columnNoise.max() ?? 0).squareRoot()
+    self.isFinite = isFinite
+    roundingFloor = changed > 0 && norm.isFinite ? hull.noiseNorm(of: difference) : 0
     computationError = Double(max(difference.rows, columns)) * .ulpOfOne
   }
 
   /// norm(D) / norm(W).
   public var relativeNorm: Double? { weightNorm > 0 ? norm / weightNorm : nil }
+}
+
+/// The rows and columns of a matrix in which something changed.
+private struct Hull {
+  var rows: [Bool]
+  var columns: [Bool]
+
+  init(rows: Int, columns: Int) {
+    self.rows = [Bool](repeating: false, count: rows)
+    self.columns = [Bool](repeating: false, count: columns)
+  }
+
+  /// About the most that the norm of the noise is which rounding left where they meet.
+  func noiseNorm(of difference: DifferenceMatrix) -> Double {
+    let noise = RoundingNoise(difference.after.dtype)
+    var rowNoise = [Double](repeating: 0, count: rows.count)
+    var columnNoise = [Double](repeating: 0, count: columns.count)
+    difference.forEachRun { elements, _, after in
+      var (row, column) = elements.lowerBound.quotientAndRemainder(dividingBy: max(columns.count, 1))
+      for index in 0..<elements.count {
+        if rows[row], columns[column] {
+          let variance = noise.variance(after[index])
+          rowNoise[row] += variance
+          columnNoise[column] += variance
+        }
+        column += 1
+        if column == columns.count { (row, column) = (row + 1, 0) }
+      }
+    }
+    return (rowNoise.max() ?? 0).squareRoot() + (columnNoise.max() ?? 0).squareRoot()
+  }
 }
 
 /// The variance of what rounding to a type leaves, ulp^2 / 12, by a value's binade.

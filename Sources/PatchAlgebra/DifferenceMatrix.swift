@@ -10,6 +10,8 @@ struct DifferenceMatrix {
   let after: StoredTensor
   let rows: Int
   let columns: Int
+  /// The element of the tensors that is the matrix's first.
+  private let start: Int
 
   private static let elementsPerBlock = 1 << 20
 
@@ -20,6 +22,24 @@ struct DifferenceMatrix {
     self.after = after
     let extents = before.shape.extents
     (rows, columns) = extents.count == 2 ? (extents[0], extents[1]) : (1, before.info.elementCount)
+    start = 0
+  }
+
+  private init(_ stack: DifferenceMatrix, start: Int, rows: Int, columns: Int) {
+    (before, after) = (stack.before, stack.after)
+    (self.start, self.rows, self.columns) = (start, rows, columns)
+  }
+
+  /// The matrices of a tensor of two dimensions or more, those of its last two; none of a vector. Layers of experts are
+  /// stacks of matrices.
+  var matrices: [DifferenceMatrix] {
+    let extents = before.shape.extents
+    guard extents.count > 2 else { return extents.count == 2 ? [self] : [] }
+    let (rows, columns) = (extents[extents.count - 2], extents[extents.count - 1])
+    guard rows * columns > 0 else { return [] }
+    return stride(from: 0, to: before.info.elementCount, by: rows * columns).map {
+      DifferenceMatrix(self, start: $0, rows: rows, columns: columns)
+    }
   }
 
   /// Calls `body` with runs of elements, whole rows where they are not too long, and the values of both tensors.
@@ -29,7 +49,9 @@ struct DifferenceMatrix {
     let perRun = min(max(Self.elementsPerBlock / max(columns, 1), 1) * columns, 4 * Self.elementsPerBlock)
     for start in stride(from: 0, to: rows * columns, by: max(perRun, 1)) {
       let elements = start..<min(start + perRun, rows * columns)
-      try body(elements, before.values(of: elements), after.values(of: elements))
+      let stored = start + self.start
+      let place = stored..<stored + elements.count
+      try body(elements, before.values(of: place), after.values(of: place))
     }
   }
 
@@ -44,7 +66,7 @@ struct DifferenceMatrix {
 
   /// Some rows of D.
   subscript(block: Range<Int>) -> Matrix<Double> {
-    let elements = block.lowerBound * columns..<block.upperBound * columns
+    let elements = start + block.lowerBound * columns..<start + block.upperBound * columns
     let (old, new) = (before.values(of: elements), after.values(of: elements))
     var result = Matrix<Double>(uninitializedRows: block.count, columns: columns)
     result.withUnsafeMutablePointer { result in

@@ -34,63 +34,80 @@ public struct DifferencePatch: Sendable {
 
   public let manifest: Manifest
   public let batch: EditBatch
-  /// In order of name.
+  /// Those that differ and that a patch can hold, in order of name.
   public let tensors: [TensorReport]
+  /// What it does not hold, in order of name.
+  public var leftOut: [(name: ByteString, reason: String)] {
+    manifest.batches[0].leftOut.sorted { $0.key < $1.key }.map { (name: $0.key, reason: $0.value) }
+  }
 
   /// - Parameters:
   ///   - base: the checkpoint that the patch is for; one without patches.
   ///   - target: the checkpoint that applying it gives.
   ///   - isCorrected: whether there are corrections.
+  ///   - isCommon: whether what a patch cannot hold is left out: tensors that only one of them has, that have another type or
+  ///     shape, or that are no finite weights. Names may differ by a prefix; the patch has the base's.
   ///   - rankLimit: no tensor gets more components.
-  ///   - describe: completes the manifest with what the checkpoints do not say: time, tool, author.
   ///   - progress: is told after every tensor how many bytes are done, of how many. May throw to stop.
-  /// - Throws: an `ErrataError` if there is no difference, or one that a patch cannot hold: tensors that only one of them has,
-  ///   that have another type or shape, or that are no finite weights.
+  /// - Throws: an `ErrataError` if there is no difference, or one that a patch cannot hold, unless that is left out.
   public init(
     from base: Checkpoint, to target: Checkpoint, choice: RankChoice = .smallest, isCorrected: Bool = true,
-    rankLimit: Int = 256,
+    isCommon: Bool = false, rankLimit: Int = 256,
     progress: (_ done: Int, _ total: Int) throws -> Void = { _, _ in }
   ) throws {
-    try Self.checkTensors(base, target)
-    let names = base.tensorNames
-    let total = try names.reduce(0) { try $0 + base.tensor(named: $1).info.byteCount }
+    let common = try CommonTensors(base, target)
+    guard isCommon || common.leftOut.isEmpty else {
+      throw ErrataError.differenceNotCommon(base.path, target.path, common.leftOut)
+    }
+    let total = common.pairs.reduce(0) { $0 + $1.before.info.byteCount }
     var done = 0
     var factors: [LowRankFactors] = []
     var reports: [TensorReport] = []
     var tensors: [ByteString: Manifest.BaseTensor] = [:]
     var results: [ByteString: Digest] = [:]
     var figures: [ByteString: Manifest.TensorFigures] = [:]
-    for name in names {
-      let (old, new) = (try base.tensor(named: name), try target.tensor(named: name))
-      if old.countOfBytesThatDiffer(from: new) > 0 {
-        guard old.dtype.isWeightType else { throw ErrataError.differenceOfOtherType(target.path, name, old.dtype) }
-        let report: TensorReport
-        if isCorrected {
-          let fitted = try FittedDifference(from: old, to: new, choice: choice, rankLimit: rankLimit)
-          report = TensorReport(fitted.factors, name, fitted.figures, missed: nil)
-          factors.append(fitted.factors)
-        } else {
-          let fitted = try FittedDifference.withoutCorrection(
-            from: old, to: new, choice: choice, rankLimit: rankLimit)
-          guard fitted.figures.norm.isFinite else {
-            throw ErrataError.differenceNotFinite(base.path, target.path, name)
-          }
-          report = TensorReport(fitted.factors, name, fitted.figures, missed: fitted.missed)
-          if let found = fitted.factors { factors.append(found) }
-        }
-        reports.append(report)
-        if let last = factors.last, last.name == name {
-          tensors[name] = Manifest.BaseTensor(
-            dtype: old.dtype, shape: old.shape, isTransposed: false, digest: old.digest())
-          results[name] = new.digest()
-          figures[name] = Manifest.TensorFigures(
-            deltaNorm: last.deltaNorm(product), weightNorm: report.figures.weightNorm, deltaError: report.missed)
-        }
-      }
+    var leftOut = common.leftOut
+    for (old, new) in common.pairs {
+      let name = old.name
       done += old.info.byteCount
+      defer { old.file.release(old.info.fileRange) }
+      guard old.countOfBytesThatDiffer(from: new) > 0 else {
+        try progress(done, total)
+        continue
+      }
+      let fitted: FittedDifference
+      do {
+        fitted = try FittedDifference(
+          from: old, to: new, choice: choice, isCorrected: isCorrected, rankLimit: rankLimit)
+      } catch let problem as FittedDifference.NotFinite {
+        guard isCommon else {
+          let places = (problem.isBefore ? [base.path] : []) + (problem.isAfter ? [target.path] : [])
+          throw ErrataError.differenceNotFinite(places, name)
+        }
+        let place = problem.isBefore ? problem.isAfter ? "both" : "the base" : "the other"
+        leftOut[name] = "NaN or infinity in \(place)"
+        try progress(done, total)
+        continue
+      }
+      let report = TensorReport(fitted, name)
+      reports.append(report)
+      if let found = fitted.factors {
+        factors.append(found)
+        tensors[name] = Manifest.BaseTensor(
+          dtype: old.dtype, shape: old.shape, isTransposed: false, digest: old.digest())
+        results[name] = new.digest()
+        figures[name] = Manifest.TensorFigures(
+          deltaNorm: found.deltaNorm(product), weightNorm: report.figures.weightNorm, deltaError: report.missed)
+      } else {
+        leftOut[name] = old.reasonForNoTerms
+      }
       try progress(done, total)
     }
-    guard !reports.isEmpty else { throw ErrataError.noDifference(base.path, target.path) }
+    guard !reports.isEmpty else {
+      throw isCommon && !leftOut.isEmpty
+        ? ErrataError.differenceNotCommon(base.path, target.path, leftOut)
+        : ErrataError.noDifference(base.path, target.path)
+    }
     guard !factors.isEmpty else { throw ErrataError.noLowRankDifference(base.path, target.path) }
     self.tensors = reports
     batch = EditBatch(tensors: factors)
@@ -102,7 +119,7 @@ public struct DifferencePatch: Sendable {
           terms: .components,
           method: Manifest.Method(
             name: isCorrected ? Manifest.Method.difference : Manifest.Method.lowRankDifference, lambda: 0, layers: []),
-          facts: [], tensors: figures)
+          facts: [], tensors: figures, leftOut: leftOut)
       ])
   }
 
@@ -118,28 +135,29 @@ public struct DifferencePatch: Sendable {
     (manifest.author, manifest.licence, manifest.note) = (author, licence, note)
     return try PatchWriter.write(manifest, batches: [batch], to: path)
   }
-
-  private static func checkTensors(_ base: Checkpoint, _ target: Checkpoint) throws {
-    for name in Set(base.tensorNames).union(target.tensorNames).sorted() {
-      guard base.contains(name) else { throw ErrataError.tensorOfOneCheckpoint(target.path, base.path, name) }
-      guard target.contains(name) else { throw ErrataError.tensorOfOneCheckpoint(base.path, target.path, name) }
-      let (old, new) = (try base.tensor(named: name), try target.tensor(named: name))
-      guard old.dtype == new.dtype, old.shape == new.shape else {
-        throw ErrataError.retypedTensor(base.path, target.path, old.info, new.info)
-      }
-    }
-  }
 }
 
 extension DifferencePatch.TensorReport {
-  /// - Parameter factors: nil if the tensor is left out.
-  fileprivate init(_ factors: LowRankFactors?, _ name: ByteString, _ figures: DifferenceFigures, missed: Double?) {
+  fileprivate init(_ fitted: FittedDifference, _ name: ByteString) {
     self.name = name
-    self.figures = figures
-    self.missed = missed
-    rank = factors?.rank ?? 0
-    correctedCount = factors?.correction?.count ?? 0
-    factorType = factors.flatMap { $0.rank > 0 ? $0.left.dtype : nil }
+    figures = fitted.figures
+    missed = fitted.missed
+    rank = fitted.factors?.rank ?? 0
+    correctedCount = fitted.factors?.correction?.count ?? 0
+    factorType = fitted.factors.flatMap { $0.rank > 0 ? $0.left.dtype : nil }
+  }
+}
+
+extension StoredTensor {
+  /// Why low rank says nothing of this tensor's difference.
+  fileprivate var reasonForNoTerms: String {
+    let extents = shape.extents
+    guard extents.count > 2 else {
+      return extents.count == 2
+        ? "nothing of low rank beyond rounding" : "its shape, \(shape), is no matrix's, which low rank is for"
+    }
+    let count = extents.dropLast(2).reduce(1, *)
+    return "its shape, \(shape), is that of a stack of \(count) matrices, and a patch has low rank for single ones"
   }
 }
 

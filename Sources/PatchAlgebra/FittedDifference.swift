@@ -4,48 +4,52 @@ import Safetensors
 import Tensors
 import WeightPatch
 
-/// One tensor's difference as factors and a correction.
+/// One tensor's difference as factors and, where it is to be exact, a correction.
 struct FittedDifference {
-  let factors: LowRankFactors
+  /// nil if there is nothing of low rank to take, and no correction for the rest.
+  let factors: LowRankFactors?
   let figures: DifferenceFigures
+  /// What the factors leave of D, |A B - D| / |D|, Frobenius; nil with a correction, which makes them exact.
+  let missed: Double?
 
-  /// With a correction for every bit that the factors miss.
-  ///
-  /// - Throws: an `ErrataError` if a value is not finite.
+  /// A value of one of the tensors, or of both, is not finite.
+  struct NotFinite: Error {
+    let isBefore: Bool
+    let isAfter: Bool
+  }
+
+  /// - Parameter isCorrected: whether there is a correction for every bit that the factors miss. Without, the rank is that of
+  ///   what rounding does not explain, where none is asked for.
+  /// - Throws: `NotFinite`.
   init(
-    from before: StoredTensor, to after: StoredTensor, choice: DifferencePatch.RankChoice, rankLimit: Int
+    from before: StoredTensor, to after: StoredTensor, choice: DifferencePatch.RankChoice, isCorrected: Bool = true,
+    rankLimit: Int
   ) throws {
     let difference = DifferenceMatrix(from: before, to: after)
-    figures = DifferenceFigures(difference)
-    let candidates = try Self.candidates(difference, figures, choice, rankLimit: rankLimit)
+    let figures = DifferenceFigures(difference)
+    guard figures.isFinite == (true, true) else {
+      throw NotFinite(isBefore: !figures.isFinite.before, isAfter: !figures.isFinite.after)
+    }
+    self.figures = figures
+    let candidates = Self.candidates(difference, figures, choice, rankLimit: rankLimit, isCorrected: isCorrected)
     let pair = TensorPair(before: before, after: after)
+    guard isCorrected else {
+      factors = candidates[0].map { pair.factors($0, correction: nil) }
+      // A candidate has finite values.
+      let distance = factors.map {
+        difference.distance(to: $0.leftValues()!.widened(), $0.rightValues()!.widened())
+      }
+      missed = figures.norm > 0 ? (distance ?? figures.norm) / figures.norm : 0
+      return
+    }
+    missed = nil
     let chosen = try candidates.count == 1 ? candidates[0] : pair.cheapest(of: candidates)
     // A candidate can overflow where the sample did not see it. Without terms nothing can.
-    let correction: StoredCorrection
     do {
-      correction = try pair.correction(for: chosen)
-      factors = pair.factors(chosen, correction: correction)
+      factors = pair.factors(chosen, correction: try pair.correction(for: chosen))
     } catch  where chosen != nil {
       factors = pair.factors(nil, correction: try pair.correction(for: nil))
     }
-  }
-
-  /// The factors alone, and what they leave of D: |A B - D| / |D|, Frobenius. Where no rank is asked for, it is that of
-  /// what rounding does not explain.
-  ///
-  /// - Returns: factors of nil if there is nothing of low rank to take.
-  static func withoutCorrection(
-    from before: StoredTensor, to after: StoredTensor, choice: DifferencePatch.RankChoice, rankLimit: Int
-  ) throws -> (factors: LowRankFactors?, figures: DifferenceFigures, missed: Double) {
-    let difference = DifferenceMatrix(from: before, to: after)
-    let figures = DifferenceFigures(difference)
-    let candidates = try candidates(difference, figures, choice, rankLimit: rankLimit, isCorrected: false)
-    guard let candidate = candidates[0] else { return (nil, figures, figures.norm > 0 ? 1 : 0) }
-    let factors = TensorPair(before: before, after: after).factors(candidate, correction: nil)
-    // A candidate has finite values.
-    let distance = difference.distance(
-      to: factors.leftValues()!.widened(), factors.rightValues()!.widened())
-    return (factors, figures, distance / figures.norm)
   }
 
   /// A and B as they would be stored.
@@ -59,8 +63,8 @@ struct FittedDifference {
   /// Ways to take some components; nil stands for none of them.
   private static func candidates(
     _ difference: DifferenceMatrix, _ figures: DifferenceFigures, _ choice: DifferencePatch.RankChoice, rankLimit: Int,
-    isCorrected: Bool = true
-  ) throws -> [Candidate?] {
+    isCorrected: Bool
+  ) -> [Candidate?] {
     guard difference.before.shape.extents.count == 2, figures.norm.isFinite, figures.norm > 0, rankLimit > 0 else {
       return [nil]
     }

@@ -22,6 +22,22 @@ extension ErrataError {
       .general, "\(source): batch \(batch) carries no Gram matrix for \(tensor): it cannot be solved again")
   }
 
+  static func residualsNotFinite(
+    _ source: String, _ batch: Int, _ tensor: ByteString, lambda: Double
+  ) -> ErrataError {
+    ErrataError(
+      .damagedInput,
+      "\(source): the residuals of batch \(batch) (\(tensor)) are not finite: its lambda, \(lambda), or its Gram matrix are "
+        + "not those that its factors were solved with")
+  }
+
+  static func ridgeDoesNotFit(_ source: String, _ batch: Int, _ tensor: ByteString) -> ErrataError {
+    ErrataError(
+      .damagedInput,
+      "\(source): the ridge of batch \(batch) (\(tensor)) is larger than its Gram matrix allows: it is not the one that its "
+        + "factors were made with")
+  }
+
   static func singularSystem(_ source: String, _ batch: Int, lambda: Double) -> ErrataError {
     ErrataError(
       .general,
@@ -63,6 +79,13 @@ extension ErrataError {
         + "takes: use --norm weights")
   }
 
+  static func normWithoutRidge(_ source: String, _ batch: Int, _ tensor: ByteString) -> ErrataError {
+    ErrataError(
+      .general,
+      "\(source): batch \(batch) records its ridge as a share only, so that what its change of \(tensor) does to ordinary "
+        + "text is not known: use --norm facts or weights, or make the patch again with 'errata edit'")
+  }
+
   static func notDecomposed(_ source: String, _ batch: Int) -> ErrataError {
     ErrataError(
       .general, "\(source): the factors of batch \(batch) have no singular values: their numbers are too large")
@@ -97,9 +120,23 @@ extension ErrataError {
 
   // MARK: Differences
 
-  static func differenceNotFinite(_ base: String, _ target: String, _ tensor: ByteString) -> ErrataError {
+  /// - Parameter places: those of the two checkpoints in which it is so.
+  static func differenceNotFinite(_ places: [String], _ tensor: ByteString) -> ErrataError {
     ErrataError(
-      .general, "\(base), \(target): \(tensor) has a value that is not finite: its difference cannot be a patch")
+      .general,
+      "\(places.joined(separator: ", ")): \(tensor) has NaN or infinity in it, and no patch can "
+        + "hold that: --common leaves it out")
+  }
+
+  /// - Parameter leftOut: what no patch can hold, with the reasons.
+  static func differenceNotCommon(_ base: String, _ target: String, _ leftOut: [ByteString: String]) -> ErrataError {
+    let shown = leftOut.sorted { $0.key < $1.key }.prefix(3).map { "\($0.key) (\($0.value))" }.joined(separator: ", ")
+    let more = leftOut.count > 3 ? " and \(leftOut.count - 3) more" : ""
+    return ErrataError(
+      .general,
+      "\(base), \(target): no patch can hold how these differ: \(shown)\(more); --common makes a patch of the other "
+        + "tensors, if they differ"
+    )
   }
 
   static func noLowRankDifference(_ base: String, _ target: String) -> ErrataError {
@@ -118,11 +155,6 @@ extension ErrataError {
     ErrataError(.general, "\(base), \(target): have the same tensors: there is nothing for a patch to do")
   }
 
-  static func tensorOfOneCheckpoint(_ having: String, _ lacking: String, _ tensor: ByteString) -> ErrataError {
-    ErrataError(
-      .general, "\(lacking): does not have \(tensor), which \(having) has: a patch can neither add nor remove tensors")
-  }
-
   static func retypedTensor(
     _ first: String, _ second: String, _ before: TensorInfo, _ after: TensorInfo
   ) -> ErrataError {
@@ -130,10 +162,5 @@ extension ErrataError {
       .general,
       "\(before.name): is \(before.dtype.rawValue) \(before.shape) in \(first) and \(after.dtype.rawValue) \(after.shape) in "
         + "\(second): a patch keeps type and shape; convert one of them first")
-  }
-
-  static func differenceOfOtherType(_ path: String, _ tensor: ByteString, _ dtype: DType) -> ErrataError {
-    ErrataError(
-      .general, "\(path): \(tensor) differs and is \(dtype.rawValue): a patch can edit BF16, F16 and F32 tensors only")
   }
 }

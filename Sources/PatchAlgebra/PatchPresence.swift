@@ -28,8 +28,10 @@ public struct PatchPresence: Sendable {
     /// Something else. With a base, how it lies to the patch's change D, for the difference X to the base.
     case other(Projection?)
     case missing
-    /// Not the type or the shape that the patch edits.
-    case retyped
+    /// Not the shape that the patch edits.
+    case reshaped
+    /// Not the type that the patch edits; and whether its values, converted, are those of the base.
+    case retyped(found: DType, expected: DType, isBase: Bool)
   }
 
   /// How much of D is in a difference X.
@@ -126,7 +128,12 @@ public struct PatchPresence: Sendable {
   private static func state(of tensor: StoredTensor, _ file: PatchFile, base: Checkpoint?) throws -> TensorState {
     let manifest = file.patch.manifest
     let described = manifest.base.tensors[tensor.name]!
-    guard tensor.dtype == described.dtype, tensor.shape == described.shape else { return .retyped }
+    guard tensor.shape == described.shape else { return .reshaped }
+    guard tensor.dtype == described.dtype else {
+      return .retyped(
+        found: tensor.dtype, expected: described.dtype,
+        isBase: tensor.dtype.isWeightType && tensor.digest(convertedTo: described.dtype) == described.digest)
+    }
     let found = tensor.digest()
     if found == manifest.result?[tensor.name] { return .result }
     if found == described.digest { return .base }

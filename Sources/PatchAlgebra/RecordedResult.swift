@@ -15,7 +15,7 @@ extension Manifest {
     guard parents.isEmpty else { throw ErrataError.resultNeedsParents(sources) }
     try checkpoint.checkShapes([(sources, self.base)])
     let misfit = try BaseMisfit(sources, self.base) { try checkpoint.digest(of: $0) }
-    if let misfit {
+    if let misfit = try misfit?.comparingTypes(with: checkpoint) {
       throw ErrataError.baseMismatch([misfit], checkpoint.path, advice: "without --base the patch records no result")
     }
     // A batch that occurs twice counts once (Spec: exact apply).

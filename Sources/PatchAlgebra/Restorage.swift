@@ -45,7 +45,8 @@ extension PatchFile {
       figures.deltaError = (figures.deltaError ?? 0) + storage.deltaError
       figures.deltaNorm = storage.factors.deltaNorm(product)
       if description.terms == .facts {
-        figures.preservation = storage.factors.preservation(product)
+        figures.preservation = storage.factors.preservation(
+          ridge: description.ridge(of: factors.name) ?? 0, product)
         figures.memorization = storage.factors.worstMemorization(lambda: description.method.lambda, product)
       }
       description.tensors[factors.name] = figures

@@ -82,7 +82,7 @@ public struct SecondMomentCondition: Sendable, Equatable {
 }
 
 extension PackedTriangle {
-  /// Adds `ridge` times the mean of the diagonal to the diagonal.
+  /// Adds `ridge` times the mean of the diagonal to the diagonal (`SecondMoments.ridge` gives what it adds).
   public mutating func addRidge(_ ridge: Double) {
     guard ridge > 0, size > 0 else { return }
     add(toDiagonal: ridge * diagonal.reduce(0, +) / Double(size))

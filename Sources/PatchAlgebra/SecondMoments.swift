@@ -97,6 +97,29 @@ public struct SecondMoments: Sendable {
     return result
   }
 
+  /// rho, what `PackedTriangle.addRidge` adds to every element of a layer's diagonal. Only the diagonal is read.
+  ///
+  /// - Parameter share: of the mean of the diagonal.
+  /// - Throws: an `ErrataError` if the file has no such layer.
+  package func ridge(_ share: Double, layer: Int) throws -> Double {
+    guard share > 0 else { return 0 }
+    let size = try keyLength(layer: layer)
+    let tensor = try file.tensor(named: Self.tensorName(layer))
+    guard tensor.shape == [size, size], tensor.dtype.isWeightType, size > 0 else {
+      throw ErrataError.notStatistics(path, "layer \(layer) is not a finite square matrix")
+    }
+    let width = tensor.dtype.bitsPerElement / 8
+    var sum = 0.0
+    for row in 0..<size {
+      let start = row * (size + 1) * width
+      let element = Matrix(
+        rows: 1, columns: 1, stored: UnsafeRawBufferPointer(rebasing: tensor.bytes[start..<start + width]),
+        dtype: tensor.dtype)
+      sum += Double(element[0, 0])
+    }
+    return share * sum / Double(size)
+  }
+
   /// The layer whose down-projection had this tensor digest when its keys were measured.
   public func layer(ofWeight digest: Digest) -> Int? { layers.first { origin.weights[$0] == digest } }
 

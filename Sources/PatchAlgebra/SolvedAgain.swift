@@ -26,7 +26,7 @@ extension PatchFile {
       }
       var figures = description.tensors[factors.name] ?? Manifest.TensorFigures()
       figures.deltaNorm = solved.deltaNorm(product)
-      figures.preservation = solved.preservation(product)
+      figures.preservation = solved.preservation(ridge: description.ridge(of: factors.name) ?? 0, product)
       figures.memorization = solved.worstMemorization(lambda: lambda, product)
       figures.storageError = error
       description.tensors[factors.name] = figures
@@ -44,7 +44,11 @@ extension PatchFile {
     return try patch.batches[index].tensors.map { factors in
       guard let gram = factors.gram else { throw ErrataError.batchWithoutGram(path, index, factors.name) }
       // A patch that was read has finite values.
-      return GramSystem(left: factors.leftValues()!.widened(), gram: gram, lambda: description.method.lambda)
+      let system = GramSystem(left: factors.leftValues()!.widened(), gram: gram, lambda: description.method.lambda)
+      guard system.residuals.elements.allSatisfy(\.isFinite) else {
+        throw ErrataError.residualsNotFinite(path, index, factors.name, lambda: description.method.lambda)
+      }
+      return system
     }
   }
 }

@@ -8,7 +8,7 @@ public struct TradeOff: Sendable {
   /// The edit at one lambda.
   public struct Point: Sendable {
     public let lambda: Double
-    /// tr(A G A^T), the mean squared disturbance of ordinary text.
+    /// tr(A T A^T), the mean squared disturbance of ordinary text (`LowRankFactors.textGram`).
     public let preservation: Double
     /// Per fact: lambda norm(A_e) / norm(r_e), what it falls short of its residual.
     public let shortfalls: [Double]
@@ -23,13 +23,14 @@ public struct TradeOff: Sendable {
       self.shortfalls = shortfalls
     }
 
-    /// - Throws: `Cholesky.NotPositiveDefinite` if there is no solution at this lambda.
-    init(lambda: Double, of system: GramSystem) throws(Cholesky.NotPositiveDefinite) {
-      let left = try system.left(lambda: lambda)
-      let product = left.multiplied(by: system.gram)
-      let preservation = zip(product.elements, left.elements).reduce(0) { $0 + $1.0 * $1.1 }
+    /// - Parameter text: T, E x E.
+    /// - Returns: nil if there is no solution at this lambda, or none in numbers of this size.
+    init?(lambda: Double, of system: GramSystem, text: Matrix<Double>) {
+      guard let left = try? system.left(lambda: lambda) else { return nil }
+      let preservation = left.multiplied(by: text).elementwiseDot(left)
       let shortfalls = zip(left.columnNorms(), system.residuals.columnNorms()).map { $1 > 0 ? lambda * $0 / $1 : 0 }
-      self.init(lambda: lambda, preservation: preservation, shortfalls: shortfalls)
+      guard preservation.isFinite, shortfalls.allSatisfy(\.isFinite) else { return nil }
+      self.init(lambda: lambda, preservation: max(preservation, 0), shortfalls: shortfalls)
     }
   }
 
@@ -39,6 +40,8 @@ public struct TradeOff: Sendable {
     public let tensor: ByteString
     /// tr(W C W^T), if the patch records it.
     public let outputPower: Double?
+    /// Whether the patch does not tell what the ridge has in its preservation, which then is at most what it says.
+    public let isUpperBound: Bool
     /// The slack that the patch was solved with.
     public let lambda: Double
     /// Ascending; without those lambdas at which there is no solution.
@@ -58,13 +61,18 @@ public struct TradeOff: Sendable {
       lambdas
       ?? Self.usualLambdas(
         systems.flatMap { $1.map(\.gram) }, recorded: systems.map { file.manifest.batches[$0.0].method.lambda })
-    curves = systems.flatMap { index, systems in
+    curves = try systems.flatMap { index, systems in
       let description = file.manifest.batches[index]
-      return zip(file.patch.batches[index].tensors, systems).map { factors, system in
-        Curve(
+      return try zip(file.patch.batches[index].tensors, systems).map { factors, system in
+        let ridge = description.ridge(of: factors.name)
+        guard let text = factors.textGram(ridge: ridge ?? 0, product) else {
+          throw ErrataError.ridgeDoesNotFit(file.path, index, factors.name)
+        }
+        return Curve(
           batch: index, tensor: factors.name,
           outputPower: description.tensors[factors.name]?.outputPower.flatMap { $0 > 0 ? $0 : nil },
-          lambda: description.method.lambda, points: lambdas.compactMap { try? Point(lambda: $0, of: system) })
+          isUpperBound: ridge == nil, lambda: description.method.lambda,
+          points: lambdas.compactMap { Point(lambda: $0, of: system, text: text) })
       }
     }
   }
@@ -79,6 +87,9 @@ public struct TradeOff: Sendable {
         shortfalls: points.flatMap(\.shortfalls))
     }
   }
+
+  /// Whether the preservation of one of the tensors, and so their sum, is at most what it says.
+  public var isUpperBound: Bool { curves.contains(where: \.isUpperBound) }
 
   /// The sum of tr(W C W^T) over the tensors (each counts once), if the patch records all of them.
   public var outputPower: Double? {
@@ -95,9 +106,10 @@ public struct TradeOff: Sendable {
   static func usualLambdas(_ grams: [Matrix<Double>], recorded: [Double]) -> [Double] {
     let diagonal = grams.flatMap { gram in (0..<gram.rows).map { gram[$0, $0] } }
     let mean = diagonal.reduce(0, +) / Double(diagonal.count)
-    guard mean > 0 else { return Set(recorded + [0]).sorted() }
+    guard mean > 0, mean.isFinite else { return Set(recorded + [0]).sorted() }
     let exponent = Int(log10(mean).rounded())
     // A literal is the nearest number to a power of ten; a product of tens need not be.
-    return Set(recorded + [0] + (exponent - 4...exponent + 2).map { Double("1e\($0)")! }).sorted()
+    let powers = (exponent - 4...exponent + 2).compactMap { Double("1e\($0)") }.filter(\.isFinite)
+    return Set(recorded + [0] + powers).sorted()
   }
 }

@@ -13,3 +13,7 @@ public func formatShare(_ share: Double?, digits: Int) -> String {
   guard text.contains("e+"), abs(percent) < 1e15 else { return text + "%" }
   return String(format: "%.0f%%", percent)
 }
+
+/// Below a table whose preservations are upper bounds.
+public let upperBoundNote =
+  "preservation: at most; the patch records its ridge as a share only, and what the ridge has in it cannot be told"

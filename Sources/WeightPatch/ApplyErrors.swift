@@ -57,8 +57,29 @@ extension ErrataError {
 
   /// - Parameter advice: what else can be done.
   public static func baseMismatch(_ misfits: [BaseMisfit], _ checkpoint: String, advice: String) -> ErrataError {
-    let texts = misfits.map { "\(made($0.patches)) for another base than \(checkpoint): \(list($0.tensors))" }
+    let texts = misfits.map { misfit in
+      if let type = misfit.onlyType {
+        return
+          "\(made(misfit.patches)) for this model in \(type.expected.rawValue), and \(checkpoint) is \(type.found.rawValue): "
+          + "only the dtype differs; convert it to \(type.expected.rawValue)"
+      }
+      let tensors = misfit.tensors.map { mismatch in
+        list([mismatch])
+          + (misfit.types[mismatch.tensor].map { " (\($0.found.rawValue), made for \($0.expected.rawValue))" } ?? "")
+      }
+      return "\(made(misfit.patches)) for another base than \(checkpoint): \(tensors.joined(separator: "; "))"
+    }
     return ErrataError(.baseMismatch, "\(texts.joined(separator: "; ")) (\(advice))")
+  }
+
+  static func typeOfAnotherDigest(
+    _ patch: String, _ tensor: ByteString, _ said: DType, _ found: DType
+  ) -> ErrataError {
+    ErrataError(
+      .damagedInput,
+      "\(patch): says that \(tensor) is \(said.rawValue) in its base, but the digest is that of a tensor in \(found.rawValue): "
+        + "get the patch again"
+    )
   }
 
   static func anotherModel(_ misfits: [(paths: [String], problems: [String])], _ checkpoint: String) -> ErrataError {
@@ -94,9 +115,12 @@ extension ErrataError {
   }
 
   static func childrenStand(_ parents: [Ledger.Entry], children: [Ledger.Entry]) -> ErrataError {
-    ErrataError(
+    let (verb, rest) = children.count == 1 ? ("was", "it") : ("were", "them")
+    let all = parents.count + children.count == 2 ? "both" : "all of them"
+    return ErrataError(
       .conflict,
-      "\(list(children)) was computed on top of \(list(parents)): --cascade reverts both, --force leaves it applied")
+      "\(list(children)) \(verb) computed on top of \(list(parents)): --cascade reverts \(all), --force leaves \(rest) "
+        + "applied")
   }
 
   private static func list(_ entries: [Ledger.Entry]) -> String {

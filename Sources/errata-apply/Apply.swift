@@ -59,6 +59,11 @@ struct Apply: ParsableCommand {
     }
     for path in report?.copiedFiles ?? [] { printNotice(ownFileNotice(path)) }
     for remark in plan.contradictions + [plan.repetition].compactMap({ $0 }) { printNotice("note: \(remark)") }
+    for file in plan.applied {
+      for summary in file.manifest.batches.compactMap(\.leftOutSummary) {
+        printNotice("note: \(printable("\(file.path): \(summary)"))")
+      }
+    }
     let verb = destination.dryRun ? "would be applied" : "applied"
     if !plan.fitsBase { printNotice("note: \(verb) by force to a base that the patch was not made for") }
     for file in plan.withoutParents {
@@ -96,6 +101,8 @@ struct Apply: ParsableCommand {
       "checkpoint": JSON(checkpoint), "output": report == nil ? .null : JSON(destination.output ?? checkpoint),
       "dry_run": .bool(destination.dryRun),
       "applied": .array(plan.applied.map(\.json)), "already_applied": .array(plan.alreadyApplied.map(\.json)),
+      "left_out": .array(
+        plan.applied.flatMap { $0.manifest.batches.flatMap { $0.leftOut.keys.sorted().map(JSON.string) } }),
       "fits_base": .bool(plan.fitsBase), "result": report?.json ?? .null,
     ]
   }

@@ -14,8 +14,9 @@ struct CheckpointDifferenceReport {
 
   var lines: [String] {
     let same = "\(difference.identicalCount) tensor\(difference.identicalCount == 1 ? " is" : "s are") the same"
+    let named = names.map { [$0] } ?? []
     guard !difference.differences.isEmpty else {
-      return [printable("\(first), \(second): \(same), bit for bit")]
+      return named + [printable("\(first), \(second): \(same), bit for bit")]
     }
     var table = TextTable([
       ("tensor", .left), ("changed", .right), ("|D|", .right), ("|D|/|W|", .right), ("max |D|", .right),
@@ -28,8 +29,9 @@ struct CheckpointDifferenceReport {
       switch tensor.change {
       case .added: table.append([name, "", "", "", "", "", "only in \(printable(second))"])
       case .removed: table.append([name, "", "", "", "", "", "only in \(printable(first))"])
-      case .retyped(let before, let after):
-        table.append([name, "", "", "", "", "", "\(describe(before)) => \(describe(after))"])
+      case .retyped(let before, let after, let values):
+        let relation = values.map { ", " + $0.text(before.dtype, after.dtype) } ?? ""
+        table.append([name, "", "", "", "", "", "\(describe(before)) => \(describe(after))\(relation)"])
       case .bytes(let changed):
         table.append([name, "", "", "", "", "", "\(changed) byte\(changed == 1 ? "" : "s") changed"])
       case .weights(let figures, let rank):
@@ -37,11 +39,31 @@ struct CheckpointDifferenceReport {
         table.append([
           name, share(figures), number(figures.norm), number(figures.relativeNorm), number(figures.maximum),
           rank.map { "\($0.isLowerBound ? ">=" : "")\($0.value)" } ?? "-",
-          figures.norm.isFinite ? "" : "not finite",
+          remark(figures, tensor.matrixCount),
         ])
       }
     }
-    return table.lines + [""] + (hasRank ? [footnote] : []) + ["\(same), bit for bit"]
+    return named + table.lines + [""] + (hasRank ? [footnote] : [])
+      + (difference.isOnlyOfType ? ["only the dtype differs: convert one of them to compare the rest"] : [])
+      + ["\(same), bit for bit"]
+  }
+
+  /// By what the names of one of the checkpoints differ from those of the other; nil if they do not.
+  private var names: String? {
+    let pairing = difference.pairing
+    for (prefix, path) in [(pairing.firstPrefix, first), (pairing.secondPrefix, second)] where !prefix.bytes.isEmpty {
+      return printable("\(path): its names begin with \(prefix), which is left out here")
+    }
+    return nil
+  }
+
+  private func remark(_ figures: DifferenceFigures, _ matrixCount: Int) -> String {
+    switch figures.isFinite {
+    case (true, true): matrixCount > 1 ? "the largest rank of \(matrixCount) matrices" : ""
+    case (false, true): printable("NaN or infinity in \(first)")
+    case (true, false): printable("NaN or infinity in \(second)")
+    case (false, false): "NaN or infinity in both"
+    }
   }
 
   private var footnote: String {
@@ -61,6 +83,9 @@ struct CheckpointDifferenceReport {
     [
       "first": JSON(first), "second": JSON(second), "different": .bool(!difference.differences.isEmpty),
       "identical": .integer(difference.identicalCount), "rank_rule": JSON(ruleName),
+      "only_dtype_differs": .bool(difference.isOnlyOfType),
+      "first_prefix": .string(difference.pairing.firstPrefix),
+      "second_prefix": .string(difference.pairing.secondPrefix),
       "tensors": .array(
         difference.differences.map { tensor in
           var object = JSONObject()
@@ -68,8 +93,9 @@ struct CheckpointDifferenceReport {
           switch tensor.change {
           case .added: object["change"] = "added"
           case .removed: object["change"] = "removed"
-          case .retyped(let before, let after):
+          case .retyped(let before, let after, let values):
             object["change"] = "retyped"
+            object["values"] = values.map { JSON($0.rawValue) } ?? .null
             object["before"] = JSON(describe(before))
             object["after"] = JSON(describe(after))
           case .bytes(let changed):
@@ -83,6 +109,9 @@ struct CheckpointDifferenceReport {
             object["relative_norm"] = jsonNumber(figures.relativeNorm)
             object["maximum"] = jsonNumber(figures.maximum)
             object["rounding_floor"] = jsonNumber(figures.roundingFloor)
+            object["finite_in_first"] = .bool(figures.isFinite.before)
+            object["finite_in_second"] = .bool(figures.isFinite.after)
+            object["matrices"] = .integer(tensor.matrixCount)
             object["rank"] = rank.map { .integer($0.value) } ?? .null
             object["rank_is_lower_bound"] = rank.map { .bool($0.isLowerBound) } ?? .null
           }
@@ -105,6 +134,8 @@ struct DifferencePatchReport {
   let patch: Patch
   let byteCount: Int
   let tensors: [DifferencePatch.TensorReport]
+  /// What differs and is not in it, with the reasons.
+  let leftOut: [(name: ByteString, reason: String)]
   /// Whether there are corrections for what the factors miss.
   let isExact: Bool
 
@@ -121,15 +152,20 @@ struct DifferencePatchReport {
       ])
     }
     let notice = isExact ? [] : ["not exact: what low rank misses is not corrected"]
-    return table.lines + notice + [
+    let shown = leftOut.prefix(Self.leftOutLimit).map { printable("not in the patch: \($0.name): \($0.reason)") }
+    let more = leftOut.count - shown.count
+    return table.lines + notice + shown + (more > 0 ? ["… and \(more) more (--json lists all)"] : []) + [
       printable("\(path): patch \(patch.identifier.abbreviated), \(patch.extent), \(formatBytes(byteCount))")
     ]
   }
+
+  private static let leftOutLimit = 20
 
   var json: JSON {
     [
       "output": JSON(path), "patch": JSON(patch.identifier.description), "bytes": .integer(byteCount),
       "different": true, "exact": .bool(isExact),
+      "left_out": .array(leftOut.map { ["name": .string($0.name), "reason": JSON($0.reason)] }),
       "tensors": .array(
         tensors.map { tensor in
           [

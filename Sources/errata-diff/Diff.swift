@@ -27,7 +27,11 @@ struct Diff: ParsableCommand {
       full it can be as large as the tensors. Corrections are made for one sum, so that such a patch is refused beside \
       any other patch of the same tensor. With --no-correction only the factors are written: all that rounding does \
       not explain, or that --tolerance asks for. That goes with other patches, and is not exact; how much it misses is \
-      reported, and stands in the patch.
+      reported, and stands in the patch, as do the tensors that it leaves out.
+
+      Tensors whose names differ by a prefix that all of them have are compared with each other. What no patch can \
+      hold (tensors that only one has, that have another type or shape, that are no weights or not finite) keeps -o \
+      from writing one; --common leaves it out and lists it.
 
       A checkpoint and a patch, in either order: by the ledger, which batches and facts of the patch are in; without a \
       ledger, by the digests that the patch records; with --base also by applying it, and if the tensors are neither, \
@@ -54,6 +58,11 @@ struct Diff: ParsableCommand {
     name: .customLong("no-correction"),
     help: "With -o: the low-rank factors alone. Not exact, but goes with other patches of the same tensors.")
   var isWithoutCorrection = false
+
+  @Flag(
+    help: "With -o: a patch of what a patch can hold; tensors added, removed, of another type or not finite are listed."
+  )
+  var common = false
 
   @Option(help: "Checkpoint and patch: the checkpoint without any patch.")
   var base: String?
@@ -94,6 +103,7 @@ struct Diff: ParsableCommand {
     }
     if kind != .membership && base != nil { throw ValidationError("--base goes with a checkpoint and a patch") }
     if output == nil && isWithoutCorrection { throw ValidationError("--no-correction goes with -o") }
+    if output == nil && common { throw ValidationError("--common goes with -o") }
     if output == nil && (author != nil || licence != nil || note != nil) {
       throw ValidationError("--author, --licence and --note go with -o")
     }
@@ -154,14 +164,14 @@ struct Diff: ParsableCommand {
     let progress = ByteProgress("comparing", isQuiet: quiet)
     let difference = try DifferencePatch(
       from: states.0.checkpoint, to: states.1.checkpoint, choice: tolerance.map { .tolerance($0) } ?? .smallest,
-      isCorrected: !isWithoutCorrection, rankLimit: rank ?? 256, progress: progress.update)
+      isCorrected: !isWithoutCorrection, isCommon: common, rankLimit: rank ?? 256, progress: progress.update)
     progress.finish()
     let written = try difference.write(
       to: output, author: author, licence: licence, note: note, created: timestamp(),
       tool: Manifest.Tool(name: "errata", version: errataVersion))
     let report = DifferencePatchReport(
       path: output, patch: written, byteCount: try PatchReader(path: output).byteCount, tensors: difference.tensors,
-      isExact: !isWithoutCorrection)
+      leftOut: difference.leftOut, isExact: !isWithoutCorrection)
     answer(report.lines, report.json)
     return true
   }

@@ -65,7 +65,10 @@ struct PresenceReport {
     case .base: return "the base"
     case .result: return "the base plus the patch, bit for bit"
     case .missing: return "is missing"
-    case .retyped: return "has another type or shape"
+    case .reshaped: return "has another shape"
+    case .retyped(let found, let expected, let isBase):
+      let types = "\(found.rawValue), not \(expected.rawValue)"
+      return isBase ? "the base in another type (\(types)): only the dtype differs" : "has another type (\(types))"
     case .other(let projection):
       guard let projection else { return "something else" }
       return "something else: has \(number(projection.share)) of the patch's change D, and is "
@@ -90,6 +93,11 @@ struct PresenceReport {
             object["share"] = jsonNumber(projection.share)
             object["distance"] = jsonNumber(projection.distance)
           }
+          if case .retyped(let found, let expected, let isBase) = state {
+            object["dtype"] = JSON(found.rawValue)
+            object["expected_dtype"] = JSON(expected.rawValue)
+            object["only_dtype_differs"] = .bool(isBase)
+          }
           return .object(object)
         }),
     ]
@@ -106,6 +114,7 @@ struct PresenceReport {
     case .base: "base"
     case .result: "result"
     case .missing: "missing"
+    case .reshaped: "reshaped"
     case .retyped: "retyped"
     case .other: "other"
     }

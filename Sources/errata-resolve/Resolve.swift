@@ -17,8 +17,8 @@ struct Resolve: ParsableCommand {
       with later batches. Nor are probabilities: 'errata eval' measures them on the applied checkpoint.
 
       --tradeoff writes nothing. It tells what other slacks would cost and bring:
-        preservation   how much ordinary text is disturbed, tr(A G A^T) = E |D k|^2,
-                       summed over the tensors
+        preservation   how much ordinary text is disturbed, E |D k|^2, which is
+                       tr(A G A^T) less what a ridge has in it, summed over the tensors
         short          how far facts fall short of their residuals, |D k - r| / |r|,
                        in the mean and at worst
       """,

@@ -10,7 +10,7 @@ extension PatchReport {
     for (index, batch) in manifest.batches.enumerated() {
       lines.append("")
       lines += provenance(of: batch, index) + costs(of: index)
-      lines += compaction(batches[index]) + missed(batch, batches[index])
+      lines += compaction(batches[index]) + missed(batch, batches[index]) + leftOut(batch)
       if !batch.facts.isEmpty { lines += [""] + facts(batch, batches[index]) }
       lines += [""] + tensors(batch, batches[index])
     }
@@ -111,6 +111,15 @@ extension PatchReport {
     }
   }
 
+  /// What a difference does not hold: the tensors of each reason.
+  private func leftOut(_ batch: Manifest.Batch) -> [String] {
+    Dictionary(grouping: batch.leftOut.keys.sorted()) { batch.leftOut[$0]! }.sorted { $0.key < $1.key }.map {
+      reason, names in
+      let shown = names.prefix(6).map(\.description).joined(separator: ", ")
+      return field("left out", "\(shown)\(names.count > 6 ? " and \(names.count - 6) more" : ""): \(reason)")
+    }
+  }
+
   private func settings(_ settings: Manifest.Hyperparameters) -> [String] {
     [
       settings.learningRate.map { "learning rate \(number($0))" }, settings.steps.map { "at most \($0) steps" },
@@ -139,12 +148,17 @@ extension PatchReport {
       let recorded = tensor.recorded
       table.append([
         printable(tensor.name.description), number(tensor.deltaNorm),
-        number(ratio(tensor.deltaNorm, recorded?.weightNorm)), number(tensor.preservation),
-        share(ratio(tensor.preservation, recorded?.outputPower)), share(tensor.worstMemorization),
+        number(ratio(tensor.deltaNorm, recorded?.weightNorm)), bound(tensor, number(tensor.preservation)),
+        bound(tensor, share(ratio(tensor.preservation, recorded?.outputPower))), share(tensor.worstMemorization),
         tensor.storage, number(recorded?.storageError),
       ])
     }
-    return table.lines
+    let hasBounds = figures.tensors.contains { $0.isUpperBound && $0.preservation != nil }
+    return table.lines + (hasBounds ? [upperBoundNote] : [])
+  }
+
+  private func bound(_ tensor: BatchFigures.Tensor, _ text: String) -> String {
+    tensor.isUpperBound && text != "-" ? "<= " + text : text
   }
 
   // MARK: Words and numbers

@@ -66,6 +66,8 @@ struct BatchFigures {
     let deltaNorm: Double?
     /// From the factors, or as the manifest records it where they do not tell.
     let preservation: Double?
+    /// Whether that is an upper bound: the patch does not tell what a ridge has in it.
+    let isUpperBound: Bool
     /// Per fact; nil where the batch does not answer per fact, or where it was not computed. In it nil where the factors do
     /// not tell.
     let memorization: [Double?]?
@@ -84,7 +86,8 @@ struct BatchFigures {
       let memorization = described.terms == .facts ? factors.memorization(lambda: described.method.lambda) : nil
       return Tensor(
         name: factors.name, storage: factors.wholeStorage, deltaNorm: factors.deltaNorm(),
-        preservation: factors.preservation() ?? recorded?.preservation, memorization: memorization,
+        preservation: factors.preservation(ridge: described.ridge(of: factors.name) ?? 0) ?? recorded?.preservation,
+        isUpperBound: described.ridge(of: factors.name) == nil, memorization: memorization,
         worstMemorization: memorization.map { $0.compactMap(\.self).max() } ?? recorded?.memorization,
         rank: factors.rank, recorded: recorded)
     }
@@ -95,7 +98,8 @@ struct BatchFigures {
       let figures = described.tensors[weight]
       return Tensor(
         name: weight, storage: storage, deltaNorm: figures?.deltaNorm,
-        preservation: figures?.preservation, memorization: nil, worstMemorization: figures?.memorization,
+        preservation: figures?.preservation, isUpperBound: described.ridge(of: weight) == nil, memorization: nil,
+        worstMemorization: figures?.memorization,
         rank: rank, recorded: figures)
     }
   }
@@ -134,7 +138,7 @@ extension BatchFigures {
     for tensor in tensors {
       object[tensor.name] = [
         "storage": JSON(tensor.storage), "delta_norm": number(tensor.deltaNorm),
-        "preservation": number(tensor.preservation),
+        "preservation": number(tensor.preservation), "preservation_is_upper_bound": .bool(tensor.isUpperBound),
         "memorization": tensor.memorization.map { .array($0.map { number($0) }) } ?? .null,
         "worst_memorization": number(tensor.worstMemorization),
       ]

@@ -9,9 +9,9 @@ struct Show: ParsableCommand {
     abstract: "Says what a patch changes, where it comes from, and what it costs; or which patches a checkpoint has.",
     discussion: """
       Of a patch, everything is read or computed from the file alone, without model or text:
-        preservation   how much ordinary text is disturbed, tr(A G A^T) = E |D k|^2;
-                       as a share of the mean squared output where the patch records
-                       that
+        preservation   how much ordinary text is disturbed, E |D k|^2, which is
+                       tr(A G A^T) less what a ridge has in it; as a share of the mean
+                       squared output where the patch records that
         short          how far a fact falls short of its residual, |D k - r| / |r|, in
                        the layer where it is worst
         size           what a batch takes in the file, and that by its facts, where

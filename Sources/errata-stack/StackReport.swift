@@ -37,6 +37,12 @@ struct StackReport {
   private var content: String {
     let batches = stacked.manifest.batches
     let facts = Set(batches.flatMap { $0.facts.map(\.identifier) }).count
+    // A difference of checkpoints has terms that are for no facts.
+    let terms = zip(batches, stacked.batches).filter { $0.0.facts.isEmpty }.reduce(0) { $0 + $1.1.factCount }
+    let parts = [
+      facts > 0 ? count(facts, "fact", "facts") : nil, terms > 0 ? count(terms, "term", "terms") : nil,
+    ].compactMap(\.self)
+    let what = parts.isEmpty ? "corrections" : parts.joined(separator: " and ")
     let lambdas = Set(batches.map(\.method.lambda)).sorted().map { String(format: "%.4g", $0) }
     let how =
       isResolved
@@ -44,7 +50,7 @@ struct StackReport {
       : "\(count(batches.count, "batch", "batches")) side by side"
     let tensors = count(stacked.manifest.base.tensors.count, "tensor", "tensors")
     return
-      "\(count(facts, "fact", "facts")) in \(tensors), from \(count(stack.files.count, "patch", "patches")): \(how)"
+      "\(what) in \(tensors), from \(count(stack.files.count, "patch", "patches")): \(how)"
   }
 
   private var interferenceLines: [String] {

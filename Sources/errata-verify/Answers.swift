@@ -33,7 +33,9 @@ struct CheckpointAnswer {
   var lines: [String] {
     let foreign = report.patchesForAnotherBase.map { "note: \(printable($0.description)) was made for another base" }
     guard report.findings.isEmpty else {
-      return report.findings.map { printable("\($0.tensor): \($0.problem)") } + foreign + signatureLines
+      return report.findings.map { printable("\($0.tensor): \($0.problem)") }
+        + (report.isOnlyOfType ? ["only the dtype differs: compare with a base in the same type"] : [])
+        + foreign + signatureLines
     }
     return [printable("\(report.checkpoint): \(verdict)")] + foreign + signatureLines
   }

@@ -62,13 +62,14 @@ typealias StoredTensors = [ByteString: (dtype: DType, shape: Shape, bytes: [UInt
     #expect(difference.differences.map(\.name).sorted() == difference.differences.map(\.name))
     #expect(found.keys.sorted() == ["count", "gone", "moved", "nan", "new", "shape", "wider"])
     guard case .added? = found["new"], case .removed? = found["gone"], case .bytes(changed: 2)? = found["count"],
-      case .retyped(let from, let to)? = found["wider"], case .retyped? = found["shape"],
+      case .retyped(let from, let to, values: .sameValues?)? = found["wider"],
+      case .retyped(_, _, values: nil)? = found["shape"],
       case .weights(let nan, rank: nil)? = found["nan"], case .weights(let moved, rank: let rank?)? = found["moved"]
     else {
       Issue.record("\(found)")
       return
     }
-    #expect(from.dtype == .bf16 && to.dtype == .f32 && !nan.norm.isFinite)
+    #expect(from.dtype == .bf16 && to.dtype == .f32 && !nan.norm.isFinite && nan.isFinite == (true, false))
     // By hand: 0 became -0, and 12 became 9; norm(W) is 13.
     #expect(moved.changedCount == 2 && moved.elementCount == 4 && moved.norm == 3 && moved.weightNorm == 13)
     #expect(moved.relativeNorm == 3.0 / 13 && moved.maximum == 3 && rank.value == 1 && !rank.isLowerBound)
@@ -141,6 +142,139 @@ typealias StoredTensors = [ByteString: (dtype: DType, shape: Shape, bytes: [UInt
         $0 = edited
         for column in 0..<columns { $0[7 * columns + column] = 0 }
       } == 4)
+  }
+
+  /// Where an edit is not much more than the rounding, that lies in all elements of the rows and columns that changed.
+  @Test(arguments: [(DType.bf16, 0.0005), (.bf16, 0.001), (.bf16, 0.003), (.bf16, 0.01), (.bf16, 0.03), (.f16, 0.001)])
+  func theRankOfAMergedAdapter(dtype: DType, strength: Double) throws {
+    var random = SeededGenerator(seed: 71)
+    let (rows, columns, rank) = (576, 1536, 8)
+    let values = random.gaussians(rows * columns).map { Float($0 * 0.05) }
+    let base = stored(values, dtype, [rows, columns])
+    let rounded = try checkpoint("a", ["w": base]).matrix(named: "w")
+    let change = Matrix(rows: rows, columns: rank, elements: random.gaussians(rows * rank))
+      .multiplied(by: Matrix(rows: rank, columns: columns, elements: random.gaussians(rank * columns)))
+    let scale = strength * rounded.widened().frobeniusNorm / change.frobeniusNorm
+    let merged = zip(rounded.elements, change.elements).map { Float(Double($0) + scale * $1) }
+    let (a, b) = (
+      try checkpoint("a", ["w": base]), try checkpoint("b", ["w": stored(merged, dtype, [rows, columns])])
+    )
+    guard case .weights(_, rank: let found?)? = try CheckpointDifference(from: a, to: b).differences.first?.change
+    else {
+      Issue.record("no rank")
+      return
+    }
+    #expect(!found.isLowerBound)
+    // Of what bfloat16 leaves of the weakest some is lost, and nothing is added.
+    if dtype == .bf16, strength <= 0.001 { #expect(found.value <= 8) } else { #expect(found.value == 8) }
+    guard found.value > 0 else { return }
+    #expect(try DifferencePatch(from: a, to: b, isCorrected: false).tensors[0].rank == found.value)
+  }
+
+  /// A layer of experts is a stack of matrices, each with a rank of its own; a patch has low rank for single ones.
+  @Test func theRankOfAStackOfMatrices() throws {
+    let edits = (0..<6).map { edit(48, 64, rank: 4, scale: 0.02, seed: 80 + UInt64($0)) }
+    let stack: Shape = [2, 3, 48, 64]
+    let (a, b) = (
+      try checkpoint("a", ["experts": stored(edits.flatMap(\.0), .bf16, stack)]),
+      try checkpoint("b", ["experts": stored(edits.flatMap(\.1), .bf16, stack)])
+    )
+    let difference = try CheckpointDifference(from: a, to: b).differences[0]
+    guard case .weights(_, rank: let rank?) = difference.change else { return }
+    #expect(rank.value == 4 && difference.matrixCount == 6)
+    let exact = try DifferencePatch(from: a, to: b)
+    #expect(exact.tensors[0].rank == 0 && exact.leftOut.isEmpty)
+    #expect(throws: ErrataError.self) { _ = try DifferencePatch(from: a, to: b, isCorrected: false) }
+  }
+
+  @Test func onlyTheTypeDiffers() throws {
+    let values: [Float] = [1, -0.5, 0.1, 3e-3]
+    let wide = try checkpoint("a", ["w": stored(values, .f32, [4])])
+    let narrow = try checkpoint("b", ["w": stored(values, .bf16, [4])])
+    let again = try checkpoint("c", ["w": stored(narrow.matrix(named: "w").elements, .f32, [4])])
+    let other = try checkpoint("d", ["w": stored([1, 2, 3, 4], .f16, [4])])
+    func retyping(_ first: Checkpoint, _ second: Checkpoint) throws -> (Retyping?, Bool) {
+      let difference = try CheckpointDifference(from: first, to: second)
+      guard case .retyped(_, _, let values)? = difference.differences.first?.change else { return (nil, false) }
+      return (values, difference.isOnlyOfType)
+    }
+    #expect(try retyping(wide, narrow) == (Retyping.rounded, true))
+    #expect(try retyping(narrow, wide) == (Retyping.roundedBack, true))
+    #expect(try retyping(narrow, again) == (Retyping.sameValues, true))
+    #expect(try retyping(narrow, other) == (Retyping.otherValues, false))
+    #expect(try wide.tensor(named: "w").digest(convertedTo: .bf16) == narrow.digest(of: "w"))
+  }
+
+  /// Names that differ by a prefix are the same tensors.
+  @Test(arguments: [false, true]) func namesWithAPrefix(isInFirst: Bool) throws {
+    let (base, edited) = edit(40, 50, rank: 2, seed: 91)
+    let plain: StoredTensors = [
+      "h.0.down": stored(base, .bf16, [40, 50]), "h.1.down": stored(base, .bf16, [40, 50]),
+      "head": stored([1], .f32, [1]),
+    ]
+    let inside: StoredTensors = [
+      "model.h.0.down": stored(edited, .bf16, [40, 50]), "model.h.1.down": stored(base, .bf16, [40, 50]),
+      "head": stored([1], .f32, [1]), "other.norm": stored([1], .f32, [1]),
+    ]
+    let (a, b) = (
+      try checkpoint("a", isInFirst ? inside : plain), try checkpoint("b", isInFirst ? plain : inside)
+    )
+    let difference = try CheckpointDifference(from: a, to: b)
+    let name = isInFirst ? "model.h.0.down" : "h.0.down"
+    #expect(difference.differences.map(\.name.description) == [name, "other.norm"].sorted())
+    #expect(difference.identicalCount == 2)
+    #expect(difference.pairing.firstPrefix == (isInFirst ? "model." : ""))
+    #expect(difference.pairing.secondPrefix == (isInFirst ? "" : "model."))
+    #expect(throws: ErrataError.self) { _ = try DifferencePatch(from: a, to: b) }
+    let patch = try DifferencePatch(from: a, to: b, isCommon: true)
+    #expect(patch.tensors.map(\.name.description) == [name])
+    #expect(patch.leftOut.map(\.name) == ["other.norm"])
+    #expect(patch.leftOut.map(\.reason) == [isInFirst ? "only in the base" : "not in the base"])
+  }
+
+  /// What no patch can hold is left out, listed with its reason, and recorded.
+  @Test func theCommonPart() throws {
+    let (base, edited) = edit(40, 50, rank: 2, seed: 92)
+    func tensors(_ matrix: [Float], _ rest: StoredTensors) -> StoredTensors {
+      rest.merging(["w": stored(matrix, .f32, [40, 50]), "same": stored([1], .f32, [1])]) { $1 }
+    }
+    let (a, b) = (
+      try checkpoint(
+        "a",
+        tensors(
+          base,
+          [
+            "gone": stored([1], .f32, [1]), "wide": stored([1, 2], .f32, [2]), "n": (.u8, [1], [1]),
+            "grown": stored([1, 2], .f32, [2]), "nan": stored([1, 2], .f32, [2]), "nans": stored([.nan, 1], .f32, [2]),
+          ])),
+      try checkpoint(
+        "b",
+        tensors(
+          edited,
+          [
+            "new": stored([1], .f32, [1]), "wide": stored([1, 2], .f16, [2]), "n": (.u8, [1], [2]),
+            "grown": stored([1, 2, 3], .f32, [3]), "nan": stored([1, .nan], .f32, [2]),
+            "nans": stored([.nan, .infinity], .f32, [2]),
+          ]))
+    )
+    let patch = try DifferencePatch(from: a, to: b, isCommon: true)
+    #expect(patch.tensors.map(\.name) == ["w"])
+    let reasons = Dictionary(uniqueKeysWithValues: patch.leftOut.map { ($0.name.description, $0.reason) })
+    #expect(
+      reasons == [
+        "gone": "only in the base", "new": "not in the base",
+        "wide": "F32 [2] in the base, F16 [2] in the other, with the same values",
+        "n": "U8, and a patch edits BF16, F16 and F32 only", "grown": "F32 [2] in the base, F32 [3] in the other",
+        "nan": "NaN or infinity in the other", "nans": "NaN or infinity in both",
+      ])
+    try patch.write(
+      to: directory("c.wpatch"), created: "2026-02-01T12:00:00Z", tool: Manifest.Tool(name: "tests", version: "1"))
+    let read = try PatchFile(path: directory("c.wpatch"))
+    #expect(read.manifest.batches[0].leftOut.count == 7)
+    let place = { directory($0 + ".safetensors") }
+    try CheckpointState(path: place("a")).planApply([read], time: "2026-02-01T12:00:00Z").write(to: place("applied"))
+    let applied = try Checkpoint(path: place("applied"))
+    #expect(try applied.digest(of: "w") == b.digest(of: "w") && applied.digest(of: "gone") == a.digest(of: "gone"))
   }
 
   @Test func theRankAtATolerance() throws {
@@ -248,6 +382,8 @@ typealias StoredTensors = [ByteString: (dtype: DType, shape: Shape, bytes: [UInt
       return try PatchFile(path: directory(name))
     }
     let difference = try DifferencePatch(from: a, to: b, isCorrected: false)
+    let left = "its shape, [1200], is no matrix's, which low rank is for"
+    #expect(difference.leftOut.map(\.name) == ["norm"] && difference.leftOut.map(\.reason) == [left])
     #expect(difference.tensors.map(\.name) == ["low", "norm"] && difference.tensors.map(\.rank) == [3, 0])
     #expect(difference.tensors.allSatisfy { $0.correctedCount == 0 } && difference.tensors[1].missed == 1)
     let missed = try #require(difference.tensors[0].missed)
@@ -267,8 +403,8 @@ typealias StoredTensors = [ByteString: (dtype: DType, shape: Shape, bytes: [UInt
 
     // A tolerance says how much may be left.
     let coarse = try DifferencePatch(from: a, to: b, choice: .tolerance(0.7), isCorrected: false)
-    let left = try #require(coarse.tensors[0].missed)
-    #expect(coarse.tensors[0].rank < 3 && left <= 0.7 && left > 0.1)
+    let coarseRest = try #require(coarse.tensors[0].missed)
+    #expect(coarse.tensors[0].rank < 3 && coarseRest <= 0.7 && coarseRest > 0.1)
 
     // It goes with another difference of the same tensor; one with corrections does not.
     let c = try checkpoint("c", ["low": stored(other, dtype, [90, 120]), "norm": stored(kept, dtype, [1200])])
@@ -310,8 +446,14 @@ typealias StoredTensors = [ByteString: (dtype: DType, shape: Shape, bytes: [UInt
     ) { _ = try DifferencePatch(from: a, to: b, isCorrected: false) }
     #expect(
       throws: ErrataError(
-        .general, "\(pathA), \(pathC): w has a value that is not finite: its difference cannot be a patch")
+        .general,
+        "\(pathC): w has NaN or infinity in it, and no patch can hold that: --common leaves it out")
     ) { _ = try DifferencePatch(from: a, to: c, isCorrected: false) }
+    #expect(
+      throws: ErrataError(
+        .general,
+        "\(pathC): w has NaN or infinity in it, and no patch can hold that: --common leaves it out")
+    ) { _ = try DifferencePatch(from: c, to: a) }
   }
 
   /// -0 that becomes +0 takes neither terms nor steps, but it is a difference.
@@ -350,20 +492,25 @@ typealias StoredTensors = [ByteString: (dtype: DType, shape: Shape, bytes: [UInt
     try expect(
       ["w": stored([1, 2], .bf16, [2]), "n": n], .general,
       "\(pathA), \(pathB): have the same tensors: there is nothing for a patch to do")
-    try expect(
-      ["w": stored([1, 2], .bf16, [2])], .general,
-      "\(pathB): does not have n, which \(pathA) has: a patch can neither add nor remove tensors")
-    try expect(
-      ["w": stored([1, 2], .bf16, [2]), "n": n, "x": n], .general,
-      "\(pathA): does not have x, which \(pathB) has: a patch can neither add nor remove tensors")
+    func refusal(_ list: String) -> String {
+      "\(pathA), \(pathB): no patch can hold how these differ: \(list); --common makes a patch of the other tensors, if they "
+        + "differ"
+    }
+    try expect(["w": stored([1, 2], .bf16, [2])], .general, refusal("n (only in the base)"))
+    try expect(["w": stored([1, 2], .bf16, [2]), "n": n, "x": n], .general, refusal("x (not in the base)"))
     try expect(
       ["w": stored([1, 2], .f16, [1, 2]), "n": n], .general,
-      "w: is BF16 [2] in \(pathA) and F16 [1, 2] in \(pathB): a patch keeps type and shape; convert one of them first")
+      refusal("w (BF16 [2] in the base, F16 [1, 2] in the other)"))
     try expect(
       ["w": stored([1, 2], .bf16, [2]), "n": (.i64, [1], [2, 0, 0, 0, 0, 0, 0, 0])], .general,
-      "\(pathB): n differs and is I64: a patch can edit BF16, F16 and F32 tensors only")
+      refusal("n (I64, and a patch edits BF16, F16 and F32 only)"))
+    try expect(
+      ["w": stored([1, 2], .f32, [2]), "x": n, "y": n, "z": n], .general,
+      refusal(
+        "n (only in the base), w (BF16 [2] in the base, F32 [2] in the other, with the same values), x (not in the base) "
+          + "and 2 more"))
     try expect(
       ["w": stored([1, .infinity], .bf16, [2]), "n": n], .general,
-      "w[0, 1]: is not a finite number; a tensor with NaN or infinity cannot be edited")
+      "\(pathB): w has NaN or infinity in it, and no patch can hold that: --common leaves it out")
   }
 }

@@ -17,23 +17,42 @@ struct DirectEdit {
   let secondMoment: Matrix<Double>
   private let factor: Cholesky
 
-  init(factCount: Int = 6, seed: UInt64 = 1) throws {
+  /// - Parameters:
+  ///   - keyScale: how long keys are.
+  ///   - sameKeys: pairs of facts, the second of which gets the key of the first.
+  ///   - ridge: rho, what is added to C's diagonal before it is solved with.
+  init(
+    factCount: Int = 6, seed: UInt64 = 1, keyScale: Double = 1, sameKeys: [(Int, Int)] = [], ridge: Double = 0
+  ) throws {
     var random = SeededGenerator(seed: seed)
     func matrix(_ rows: Int, _ columns: Int) -> Matrix<Double> {
       Matrix(rows: rows, columns: columns, elements: random.gaussians(rows * columns))
     }
-    keys = matrix(Self.inputSize, factCount)
+    var keys = matrix(Self.inputSize, factCount).scaled(by: keyScale)
+    for (first, second) in sameKeys {
+      for row in 0..<keys.rows { keys[row, second] = keys[row, first] }
+    }
+    self.keys = keys
     residuals = matrix(Self.outputSize, factCount)
     let samples = matrix(3 * Self.inputSize, Self.inputSize)
     secondMoment = samples.multiplied(.transposed, by: samples)
-    factor = try Cholesky(secondMoment)
+    var system = secondMoment
+    for index in 0..<Self.inputSize { system[index, index] += ridge }
+    factor = try Cholesky(system)
   }
 
   /// A, B and G of some of the facts.
+  ///
+  /// - Parameter noise: by what share keys are measured otherwise.
   func solved(
-    lambda: Double, facts: [Int]
+    lambda: Double, facts: [Int], noise: Double = 0
   ) throws -> (left: Matrix<Double>, right: Matrix<Double>, gram: Matrix<Double>) {
-    let keys = keys(facts)
+    var random = SeededGenerator(seed: 99)
+    var keys = keys(facts)
+    let errors = random.gaussians(keys.rows * keys.columns)
+    for row in 0..<keys.rows {
+      for column in 0..<keys.columns { keys[row, column] *= 1 + noise * errors[row * keys.columns + column] }
+    }
     let directions = factor.solve(keys)
     let gram = keys.multiplied(.transposed, by: directions)
     var system = gram
@@ -52,13 +71,14 @@ struct DirectEdit {
 
   /// The factors of the edit of some of the facts, by default all, for the tensor `w`.
   func factors(
-    lambda: Double, _ name: ByteString = "w", facts: [Int]? = nil, left leftType: DType, keys carriesKeys: Bool
+    lambda: Double, _ name: ByteString = "w", facts: [Int]? = nil, left leftType: DType,
+    right rightType: DType = .f16, keys carriesKeys: Bool, noise: Double = 0
   ) throws -> LowRankFactors {
     let facts = facts ?? Array(0..<keys.columns)
-    let (left, right, gram) = try solved(lambda: lambda, facts: facts)
+    let (left, right, gram) = try solved(lambda: lambda, facts: facts, noise: noise)
     return LowRankFactors(
       name: name, isTransposed: false, left: StoredFactor(left.narrowed(), dtype: leftType, facts: .columns),
-      right: StoredFactor(right.narrowed(), dtype: .f16, facts: .rows), gram: gram,
+      right: StoredFactor(right.narrowed(), dtype: rightType, facts: .rows), gram: gram,
       keys: carriesKeys ? StoredFactor(keys(facts).transposed().narrowed(), dtype: .f32, facts: .rows) : nil)
   }
 }

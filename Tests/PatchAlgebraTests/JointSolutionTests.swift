@@ -20,7 +20,7 @@ import WeightPatch
   }
 
   private func delta(_ tensor: StackedTensor, keeping kept: [[Int]], lambda: Double) throws -> Matrix<Double> {
-    let left = try tensor.jointSystem(keeping: kept).left(lambda: lambda)
+    let left = try JointSystem(tensor, keeping: kept).system.left(lambda: lambda)
     let rights = zip(tensor.parts, kept).flatMap { $0.right.rows(at: $1).elements }
     let right = Matrix(rows: left.columns, columns: DirectEdit.inputSize, elements: rights)
     return left.multiplied(by: right)
@@ -115,6 +115,63 @@ import WeightPatch
     let all = Array(0..<6)
     let wanted = try fixture.edit.delta(lambda: StackFixture.lambda, facts: all).multiplied(by: fixture.edit.keys)
     #expect(relativeError(fixture.effect(of: stacked.batches[0], at: all).elements, wanted.elements) < 3e-3)
+  }
+
+  /// Two patches about one subject whose prompts begin with it: their keys are the same, but for the rounding of float32
+  /// and that of what is stored, and lambda is small beside G.
+  @Test(
+    arguments: [(DType.f32, DType.f32), (.f16, .f16), (.f32, .f16), (.i8, .i8), (.f16, .i8)], KeySource.allCases)
+  func equalKeys(types: (DType, DType), source: KeySource) throws {
+    let lambda = 0.1
+    let fixture = try StackFixture(edit: DirectEdit(factCount: 5, keyScale: 200, sameKeys: [(0, 3)]))
+    func patch(_ name: String, _ facts: [Int], _ type: DType, keys: Bool) throws -> PatchFile {
+      let factors = try fixture.edit.factors(
+        lambda: lambda, facts: facts, left: .f32, right: type, keys: keys, noise: name == "a" ? 0 : 1e-6)
+      return try fixture.patch(
+        name, [EditBatch(tensors: [factors])], facts: [facts.map { StackFixture.fact($0) }], lambda: lambda)
+    }
+    let stack = try PatchStack([
+      patch("a", [0, 1, 2], types.0, keys: source == .bothPatches || source == .firstPatch),
+      patch("b", [3, 4], types.1, keys: source == .bothPatches || source == .secondPatch),
+    ])
+    let stacked = try stack.resolved(
+      stack.settled(), statistics: source == .statistics ? fixture.statistics() : nil)
+    let all = Array(0..<5)
+    let factors = stacked.batches[0].tensors[0]
+    let gram = try #require(factors.gram)
+    #expect(gram[0, 0] > 1e3 * lambda)
+    // What was solved is a Gram matrix, and equal keys have equal rows of B.
+    let right = try #require(factors.rightValues())
+    #expect(right.row(0).elementsEqual(right.row(3)))
+    var shifted = gram
+    for fact in all { shifted[fact, fact] += 1e-9 * gram[0, 0] }
+    #expect((try? Cholesky(shifted)) != nil)
+    // It does what the edit of all facts at once does, as far as float32 holds it: in A the difference of the two
+    // residuals stands divided by lambda, and its rounding is multiplied by G.
+    let wanted = try fixture.edit.delta(lambda: lambda, facts: all).multiplied(by: fixture.edit.keys)
+    let tolerance = types.0 == .i8 || types.1 == .i8 ? 0.1 : 1e-2
+    #expect(relativeError(fixture.effect(of: stacked.batches[0], at: all).elements, wanted.elements) < tolerance)
+  }
+
+  @Test func whatIsNoGramMatrixIsMadeOne() throws {
+    let matrix = Matrix<Double>(rows: 3, columns: 3, elements: [1, 1.5, 0, 1.5, 1, 0, 0, 0, 2])
+    let positive = try PositivePart(of: matrix).matrix
+    // Eigenvalues 2.5, -0.5 and 2: the second goes.
+    #expect(relativeError(positive.elements, [1.25, 1.25, 0, 1.25, 1.25, 0, 0, 0, 2]) < 1e-12)
+  }
+
+  /// One metric has one ridge; without the digests of the second moments too.
+  @Test func ridgesThatDifferAreNotOneMetric() throws {
+    let fixture = try StackFixture()
+    func patch(_ name: String, _ facts: [Int], ridge: Double?) throws -> PatchFile {
+      try fixture.patch(name, facts) {
+        $0.batches[0].statistics = nil
+        $0.batches[0].method.hyperparameters.ridge = ridge
+      }
+    }
+    let stack = try PatchStack([patch("a", [0, 1], ridge: 0.1), patch("b", [2, 3], ridge: nil)])
+    let error = #expect(throws: ErrataError.self) { _ = try stack.resolved(stack.settled()) }
+    #expect(error?.category == .conflict && error?.message.contains("different second moments") == true)
   }
 
   @Test func aFactOfTwoPatchesCountsOnce() throws {

@@ -13,8 +13,12 @@ struct StackFixture {
   static let baseDigest = Digest(of: [1])
 
   init(factCount: Int = 6) throws {
+    try self.init(edit: DirectEdit(factCount: factCount))
+  }
+
+  init(edit: DirectEdit) throws {
     directory = try TemporaryDirectory()
-    edit = try DirectEdit(factCount: factCount)
+    self.edit = edit
   }
 
   static func fact(_ number: Int, target: String = "new") -> Manifest.Fact {

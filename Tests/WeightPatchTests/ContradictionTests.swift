@@ -3,7 +3,7 @@ import Testing
 @testable import WeightPatch
 
 @Suite struct ContradictionTests {
-  private func fact(
+  func fact(
     _ subject: String, _ prompt: String, _ target: String, relation: String? = nil
   ) -> Manifest.Fact {
     Manifest.Fact(subject: subject, prompt: prompt, targetNew: target, relation: relation)
@@ -37,5 +37,37 @@ import Testing
       Contradiction.all(among: facts) == [
         Contradiction(first: 0, second: 1), Contradiction(first: 1, second: 2),
       ])
+  }
+}
+
+extension ContradictionTests {
+  /// One question asked by thousands of facts that agree is no work.
+  @Test func manyFactsThatAgree() {
+    let facts = (0..<20_000).map { _ in fact("Pluto", "{} is a", "dwarf planet") }
+    let time = ContinuousClock().measure { #expect(Contradiction.all(among: facts).isEmpty) }
+    #expect(time < .seconds(5))
+  }
+}
+
+extension ContradictionTests {
+  /// Thousands of batches with a fact each, as ROME makes them, in two patches: the time goes with their number.
+  @Test func manyBatchesThatRepeatFacts() throws {
+    let fixture = try CheckpointFixture(.singleFile)
+    let count = 3000
+    let files = try ["p", "q"].enumerated().map { number, name in
+      let batches = (0..<count).map {
+        fixture.batch(["model.a.weight"], facts: 1, scale: 1e-5, seed: UInt64(number * count + $0))
+      }
+      return try fixture.patch(name + ".wpatch", batches) { manifest in
+        for index in manifest.batches.indices {
+          manifest.batches[index].facts = [fact("S\(index)", "{} is", "same")]
+        }
+      }
+    }
+    let plan = try CheckpointState(path: fixture.path).planApply(files, time: "2026-02-01T00:00:00Z")
+    var repetition: String?
+    let time = ContinuousClock().measure { repetition = plan.repetition }
+    #expect(repetition?.contains("(S0) and 2999 more facts come with more than one patch") == true)
+    #expect(time < .seconds(1))
   }
 }

@@ -118,7 +118,7 @@ import Testing
       (#""created":"2026-01-31T12:00:00Z","#, "", "created is missing"),
       (#""format":1"#, #""format":"1""#, "format is not an integer"),
       (#""version":"0""#, #""version":0"#, "tool.version is not a string"),
-      (#""lambda":0.5"#, #""lambda":"0.5""#, "batches[0].method.lambda is not a number"),
+      (#""lambda":0.5"#, #""lambda":"0.5""#, "batches[0].method.lambda is not a number of zero or more"),
       (#""layers":[0]"#, #""layers":[0.5]"#, "batches[0].method.layers is not an array of integers"),
       (#""subject":"Subject 1","#, "", "batches[0].facts[1].subject is missing"),
       (#""dtype":"BF16""#, #""dtype":"I8""#, "base.tensors.w.dtype is not one of F32, F16 and BF16"),

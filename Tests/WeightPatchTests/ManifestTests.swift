@@ -16,7 +16,8 @@ import Testing
         learningRate: 0.5, steps: 20, clampNormFactor: 4, weightDecay: 1e-3, klFactor: 0.0625, stopLoss: 0.05, seed: -1,
         templates: ["{}", "The. {}"], keyForm: "mean of group means", lossLayer: 29, ridge: 1e-6))
     let figures = Manifest.TensorFigures(
-      layer: 3, deltaNorm: 1, weightNorm: 2, storageError: 3, preservation: 4, memorization: 5, outputPower: 6,
+      layer: 3, deltaNorm: 1, weightNorm: 2, storageError: 3, preservation: 4, ridge: 0.5, memorization: 5,
+      outputPower: 6,
       deltaError: 7,
       compaction: Manifest.Compaction(
         norm: "facts", tolerance: 0.05, terms: 9, weightsError: 1, textError: 2, factsError: 3, worstFactError: 4))
@@ -30,7 +31,7 @@ import Testing
         Manifest.Batch(
           digest: digest, terms: .components, method: method, computedOn: [digest], facts: [fact],
           statistics: Manifest.Statistics(digest: digest, tokenCount: 9, corpus: "text", corpusDigest: digest),
-          tensors: ["w": figures])
+          tensors: ["w": figures], leftOut: ["w": "no matrix"])
       ], parents: [Manifest.Parent(patch: digest, batches: [digest])],
       derivation: Manifest.Derivation(patch: digest, change: "lambda 10", author: "d"),
       sources: [Manifest.Source(patch: digest, batches: [digest], author: "a", licence: "b", note: "c")], author: "a",
@@ -52,6 +53,47 @@ import Testing
 
   @Test func readsWhatItWrites() throws {
     #expect(try Manifest(parsing: Self.full.serialized(), source: "x") == Self.full)
+  }
+
+  /// What no edit has is refused where it stands.
+  @Test(arguments: [
+    ("lambda", "-1", "batches[0].method.lambda", "a number of zero or more"),
+    ("lambda", "1e999", "batches[0].method.lambda", "a number of zero or more"),
+    ("delta_norm", "-1", "batches[0].tensors.w.delta_norm", "a number of zero or more"),
+    ("weight_norm", "-2", "batches[0].tensors.w.weight_norm", "a number of zero or more"),
+    ("memorization", "-2", "batches[0].tensors.w.memorization", "a number of zero or more"),
+    ("delta_error", "-1", "batches[0].tensors.w.delta_error", "a number of zero or more"),
+    ("terms", "-1", "batches[0].tensors.w.compaction.terms", "an integer of zero or more"),
+    ("tokens", "-5", "batches[0].statistics.tokens", "an integer of zero or more"),
+    ("probability_after", "1.5", "batches[0].facts[0].outcome.probability_after", "a number from 0 to 1"),
+    ("probability_before", "-0.1", "batches[0].facts[0].outcome.probability_before", "a number from 0 to 1"),
+  ])
+  func refusesNumbersThatNothingHas(field: String, value: String, path: String, expected: String) throws {
+    let text = String(decoding: Self.full.serialized(), as: UTF8.self)
+    let pattern = try Regex("\"\(field)\":-?[0-9][-+.e0-9]*")
+    let spoiled = text.replacing(pattern, with: "\"\(field)\":\(value)")
+    #expect(spoiled != text)
+    let error = #expect(throws: ErrataError.self) { _ = try Manifest(parsing: Array(spoiled.utf8), source: "x") }
+    #expect(error?.category == .damagedInput)
+    // A number out of range may end the reading earlier.
+    if value != "1e999" { #expect(error?.message.contains("\(path) is not \(expected)") == true, "\(error!.message)") }
+  }
+
+  /// A patch of before rho was recorded says nothing of it.
+  @Test func theRidgeIsKnownOrNot() {
+    var batch = Self.full.batches[0]
+    #expect(batch.ridge(of: "w") == 0.5 && batch.ridge(of: "v") == nil)
+    batch.method.hyperparameters.ridge = nil
+    #expect(batch.ridge(of: "w") == 0.5 && batch.ridge(of: "v") == 0)
+  }
+
+  @Test func saysWhatIsLeftOut() {
+    var batch = Self.full.batches[0]
+    #expect(batch.leftOutSummary == "a tensor that differs is not in it: w (no matrix)")
+    batch.leftOut["a"] = "I64"
+    #expect(batch.leftOutSummary == "2 tensors that differ are not in it: a (I64) and 1 more")
+    batch.leftOut = [:]
+    #expect(batch.leftOutSummary == nil)
   }
 
   @Test func leavesOutWhatIsNotKnown() throws {

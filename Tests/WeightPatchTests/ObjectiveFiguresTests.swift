@@ -33,6 +33,27 @@ import Testing
     #expect(factors.worstMemorization(lambda: lambda) == memorization.max())
   }
 
+  /// With C = I and a ridge rho: B = K^T / (1 + rho), G = B (1 + rho) B^T, and ordinary text is disturbed by norm(D)^2 still.
+  @Test(arguments: [0.1, 1, 30]) func theRidgeIsNoText(ridge: Double) throws {
+    var generator = SeededGenerator(seed: 6)
+    let right = generator.matrix(3, 7).narrowed()
+    let left = generator.matrix(4, 3).narrowed()
+    var gram = plainProduct(right.widened(), right.widened().transposed())
+    for row in 0..<3 { for column in 0..<3 { gram[row, column] *= 1 + ridge } }
+    let factors = LowRankFactors(
+      name: "w", isTransposed: false, left: StoredFactor(left, dtype: .f32, facts: .columns),
+      right: StoredFactor(right, dtype: .f32, facts: .rows), gram: gram)
+    let norm = try #require(factors.deltaNorm())
+    #expect(abs(try #require(factors.preservation(ridge: ridge)) - norm * norm) < 1e-10 * norm * norm)
+    // Where rho is not known, an upper bound.
+    #expect(abs(try #require(factors.preservation()) - (1 + ridge) * norm * norm) < 1e-10 * norm * norm)
+    // More than there is in G cannot be.
+    #expect(factors.preservation(ridge: 1.1 * (1 + ridge)) == nil)
+    let plain = LowRankFactors.multiplicationCount(terms: 3, outputs: 4, inputs: 7, hasGram: true)
+    let costs = LowRankFactors.multiplicationCount(terms: 3, outputs: 4, inputs: 7, hasGram: true, hasRidge: true)
+    #expect(costs == plain + 63)
+  }
+
   /// Factors that are zero do not say of which residual they fall short.
   @Test func areUnknownOfAFactWithoutTerms() throws {
     let left = Matrix<Float>(rows: 2, columns: 2, elements: [0, 1, 0, 2])

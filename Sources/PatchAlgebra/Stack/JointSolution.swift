@@ -57,7 +57,7 @@ extension PatchStack {
 
   /// - Throws: an `ErrataError` for a batch without a system, or with one of another kind.
   private func checkSolvable(_ kept: [[Int]]) throws {
-    var statistics: (digest: Digest, ridge: Double, member: Int)?
+    var metric: (statistics: Digest?, ridge: Double, member: Int)?
     for (index, member) in members.enumerated() {
       let settings = member.description.method.hyperparameters
       guard member.description.terms == .facts else { throw ErrataError.batchOfComponents(path(index), member.index) }
@@ -67,12 +67,12 @@ extension PatchStack {
       if settings.keyForm == Manifest.Hyperparameters.publishedROMEKeyForm {
         throw ErrataError.publishedROME(path(index), member.index)
       }
-      guard !kept[index].isEmpty, let digest = member.description.statistics?.digest else { continue }
-      let own = (digest, settings.ridge ?? 0, index)
-      if let statistics, (statistics.digest, statistics.ridge) != (own.0, own.1) {
-        throw ErrataError.secondMomentsDiffer(path(statistics.member), path(index))
+      guard !kept[index].isEmpty else { continue }
+      let (statistics, ridge) = (member.description.statistics?.digest, settings.ridge ?? 0)
+      if let metric, metric.ridge != ridge || (metric.statistics ?? statistics) != (statistics ?? metric.statistics) {
+        throw ErrataError.secondMomentsDiffer(path(metric.member), path(index))
       }
-      statistics = statistics ?? own
+      if metric?.statistics == nil { metric = (statistics, ridge, index) }
     }
   }
 
@@ -83,12 +83,13 @@ extension PatchStack {
 
   private func solve(_ edited: EditedTensor, _ allKept: [[Int]], lambda: Double) throws -> JointTensor {
     let kept = edited.members.map { allKept[$0] }
-    let system: GramSystem
+    let joint: JointSystem
     do {
-      system = try edited.tensor.jointSystem(keeping: kept)
+      joint = try JointSystem(edited.tensor, keeping: kept)
     } catch {
       throw ErrataError.keysMissing(path(edited.members[error.parts.0]), path(edited.members[error.parts.1]))
     }
+    let system = joint.system
     let facts = zip(edited.members, kept).flatMap { member, kept in kept.map { Place(member: member, fact: $0) } }
     if lambda == 0 {
       // Blocks between patches are as exact as what is stored.
@@ -105,7 +106,8 @@ extension PatchStack {
       throw ErrataError.dependentStackedFacts([fact(at: facts[error.order - 1])], lambda: lambda)
     }
 
-    let right = StoredFactor.joined(zip(edited.factors, kept).map { $0.right.facts(at: $1) })
+    let right = StoredFactor.joined(zip(edited.factors, kept).map { $0.right.facts(at: $1) }).facts(
+      at: joint.directions)
     let stored = zip(edited.factors, kept).map { factors, kept in factors.keys.map { $0.facts(at: kept) } }
     let keys = stored.contains { $0 == nil } ? nil : StoredFactor.joined(stored.map { $0! })
     let storedAtKeys = keys?.values(facts: .rows).flatMap { keys in
@@ -116,12 +118,16 @@ extension PatchStack {
       name: edited.name, isTransposed: edited.factors[0].isTransposed, left: storage.left, right: right,
       gram: system.gram, keys: keys)
     let known = edited.members.map { members[$0].description.tensors[edited.name] ?? Manifest.TensorFigures() }
+    // One metric has one ridge, also where an older patch records its share only.
+    let ridges = Set(known.compactMap(\.ridge))
+    let ridge = ridges.count == 1 ? ridges.first : nil
     return JointTensor(
       factors: factors,
       figures: Manifest.TensorFigures(
         layer: common(known, \.layer), deltaNorm: factors.deltaNorm(product), weightNorm: common(known, \.weightNorm),
-        storageError: storage.error, preservation: factors.preservation(product),
-        memorization: factors.worstMemorization(lambda: lambda, product), outputPower: common(known, \.outputPower)))
+        storageError: storage.error, preservation: factors.preservation(ridge: ridge ?? 0, product),
+        ridge: ridge, memorization: factors.worstMemorization(lambda: lambda, product),
+        outputPower: common(known, \.outputPower)))
   }
 
   /// What the manifest says of the joint batch: what its members agree on.

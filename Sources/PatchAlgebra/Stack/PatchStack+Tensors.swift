@@ -1,3 +1,4 @@
+import Foundation
 import LinearAlgebra
 import Tensors
 import WeightPatch
@@ -14,7 +15,8 @@ extension PatchStack {
 
   var tensorNames: [ByteString] { base.tensors.keys.sorted() }
 
-  /// - Parameter statistics: for the keys that the patches do not carry: K = (C + ridge) B^T.
+  /// - Parameter statistics: for the keys, K = (C + ridge) B^T. They are taken before those that a patch carries: so all of
+  ///   them are of one C, and of B as it is stored.
   /// - Throws: an `ErrataError` if keys, carried or computed, do not belong to the factors.
   func editedTensor(_ name: ByteString, statistics: SecondMoments?) throws -> EditedTensor {
     let found = members.indices.compactMap { member in
@@ -30,19 +32,22 @@ extension PatchStack {
         described.terms == .facts
         ? factors.gram.map { GramSystem(left: left, gram: $0, lambda: described.method.lambda) } : nil
       var keys = factors.keyValues()?.widened()
+      var hasExactKeys = false
       // What published ROME constrains is not the key that its direction came from.
       let hasOwnKeys = described.method.hyperparameters.keyForm != Manifest.Hyperparameters.publishedROMEKeyForm
-      if keys == nil, system != nil, hasOwnKeys, let statistics {
+      if system != nil, hasOwnKeys, let statistics {
+        hasExactKeys = true
         secondMoment = try secondMoment ?? self.secondMoment(of: name, from: statistics, for: path)
         keys = computedKeys(right, secondMoment!, ridge: described.method.hyperparameters.ridge ?? 0)
       }
       let part = StackedTensor.Part(
-        left: left, right: right, keys: keys, system: system,
+        left: left, right: right, rounding: factors.right.roundings(of: right), keys: keys, hasExactKeys: hasExactKeys,
+        system: system,
         computedOn: found.indices.filter { isComputed(member, on: found[$0].member) })
       // Beyond any rounding: other keys, or another C.
       if let inexactness = part.inexactness, !(inexactness < 0.02) {
         throw ErrataError.keysDoNotFit(
-          path, members[member].index, name, statistics: factors.keys == nil ? statistics?.path : nil)
+          path, members[member].index, name, statistics: hasExactKeys ? statistics?.path : nil)
       }
       return part
     }
@@ -72,5 +77,21 @@ extension PatchStack {
     var system = secondMoment
     system.addRidge(ridge)
     return system.product(ofRows: right)
+  }
+}
+
+extension StoredFactor {
+  /// For each row about the norm of what rounding to the factor's type has changed of it.
+  ///
+  /// - Parameter values: those of the factor, with facts along the rows.
+  func roundings(of values: Matrix<Double>) -> [Double] {
+    values.transposed().columnNorms().enumerated().map { row, norm in
+      switch dtype {
+      // Evenly spaced: each element is off by 0.29 steps in the mean square.
+      case .i8: 0.35 * scalbn(1, Int(exponents?[row] ?? 0)) * Double(columns).squareRoot()
+      case .f16: norm * 0x1p-11
+      default: norm * 0x1p-24
+      }
+    }
   }
 }

@@ -16,19 +16,26 @@ struct StackedTensor {
     let left: Matrix<Double>
     /// B, E x d_in.
     let right: Matrix<Double>
+    /// For each fact about the norm of what storing has changed of its row of B.
+    let rounding: [Double]
     /// K^T, E x d_in, if known.
     let keys: Matrix<Double>?
+    /// Whether the keys are those of B as it is stored, K = C B^T, and not those that it was rounded from.
+    let hasExactKeys: Bool
     /// nil for a batch that cannot be solved again.
     let system: GramSystem?
     /// The parts, by position, that were in place when this one was computed.
     let computedOn: [Int]
 
     init(
-      left: Matrix<Double>, right: Matrix<Double>, keys: Matrix<Double>?, system: GramSystem?, computedOn: [Int] = []
+      left: Matrix<Double>, right: Matrix<Double>, rounding: [Double]? = nil, keys: Matrix<Double>?,
+      hasExactKeys: Bool = false, system: GramSystem?, computedOn: [Int] = []
     ) {
       self.left = left
       self.right = right
+      self.rounding = rounding ?? Array(repeating: 0, count: right.rows)
       self.keys = keys
+      self.hasExactKeys = hasExactKeys
       self.system = system
       self.computedOn = computedOn
     }
@@ -56,7 +63,9 @@ struct StackedTensor {
   ///
   /// - Returns: nil if the keys that it takes are not known.
   func product(_ p: Int, atKeysOf i: Int) -> Matrix<Double>? {
-    if p == i, let system = parts[p].system { return system.gram }
+    // What was solved is exact, but fits only itself: beside blocks that are computed from the stored B it would be of other
+    // numbers.
+    if p == i, !parts[p].hasExactKeys, let system = parts[p].system { return system.gram }
     let direct = parts[i].keys.map { parts[p].right.multiplied(by: $0, .transposed) }
     guard parts[p].system != nil, parts[i].system != nil, let keys = parts[p].keys else { return direct }
     let mirrored = keys.multiplied(by: parts[i].right, .transposed)
@@ -87,30 +96,5 @@ struct StackedTensor {
       }
     }
     return residuals
-  }
-
-  /// The system of all the facts that are kept, in the order of the parts.
-  ///
-  /// - Parameter kept: for every part the positions of its facts.
-  /// - Precondition: parts with kept facts can be solved again.
-  func jointSystem(keeping kept: [[Int]]) throws(MissingKeys) -> GramSystem {
-    let starts = kept.reduce(into: [0]) { $0.append($0.last! + $1.count) }
-    var gram = Matrix<Double>(uninitializedRows: starts.last!, columns: starts.last!)
-    var residuals: [Matrix<Double>] = []
-    for i in parts.indices where !kept[i].isEmpty {
-      residuals.append(try residualsOnBase(i).transposed().rows(at: kept[i]))
-      for p in 0...i where !kept[p].isEmpty {
-        guard let product = product(p, atKeysOf: i) else { throw MissingKeys(parts: (p, i)) }
-        for (row, fact) in kept[p].enumerated() {
-          for (column, other) in kept[i].enumerated() {
-            gram[starts[p] + row, starts[i] + column] = product[fact, other]
-            gram[starts[i] + column, starts[p] + row] = product[fact, other]
-          }
-        }
-      }
-    }
-    let rows = Matrix(
-      rows: starts.last!, columns: residuals[0].columns, elements: residuals.flatMap(\.elements))
-    return GramSystem(gram: gram, residuals: rows.transposed())
   }
 }

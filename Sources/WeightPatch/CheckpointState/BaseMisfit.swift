@@ -20,6 +20,17 @@ struct DigestMismatch: Sendable {
 public struct BaseMisfit: Sendable {
   let patches: [String]
   let tensors: [DigestMismatch]
+  /// Those of them that the checkpoint stores in another type.
+  private(set) var types: [ByteString: TypeMismatch] = [:]
+  private let base: Manifest.Base
+
+  /// A tensor in another type than the one that a patch was made for.
+  struct TypeMismatch: Sendable {
+    let expected: DType
+    let found: DType
+    /// Whether its values, converted, are those that the patch was made for.
+    let isConverted: Bool
+  }
 
   /// - Parameters:
   ///   - patches: the paths of patches with one base, for messages.
@@ -28,12 +39,47 @@ public struct BaseMisfit: Sendable {
   /// - Returns: nil if it is the one.
   public init?(_ patches: [String], _ base: Manifest.Base, found: (ByteString) throws -> Digest) rethrows {
     self.patches = patches
+    self.base = base
     tensors = try DigestMismatch.all(base.tensors.mapValues(\.digest), found: found)
     if tensors.isEmpty { return nil }
+  }
+
+  /// With what is only another type told apart from other values: the same model is often stored in more than one.
+  ///
+  /// - Throws: an `ErrataError` if the checkpoint lacks a tensor.
+  public func comparingTypes(with checkpoint: Checkpoint) throws -> BaseMisfit {
+    var misfit = self
+    for mismatch in tensors {
+      let (tensor, described) = (try checkpoint.tensor(named: mismatch.tensor), base.tensors[mismatch.tensor]!)
+      guard tensor.dtype != described.dtype, tensor.dtype.isWeightType else { continue }
+      misfit.types[mismatch.tensor] = TypeMismatch(
+        expected: described.dtype, found: tensor.dtype,
+        isConverted: tensor.digest(convertedTo: described.dtype) == mismatch.expected)
+    }
+    return misfit
+  }
+
+  /// The types, if nothing but the type is another one, and the same everywhere.
+  var onlyType: TypeMismatch? {
+    guard let first = types.values.first, types.count == tensors.count,
+      types.values.allSatisfy({ $0.isConverted && $0.expected == first.expected && $0.found == first.found })
+    else { return nil }
+    return first
   }
 }
 
 extension Checkpoint {
+  /// That what a patch says of the type of a tensor is what the tensor's digest is made of.
+  ///
+  /// - Parameter bases: the digests of the tensors without any patch.
+  /// - Throws: an `ErrataError` (damaged input).
+  func checkTypes(_ path: String, _ base: Manifest.Base, bases: [ByteString: Digest]) throws {
+    for (name, described) in base.tensors.sorted(by: { $0.key < $1.key }) where bases[name] == described.digest {
+      let found = try tensor(named: name).dtype
+      guard found == described.dtype else { throw ErrataError.typeOfAnotherDigest(path, name, described.dtype, found) }
+    }
+  }
+
   /// That every tensor that some patches edit is there, of a type that can be edited, and of the right shape.
   ///
   /// - Parameter patches: the paths of patches, for messages, with what they were made for.

@@ -23,8 +23,10 @@ extension CheckpointState {
     try checkpoint.checkShapes(applied.map { ([$0.path], $0.manifest.base) })
     try checkCorrections(in: newBatches, concerning: applied.map { ($0, $0.displayName) })
     let bases = try baseDigests(of: newBatches.tensors)
+    for file in applied { try checkpoint.checkTypes(file.path, file.manifest.base, bases: bases) }
     let misfits = applied.compactMap { BaseMisfit([$0.path], $0.manifest.base) { bases[$0]! } }
     guard misfits.isEmpty || force else {
+      let misfits = try misfits.map { try $0.comparingTypes(with: checkpoint) }
       let advice = "--force applies \(misfits.count == 1 ? "it" : "them") all the same"
       throw ErrataError.baseMismatch(misfits, checkpoint.path, advice: advice)
     }

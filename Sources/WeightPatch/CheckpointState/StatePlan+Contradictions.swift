@@ -28,22 +28,35 @@ extension StatePlan {
   /// The sum of both edits overshoots. Batches that are equal count once, and a patch that was computed on top of another
   /// knows what that one does.
   public var repetition: String? {
-    var bringers: [String: [(batch: Digest, fact: Manifest.Fact, file: PatchFile)]] = [:]
-    for file in patches {
+    var bringers: [String: (fact: Manifest.Fact, places: [(file: Int, batch: Digest)])] = [:]
+    for (index, file) in patches.enumerated() {
       for batch in file.manifest.batches {
-        for fact in batch.facts { bringers[fact.identifier, default: []].append((batch.digest, fact, file)) }
+        for fact in batch.facts {
+          bringers[fact.identifier, default: (fact, [])].places.append((index, batch.digest))
+        }
       }
     }
     let new = batches.digests.subtracting(state.batches.digests)
-    let repeated = bringers.values.filter { same in
-      same.contains { one in
-        new.contains(one.batch)
-          && same.contains { other in
-            other.batch != one.batch && other.file.identifier != one.file.identifier
-              && !one.file.isComputed(on: other.file) && !other.file.isComputed(on: one.file)
-          }
-      }
-    }.map { $0[0].fact }.sorted { ($0.subject, $0.identifier) < ($1.subject, $1.identifier) }
+    // Asked for every fact of two patches, and each answer looks at all of their batches.
+    var known: [[Int]: Bool] = [:]
+    func areRelated(_ first: Int, _ second: Int) -> Bool {
+      let pair = [min(first, second), max(first, second)]
+      if let isRelated = known[pair] { return isRelated }
+      let isRelated =
+        patches[first].isComputed(on: patches[second]) || patches[second].isComputed(on: patches[first])
+      known[pair] = isRelated
+      return isRelated
+    }
+    let repeated = bringers.values.filter { _, places in
+      places.count > 1
+        && places.contains { one in
+          new.contains(one.batch)
+            && places.contains { other in
+              other.batch != one.batch && other.file != one.file && !areRelated(one.file, other.file)
+            }
+        }
+    }.map(\.fact).map { (fact: $0, identifier: $0.identifier) }
+      .sorted { ($0.fact.subject, $0.identifier) < ($1.fact.subject, $1.identifier) }.map(\.fact)
     guard let first = repeated.first else { return nil }
     let name = "\(first.identifier) (\(first.subject))"
     let facts = repeated.count == 1 ? name + " comes" : "\(name) and \(repeated.count - 1) more facts come"

@@ -22,20 +22,45 @@ extension LowRankFactors {
   }
 
   /// How many multiplications the figures of factors take, about.
-  static func multiplicationCount(terms: Int, outputs: Int, inputs: Int, hasGram: Bool) -> Double {
+  static func multiplicationCount(
+    terms: Int, outputs: Int, inputs: Int, hasGram: Bool, hasRidge: Bool = false
+  ) -> Double {
     let (rank, sum) = (Double(terms), Double(outputs) + Double(inputs))
     let norm = isWide(terms: terms, outputs, inputs) ? Double(outputs) * Double(inputs) : rank * sum
-    // Preservation and memorization take a product of A and G each.
-    return rank * (norm + (hasGram ? 2 * rank * Double(outputs) : 0))
+    // Preservation and memorization take a product of A and G each, and preservation with a ridge one of B and B^T.
+    let figures = 2 * rank * Double(outputs) + (hasRidge ? rank * Double(inputs) : 0)
+    return rank * (norm + (hasGram ? figures : 0))
   }
 
-  /// Preservation: E norm(D k)^2 = tr(D C D^T) = tr(A G A^T), the mean squared disturbance of ordinary text.
+  /// T = B C B^T, E x E, symmetric: what the directions have to do with one another on ordinary text. B was made with
+  /// C + rho I, so that G = B (C + rho I) B^T, and T = G - rho B B^T.
   ///
+  /// - Parameter ridge: rho, or 0 where it is not known; then T is that of text and ridge together.
+  /// - Returns: nil if the batch does not carry G, or if the ridge is more than G has room for: it is not that of B.
+  /// - Complexity: O(E^2 d_in) with a ridge.
+  package func textGram(ridge: Double, _ product: MatrixProduct = plainProduct) -> Matrix<Double>? {
+    guard let gram, ridge > 0 else { return gram }
+    guard let right = rightValues()?.widened() else { return nil }
+    var text = gram
+    let squares = product(right, right.transposed())
+    for row in 0..<text.rows {
+      for column in 0..<text.columns { text[row, column] -= ridge * squares[row, column] }
+      // T has no negative diagonal, but for the rounding of B.
+      guard text[row, row] >= -0.02 * abs(gram[row, row]) else { return nil }
+    }
+    return text
+  }
+
+  /// Preservation: E norm(D k)^2 = tr(D C D^T) = tr(A G A^T) - rho norm(D)^2, the mean squared disturbance of ordinary text.
+  ///
+  /// - Parameter ridge: rho, what was added to C's diagonal; where it is not known, 0 gives an upper bound.
   /// - Returns: nil if the batch does not carry G.
-  /// - Complexity: O(E^2 d_out).
-  public func preservation(_ product: MatrixProduct = plainProduct) -> Double? {
-    guard let gram, let left = leftValues()?.widened() else { return nil }
-    return product(left, gram).elementwiseDot(left)
+  /// - Complexity: O(E^2 d_out), and O(E^2 d_in) more with a ridge.
+  public func preservation(ridge: Double = 0, _ product: MatrixProduct = plainProduct) -> Double? {
+    guard let text = textGram(ridge: ridge, product), let left = leftValues()?.widened() else { return nil }
+    let value = product(left, text).elementwiseDot(left)
+    // What little text a large ridge leaves can vanish in the rounding of B; what is left of it is no less than nothing.
+    return ridge > 0 ? max(value, 0) : value
   }
 
   /// Memorization, for each fact: what it is short of its residual, norm(D k_e - r_e) / norm(r_e), where

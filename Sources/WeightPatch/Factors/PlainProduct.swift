@@ -73,7 +73,7 @@ extension Matrix where Element == Double {
   }
 
   /// The sum of the products of elements that stand in the same place.
-  func elementwiseDot(_ other: Matrix<Double>) -> Double {
+  package func elementwiseDot(_ other: Matrix<Double>) -> Double {
     precondition(rows == other.rows && columns == other.columns)
     var sum = 0.0
     withUnsafePointer { elements in

@@ -18,7 +18,8 @@ public struct Contradiction: Sendable, Equatable {
     }
     let answers = facts.map { normalized($0.targetNew) }
     var found: Set<[Int]> = []
-    for positions in askers.values where positions.count > 1 {
+    // Many facts may ask one question; only those that get more than one answer are compared.
+    for positions in askers.values where Set(positions.map { answers[$0] }).count > 1 {
       for (index, first) in positions.enumerated() {
         for second in positions[(index + 1)...] where answers[first] != answers[second] {
           found.insert([first, second])

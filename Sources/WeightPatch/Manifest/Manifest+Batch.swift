@@ -16,10 +16,13 @@ extension Manifest {
     public var statistics: Statistics?
     /// What is known about each edited tensor.
     public var tensors: [ByteString: TensorFigures]
+    /// What a difference of two checkpoints does not hold: tensors that differ, and why they are not in it, for people.
+    public var leftOut: [ByteString: String]
 
     public init(
       digest: Digest = Digest(of: []), terms: Terms = .facts, method: Method, computedOn: [Digest]? = nil,
-      facts: [Fact], statistics: Statistics? = nil, tensors: [ByteString: TensorFigures] = [:]
+      facts: [Fact], statistics: Statistics? = nil, tensors: [ByteString: TensorFigures] = [:],
+      leftOut: [ByteString: String] = [:]
     ) {
       self.digest = digest
       self.terms = terms
@@ -28,6 +31,23 @@ extension Manifest {
       self.facts = facts
       self.statistics = statistics
       self.tensors = tensors
+      self.leftOut = leftOut
+    }
+
+    /// Names and reasons of what is left out, in few words: "13 tensors that differ are not in it: norm.0 (its shape, [64],
+    /// is no matrix's) and 12 more"; nil if there is nothing.
+    public var leftOutSummary: String? {
+      guard let first = leftOut.min(by: { $0.key < $1.key }) else { return nil }
+      let what = leftOut.count == 1 ? "a tensor that differs is" : "\(leftOut.count) tensors that differ are"
+      let more = leftOut.count > 1 ? " and \(leftOut.count - 1) more" : ""
+      return "\(what) not in it: \(first.key) (\(first.value))\(more)"
+    }
+
+    /// rho, what was added to every element of C's diagonal before the batch was solved for a tensor: 0 without a ridge.
+    ///
+    /// - Returns: nil in a patch that records the ridge only as a share of a diagonal that it does not know.
+    package func ridge(of tensor: ByteString) -> Double? {
+      tensors[tensor]?.ridge ?? ((method.hyperparameters.ridge ?? 0) > 0 ? nil : 0)
     }
   }
 
@@ -136,8 +156,11 @@ extension Manifest {
     public var weightNorm: Double?
     /// The largest over the facts of norm(D_stored k - D k) / norm(r).
     public var storageError: Double?
-    /// tr(A G A^T), the mean squared disturbance of ordinary text.
+    /// tr(A G A^T) - rho norm(D)^2, the mean squared disturbance of ordinary text; an upper bound where rho is not known
+    /// (`Batch.ridge(of:)`).
     public var preservation: Double?
+    /// rho, what was added to every element of C's diagonal; nil without a ridge.
+    public var ridge: Double?
     /// The largest over the facts of norm(D k - r) / norm(r), as solved.
     public var memorization: Double?
     /// tr(W C W^T), the mean squared output on ordinary text.
@@ -149,7 +172,7 @@ extension Manifest {
 
     public init(
       layer: Int? = nil, deltaNorm: Double? = nil, weightNorm: Double? = nil, storageError: Double? = nil,
-      preservation: Double? = nil, memorization: Double? = nil, outputPower: Double? = nil,
+      preservation: Double? = nil, ridge: Double? = nil, memorization: Double? = nil, outputPower: Double? = nil,
       deltaError: Double? = nil, compaction: Compaction? = nil
     ) {
       self.layer = layer
@@ -157,6 +180,7 @@ extension Manifest {
       self.weightNorm = weightNorm
       self.storageError = storageError
       self.preservation = preservation
+      self.ridge = ridge
       self.memorization = memorization
       self.outputPower = outputPower
       self.deltaError = deltaError

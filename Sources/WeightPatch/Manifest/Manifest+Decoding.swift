@@ -96,11 +96,13 @@ extension Manifest.Batch {
       throw object.wrong("terms", "\"facts\" or \"components\"")
     }
     let figures = try object.optionalObject("tensors")?.objectsByName() ?? []
+    let leftOut = try object.optionalObject("left_out")
     self.init(
       digest: try object.digest("digest"), terms: terms, method: try Manifest.Method(object.object("method")),
       computedOn: try object.optionalDigests("computed_on"), facts: try object.objects("facts").map(Manifest.Fact.init),
       statistics: try object.optionalObject("statistics").map(Manifest.Statistics.init),
-      tensors: Dictionary(uniqueKeysWithValues: try figures.map { ($0, try Manifest.TensorFigures($1)) }))
+      tensors: Dictionary(uniqueKeysWithValues: try figures.map { ($0, try Manifest.TensorFigures($1)) }),
+      leftOut: Dictionary(uniqueKeysWithValues: try leftOut?.object.keys.map { ($0, try leftOut!.text($0)) } ?? []))
     guard Set(facts.map(\.identifier)).count == facts.count else { throw object.wrong("facts", "free of repetitions") }
   }
 }
@@ -108,7 +110,7 @@ extension Manifest.Batch {
 extension Manifest.Method {
   fileprivate init(_ object: ManifestObject) throws {
     self.init(
-      name: try object.text("name"), lambda: try object.number("lambda"), alpha: try object.optionalNumber("alpha"),
+      name: try object.text("name"), lambda: try object.magnitude("lambda"), alpha: try object.optionalNumber("alpha"),
       secondMomentWeight: try object.optionalNumber("second_moment_weight"),
       layers: try object.optionalArray("layers", "an array of integers", \.integerValue) ?? [],
       hyperparameters: try object.optionalObject("hyperparameters").map(Manifest.Hyperparameters.init)
@@ -125,14 +127,14 @@ extension Manifest.Hyperparameters {
       stopLoss: try object.optionalNumber("stop_loss"), seed: try object.optionalInteger("seed"),
       templates: try object.optionalArray("templates", "an array of strings", \.stringValue),
       keyForm: try object.optionalText("key_form"), lossLayer: try object.optionalInteger("loss_layer"),
-      ridge: try object.optionalNumber("ridge"))
+      ridge: try object.optionalMagnitude("ridge"))
   }
 }
 
 extension Manifest.Statistics {
   fileprivate init(_ object: ManifestObject) throws {
     self.init(
-      digest: try object.optionalDigest("sha256"), tokenCount: try object.optionalInteger("tokens"),
+      digest: try object.optionalDigest("sha256"), tokenCount: try object.optionalCount("tokens"),
       corpus: try object.optionalText("corpus"), corpusDigest: try object.optionalDigest("corpus_sha256"))
   }
 }
@@ -140,11 +142,13 @@ extension Manifest.Statistics {
 extension Manifest.TensorFigures {
   fileprivate init(_ object: ManifestObject) throws {
     self.init(
-      layer: try object.optionalInteger("layer"), deltaNorm: try object.optionalNumber("delta_norm"),
-      weightNorm: try object.optionalNumber("weight_norm"), storageError: try object.optionalNumber("storage_error"),
-      preservation: try object.optionalNumber("preservation"),
-      memorization: try object.optionalNumber("memorization"), outputPower: try object.optionalNumber("output_power"),
-      deltaError: try object.optionalNumber("delta_error"),
+      layer: try object.optionalCount("layer"), deltaNorm: try object.optionalMagnitude("delta_norm"),
+      weightNorm: try object.optionalMagnitude("weight_norm"),
+      storageError: try object.optionalMagnitude("storage_error"),
+      // Sums that are zero but for rounding can be a little less.
+      preservation: try object.optionalNumber("preservation"), ridge: try object.optionalMagnitude("ridge"),
+      memorization: try object.optionalMagnitude("memorization"),
+      outputPower: try object.optionalNumber("output_power"), deltaError: try object.optionalMagnitude("delta_error"),
       compaction: try object.optionalObject("compaction").map(Manifest.Compaction.init))
   }
 }
@@ -152,10 +156,10 @@ extension Manifest.TensorFigures {
 extension Manifest.Compaction {
   fileprivate init(_ object: ManifestObject) throws {
     self.init(
-      norm: try object.text("norm"), tolerance: try object.optionalNumber("tolerance"),
-      terms: try object.integer("terms"), weightsError: try object.number("weights_error"),
-      textError: try object.optionalNumber("text_error"), factsError: try object.optionalNumber("facts_error"),
-      worstFactError: try object.optionalNumber("worst_fact_error"))
+      norm: try object.text("norm"), tolerance: try object.optionalMagnitude("tolerance"),
+      terms: try object.count("terms"), weightsError: try object.magnitude("weights_error"),
+      textError: try object.optionalMagnitude("text_error"), factsError: try object.optionalMagnitude("facts_error"),
+      worstFactError: try object.optionalMagnitude("worst_fact_error"))
   }
 }
 
@@ -175,8 +179,8 @@ extension Manifest.Fact {
 extension Manifest.Outcome {
   fileprivate init(_ object: ManifestObject) throws {
     self.init(
-      steps: try object.optionalInteger("steps"), loss: try object.optionalNumber("loss"),
-      probabilityBefore: try object.optionalNumber("probability_before"),
-      probabilityAfter: try object.optionalNumber("probability_after"))
+      steps: try object.optionalCount("steps"), loss: try object.optionalNumber("loss"),
+      probabilityBefore: try object.optionalProbability("probability_before"),
+      probabilityAfter: try object.optionalProbability("probability_after"))
   }
 }

@@ -90,6 +90,7 @@ extension Manifest.Batch {
     members.set("facts", JSON.array(facts.map(\.json)))
     members.set("statistics", statistics?.json)
     members.set("tensors", unlessEmpty: Manifest.byName(tensors, \.json))
+    members.set("left_out", unlessEmpty: Manifest.byName(leftOut) { JSON($0) })
     return members.json
   }
 }
@@ -144,6 +145,7 @@ extension Manifest.TensorFigures {
     members.set("weight_norm", weightNorm)
     members.set("storage_error", storageError)
     members.set("preservation", preservation)
+    members.set("ridge", ridge)
     members.set("memorization", memorization)
     members.set("output_power", outputPower)
     members.set("delta_error", deltaError)

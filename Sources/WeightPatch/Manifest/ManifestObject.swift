@@ -33,8 +33,24 @@ struct ManifestObject {
   func optionalNumber(_ field: ByteString) throws -> Double? { try optional(field, "a number", \.doubleValue) }
   func number(_ field: ByteString) throws -> Double { try required(field, optionalNumber(field)) }
 
+  /// A norm, an error, a share of something: nothing that could be negative.
+  func optionalMagnitude(_ field: ByteString) throws -> Double? {
+    try optional(field, "a number of zero or more") { json in json.doubleValue.flatMap { $0 >= 0 ? $0 : nil } }
+  }
+  func magnitude(_ field: ByteString) throws -> Double { try required(field, optionalMagnitude(field)) }
+
+  func optionalProbability(_ field: ByteString) throws -> Double? {
+    try optional(field, "a number from 0 to 1") { json in json.doubleValue.flatMap { 0...1 ~= $0 ? $0 : nil } }
+  }
+
+  func optionalCount(_ field: ByteString) throws -> Int? {
+    try optional(field, "an integer of zero or more") { json in json.integerValue.flatMap { $0 >= 0 ? $0 : nil } }
+  }
+
   func optionalInteger(_ field: ByteString) throws -> Int? { try optional(field, "an integer", \.integerValue) }
   func integer(_ field: ByteString) throws -> Int { try required(field, optionalInteger(field)) }
+
+  func count(_ field: ByteString) throws -> Int { try required(field, optionalCount(field)) }
 
   func optionalFlag(_ field: ByteString) throws -> Bool? { try optional(field, "a boolean", \.boolValue) }
 

@@ -36,11 +36,14 @@ extension PatchReader {
   /// What it takes to read the factors and to compute every figure of `ObjectiveFigures`, about: the number of elements,
   /// which are held in memory, and of multiplications. A small file may say a lot of zeros.
   public var figureCost: (elements: Int, multiplications: Double) {
-    layout.batches.joined().reduce(into: (0, 0)) { cost, parts in
-      cost.0 += parts.elementCount
-      guard let left = parts[.left]?.shape.extents, let right = parts[.right]?.shape.extents else { return }
-      cost.1 += LowRankFactors.multiplicationCount(
-        terms: parts.rank, outputs: left[0], inputs: right[1], hasGram: parts[.gram] != nil)
+    zip(layout.batches, manifest.batches).reduce(into: (0, 0)) { cost, batch in
+      for parts in batch.0 {
+        cost.0 += parts.elementCount
+        guard let left = parts[.left]?.shape.extents, let right = parts[.right]?.shape.extents else { continue }
+        cost.1 += LowRankFactors.multiplicationCount(
+          terms: parts.rank, outputs: left[0], inputs: right[1], hasGram: parts[.gram] != nil,
+          hasRidge: batch.1.ridge(of: parts.weight) != 0)
+      }
     }
   }
 

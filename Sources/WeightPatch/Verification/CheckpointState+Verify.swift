@@ -89,12 +89,16 @@ extension CheckpointState {
   private func baseProblem(_ name: ByteString, _ base: Checkpoint) throws -> TensorFinding.Problem? {
     guard base.contains(name) else { return .notInBase }
     guard checkpoint.contains(name) else { return .missing }
-    let pristine = try base.tensor(named: name)
+    let (pristine, tensor) = (try base.tensor(named: name), try checkpoint.tensor(named: name))
+    if tensor.dtype != pristine.dtype {
+      let values = ledger.tensors[name] == nil ? pristine.retyping(to: tensor) : nil
+      return .retyped(expected: pristine.dtype, found: tensor.dtype, values: values)
+    }
     if let recorded = ledger.tensors[name] {
       let found = pristine.digest()
       return found == recorded.base ? nil : .otherBase(expected: recorded.base, found: found)
     }
-    return try checkpoint.tensor(named: name).isIdentical(to: pristine) ? nil : .differsFromBase
+    return tensor.isIdentical(to: pristine) ? nil : .differsFromBase
   }
 }
 

@@ -1,3 +1,4 @@
+import Safetensors
 import Tensors
 
 /// A tensor of a checkpoint that is not what it should be.
@@ -18,6 +19,8 @@ public struct TensorFinding: Sendable, Equatable {
     /// No patch edits it, and it differs from the base's.
     case differsFromBase
     case notInBase
+    /// It is stored in another type than the base's; how their values compare, where no patch edits it.
+    case retyped(expected: DType, found: DType, values: Retyping?)
   }
 
   public let tensor: ByteString
@@ -39,6 +42,9 @@ extension TensorFinding.Problem: CustomStringConvertible {
       "was edited on another base: the ledger says \(expected.abbreviated), the base has \(found.abbreviated)"
     case .differsFromBase: "is edited by no patch, and differs from the base's"
     case .notInBase: "is not in the base"
+    case .retyped(let expected, let found, let values):
+      "is \(found.rawValue) and the base's \(expected.rawValue)"
+        + (values.map { ", \($0.text(expected, found))" } ?? "")
     }
   }
 
@@ -53,6 +59,7 @@ extension TensorFinding.Problem: CustomStringConvertible {
     case .otherBase: "other_base"
     case .differsFromBase: "differs_from_base"
     case .notInBase: "not_in_base"
+    case .retyped: "retyped"
     }
   }
 }

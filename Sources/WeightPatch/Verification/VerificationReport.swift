@@ -15,6 +15,15 @@ public struct VerificationReport: Sendable {
   /// In order of tensor; a tensor may have two.
   public let findings: [TensorFinding]
 
+  /// Whether nothing is found but tensors that are stored in another type than the base's, with the same values or rounded.
+  public var isOnlyOfType: Bool {
+    !findings.isEmpty
+      && findings.allSatisfy {
+        guard case .retyped(_, _, let values?) = $0.problem else { return false }
+        return values != .otherValues
+      }
+  }
+
   /// A tensor that the ledger names.
   public struct EditedTensor: Sendable {
     public let name: ByteString
