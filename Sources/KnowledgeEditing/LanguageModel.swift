@@ -15,13 +15,15 @@ public final class LanguageModel {
 
   public var checkpoint: Checkpoint { locked.checkpoint }
 
-  /// - Parameter notice: is told if an interrupted change of the checkpoint was repaired first, in one line for people.
+  /// - Parameter notice: is told, in one line for people each, if an interrupted change of the checkpoint was repaired
+  ///   first, and what its configuration says without effect.
   /// - Throws: an `ErrataError` if the directory lacks a part, if the architecture is not supported, or as
   ///   `LockedCheckpoint`.
   public init(path: String, notice: (String) -> Void = { _ in }) throws {
     locked = try LockedCheckpoint(path: path, notice: notice)
     let checkpoint = locked.checkpoint
     decoder = try Decoder(checkpoint)
+    decoder.architecture.notices.forEach(notice)
     let tokenizerPath = path + "/tokenizer.json"
     guard FileManager.default.fileExists(atPath: tokenizerPath) else {
       let others = ["tokenizer.model", "spiece.model", "tekken.json", "vocab.json", "merges.txt", "vocab.txt"]

@@ -105,6 +105,8 @@ public struct Architecture: Sendable {
   /// The language-model head; the token embedding itself if it is tied.
   public let head: ByteString
   public var headBias: ByteString?
+  /// For people: what the configuration says and nothing computes with.
+  public var notices: [String] = []
   public let layer: @Sendable (Int) -> LayerTensors
 
   /// Whether what the down-projection gives is normalized before it is added to the stream: then no value of the block's

@@ -31,6 +31,7 @@ func describeGPTNeoX(_ configuration: Configuration, contains: (ByteString) -> B
     tokenEmbedding: embedding,
     finalNormalization: BlockNames(prefix: "gpt_neox.").normalization("final_layer_norm"),
     head: isTied ? embedding : contains("lm_head.weight") ? "lm_head.weight" : "embed_out.weight",
+    notices: rotary.notices,
     layer: { layer in
       let names = BlockNames(prefix: "gpt_neox.layers.\(layer).")
       return .init(

@@ -73,6 +73,7 @@ struct LlamaKin {
       embeddingScale: scalesEmbeddings ? Float(hiddenSize).squareRoot() : 1,
       finalNormalization: .init(weight: "model.norm.weight", bias: nil),
       head: isTied ? "model.embed_tokens.weight" : "lm_head.weight",
+      notices: rotary.notices,
       layer: { kin.block($0) })
   }
 

@@ -3,9 +3,12 @@ import Tensors
 
 /// The angular frequencies of rotary positions, in float32 as Hugging Face computes them, and how far they reach.
 ///
-/// Configurations written by transformers 5 say `rope_parameters`; older ones say `rope_theta` and `rope_scaling`.
+/// Configurations written by transformers 5 say `rope_parameters`; older ones say `rope_theta` and `rope_scaling`. Where
+/// both stand, `rope_scaling` counts and nothing of `rope_parameters` does, as in transformers.
 struct RotaryParameters {
   let embedding: RotaryEmbedding
+  /// For people: the fields that say nothing that transformers computes with, which warns of them.
+  let notices: [String]
   /// How long a sequence may be for these frequencies to hold.
   let maximumPositions: Int
 
@@ -22,6 +25,7 @@ struct RotaryParameters {
     defaultShare: Double = 1, defaultMaximumPositions: Int = 2048
   ) throws {
     let fields = try RotaryFields(configuration)
+    notices = fields.notices
     let share =
       try fields.number("partial_rotary_factor")
       ?? configuration.number(shareField ?? "partial_rotary_factor", default: defaultShare)
@@ -145,17 +149,34 @@ private struct RotaryFields {
 
   init(_ configuration: Configuration) throws {
     self.configuration = configuration
-    name = configuration.value("rope_parameters") == nil ? "rope_scaling" : "rope_parameters"
+    // An empty object is none.
+    let isScaled = configuration.value("rope_scaling").map { $0.objectValue?.count != 0 } ?? false
+    name = isScaled || configuration.value("rope_parameters") == nil ? "rope_scaling" : "rope_parameters"
     object = configuration.value(name)
     if let object, object.objectValue == nil {
       throw ErrataError.wrongField(configuration.path, name, expected: "an object", found: object.kind)
     }
     // For example parameters by layer type, or by modality.
-    if let unknown = object?.objectValue?.keys.first(where: { !Self.known.contains($0) }) {
+    for field in unknown where object![field]!.objectValue != nil {
       throw ErrataError.unsupportedSetting(
-        configuration.path, "\(name).\(unknown)", object![unknown]!.kind,
+        configuration.path, "\(name).\(field)", object![field]!.kind,
         supported: Self.known.map(\.description).sorted().joined(separator: ", "))
     }
+  }
+
+  private var unknown: [ByteString] { object?.objectValue?.keys.filter { !Self.known.contains($0) } ?? [] }
+
+  var notices: [String] {
+    var notices: [String] = []
+    if name == "rope_scaling", object != nil, configuration.value("rope_parameters") != nil {
+      notices.append(
+        "\(configuration.path): has both 'rope_scaling' and 'rope_parameters'; the first counts, as in transformers")
+    }
+    if !unknown.isEmpty {
+      let fields = unknown.map { "'\(name).\($0)'" }.joined(separator: ", ")
+      notices.append("\(configuration.path): \(fields) without effect, as in transformers")
+    }
+    return notices
   }
 
   private func value(_ field: String) -> JSON? {
