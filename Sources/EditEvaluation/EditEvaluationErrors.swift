@@ -9,59 +9,83 @@ extension ErrataError {
     ErrataError(.damagedInput, "\(path): holds more than \(maximum) records; split it")
   }
 
-  static func factsNotJSON(_ path: String, offset: Int, reason: String) -> ErrataError {
-    ErrataError(.damagedInput, "\(path): not valid JSON at byte \(offset): \(reason)")
+  /// What is malformed is what was given to the tool: a usage error, unless it goes beyond a limit.
+  static func factsNotJSON(_ path: String, offset: Int, _ error: JSONSyntaxError) -> ErrataError {
+    ErrataError(error.category, "\(path): not valid JSON at byte \(offset): \(error.reason)")
+  }
+
+  static func factsLineNotJSON(_ place: RecordPlace, offset: Int, _ error: JSONSyntaxError) -> ErrataError {
+    ErrataError(error.category, "\(place): not valid JSON at byte \(offset): \(error.reason)")
   }
 
   static func factsNotText(_ path: String, offset: Int) -> ErrataError {
-    ErrataError(.damagedInput, "\(path): is not UTF-8 text near byte \(offset)")
+    ErrataError(.usage, "\(path): is not UTF-8 text near byte \(offset)")
+  }
+
+  static func recordNotText(_ place: RecordPlace, offset: Int) -> ErrataError {
+    ErrataError(.usage, "\(place): is not UTF-8 text near byte \(offset)")
   }
 
   static func unknownFactsFormat(_ path: String) -> ErrataError {
     ErrataError(
-      .damagedInput,
+      .usage,
       "\(path): is neither a JSON array of records, nor JSON objects line by line, nor CSV with a header that names a "
         + "column prompt or template")
   }
 
-  static func unknownSchema(_ path: String, record: Int, fields: [String]) -> ErrataError {
+  static func unknownSchema(_ place: RecordPlace, fields: [String]) -> ErrataError {
     let found =
       fields.isEmpty ? "no fields" : "the fields " + fields.prefix(8).map { abbreviated($0) }.joined(separator: ", ")
     return ErrataError(
-      .damagedInput,
-      "\(path): record \(record): has \(found), those of no known schema: "
+      .usage,
+      "\(place): has \(found), those of no known schema: "
         + FactReaders.all.map { $0.name }.joined(separator: "; "))
   }
 
   static func repeatedColumn(_ path: String, _ name: String) -> ErrataError {
     ErrataError(
-      .damagedInput, "\(path): the header names the column '\(abbreviated(name))' twice; rename one of the two")
+      .usage, "\(path): the header names the column '\(abbreviated(name))' twice; rename one of the two")
   }
 
-  static func wrongFieldCount(_ path: String, record: Int, _ count: Int, expected: Int) -> ErrataError {
+  static func wrongFieldCount(_ place: RecordPlace, _ count: Int, expected: Int) -> ErrataError {
     ErrataError(
-      .damagedInput,
-      "\(path): record \(record): has \(count) fields, and the header \(expected); a field with the separator in it "
-        + "must stand in quotation marks")
+      .usage,
+      "\(place): has \(count) fields, and the header \(expected); a field with the separator in it must stand in "
+        + "quotation marks")
   }
 
-  static func openQuotationMark(_ path: String, record: Int?, offset: Int) -> ErrataError {
+  static func openQuotationMark(_ path: String, _ record: RecordPlace?, offset: Int) -> ErrataError {
     ErrataError(
-      .damagedInput,
-      "\(path): \(record.map { "record \($0)" } ?? "header"): the quotation mark at byte \(offset) does not end with its "
-        + "field; write quotation marks within a field twice")
+      .usage,
+      "\(record?.description ?? "\(path): header"): the quotation mark at byte \(offset) does not end with its field; "
+        + "write quotation marks within a field twice")
   }
 
   static func noRecords(_ path: String) -> ErrataError {
-    ErrataError(.damagedInput, "\(path): holds no facts")
+    ErrataError(.usage, "\(path): holds no facts")
   }
 
-  static func wrongFactRecord(_ path: String, record: Int, found: String) -> ErrataError {
-    ErrataError(.damagedInput, "\(path): record \(record): must be an object, found \(found)")
+  static func wrongFactRecord(_ place: RecordPlace, found: String) -> ErrataError {
+    ErrataError(.usage, "\(place): must be an object, found \(found)")
   }
 
-  static func wrongFactField(_ path: String, record: Int, field: String, _ problem: String) -> ErrataError {
-    ErrataError(.damagedInput, "\(path): record \(record), field '\(field)': \(problem)")
+  static func wrongFactField(_ place: RecordPlace, field: String, _ problem: String) -> ErrataError {
+    ErrataError(.usage, "\(place), field '\(field)': \(problem)")
+  }
+
+  static func factTextTooLong(_ place: RecordPlace, field: String, _ maximum: Int) -> ErrataError {
+    ErrataError(.damagedInput, "\(place), field '\(field)': is longer than \(maximum) bytes")
+  }
+
+  static func invalidRecords(_ path: String, _ count: Int, of total: Int, _ category: Category) -> ErrataError {
+    ErrataError(
+      category,
+      "\(path): \(count) of \(total) records cannot be used, as listed; correct them, or leave them out with "
+        + "--skip-invalid")
+  }
+
+  static func noValidRecords(_ path: String) -> ErrataError {
+    ErrataError(.usage, "\(path): none of its records can be used, as listed")
   }
 
   static func repeatedFact(_ path: String, _ first: Int, _ second: Int, _ label: String) -> ErrataError {
@@ -75,6 +99,10 @@ extension ErrataError {
       .conflict,
       "\(path): records \(first) and \(second) contradict each other: \"\(question)\" cannot become both "
         + "\"\(targets[0])\" and \"\(targets[1])\"; remove one of them")
+  }
+
+  static func promptWithoutTokens(_ fact: String) -> ErrataError {
+    ErrataError(.general, "\(fact): the model's tokenizer has no tokens for the subject; choose another")
   }
 
   static func targetWithoutTokens(_ fact: String, _ target: String) -> ErrataError {
@@ -103,7 +131,7 @@ extension ErrataError {
   }
 
   static func badReferences(_ path: String, _ problem: String) -> ErrataError {
-    ErrataError(.damagedInput, "\(path): \(problem)")
+    ErrataError(.usage, "\(path): \(problem)")
   }
 
   public static func noReferences(_ path: String) -> ErrataError {
@@ -112,7 +140,7 @@ extension ErrataError {
   }
 
   static func noQuestions(_ path: String) -> ErrataError {
-    ErrataError(.damagedInput, "\(path): holds no records")
+    ErrataError(.usage, "\(path): holds no records")
   }
 
   static func unknownTask(_ path: String) -> ErrataError {
@@ -152,4 +180,12 @@ extension ErrataError {
   static func recordsOutOfRange(_ path: String, _ range: String, count: Int) -> ErrataError {
     ErrataError(.usage, "\(path): there are no records \(range): the file holds 0 to \(count - 1)")
   }
+}
+
+extension RecordPlace: CustomStringConvertible {
+  public var description: String { "\(file): record \(record)" + (line.map { " (line \($0))" } ?? "") }
+}
+
+extension JSONSyntaxError {
+  fileprivate var category: ErrataError.Category { exceedsLimit ? .damagedInput : .usage }
 }

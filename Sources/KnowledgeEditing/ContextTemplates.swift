@@ -1,5 +1,6 @@
 import Foundation
 import Tensors
+import WeightPatch
 
 /// The texts in which a fact's prompt is placed, so that an edit holds in more than the bare prompt.
 ///
@@ -15,7 +16,7 @@ public struct ContextTemplates: Sendable, Equatable {
   /// - Parameter templates: each with one `{}`; the bare one is put first if it is missing.
   /// - Throws: an `ErrataError` for a template without a slot or with two.
   public init(_ templates: [String]) throws {
-    for template in templates where PromptTokenization.split(template) == nil {
+    for template in templates where PromptTemplate(template) == nil {
       throw ErrataError.badTemplate(template)
     }
     self.templates = [Self.bare] + templates.filter { $0 != Self.bare }
@@ -43,7 +44,9 @@ public struct ContextTemplates: Sendable, Equatable {
 
   /// One line, without braces, which would look like a slot, and without a cut-off character at the end.
   private static func clean(_ text: String) -> String {
-    text.map { "{}\n\r\t\u{FFFD}".contains($0) ? " " : String($0) }.joined()
-      .split(separator: " ").joined(separator: " ")
+    String(
+      String.UnicodeScalarView(text.unicodeScalars.map { "{}\n\r\t\u{FFFD}".unicodeScalars.contains($0) ? " " : $0 })
+    )
+    .split(separator: " ").joined(separator: " ")
   }
 }

@@ -1,11 +1,14 @@
 import Tensors
 
-/// The part of YAML that hyperparameter files use: `key: value` lines with scalars and lists, no nested mappings.
+/// The part of YAML that hyperparameter files use: `key: value` lines with scalars and lists, which may nest, no nested
+/// mappings.
 ///
 /// Scalars become what YAML 1.2's core schema makes of them: null, booleans, integers, other numbers, else strings.
 struct FlatYAML {
   private let path: String
   private var object = JSONObject()
+  /// As for JSON.
+  private static let maximumDepth = 64
   /// The key whose value may follow as `- item` lines, and its items.
   private var open: (key: ByteString, items: [JSON])?
 
@@ -78,7 +81,7 @@ struct FlatYAML {
   private func value(_ text: String, _ number: Int) throws -> JSON {
     if text.hasPrefix("[") {
       var rest = text[...]
-      let list = try list(&rest, number)
+      let list = try list(&rest, number, depth: 1)
       guard rest.allSatisfy(\.isWhitespace) else { throw failure(number, "something follows the list") }
       return list
     }
@@ -87,7 +90,11 @@ struct FlatYAML {
   }
 
   /// Reads `[a, [b, c]]` from the start of `text`.
-  private func list(_ text: inout Substring, _ number: Int) throws -> JSON {
+  private func list(_ text: inout Substring, _ number: Int, depth: Int) throws -> JSON {
+    guard depth <= Self.maximumDepth else {
+      throw ErrataError.hyperparametersBeyondLimit(
+        path, "line \(number): lists nested more than \(Self.maximumDepth) levels deep")
+    }
     text.removeFirst()
     var items: [JSON] = []
     while true {
@@ -97,7 +104,12 @@ struct FlatYAML {
       case "]":
         text.removeFirst()
         return .array(items)
-      case "[": items.append(try list(&text, number))
+      case "[": items.append(try list(&text, number, depth: depth + 1))
+      case "\"", "'":
+        let quote = text.removeFirst()
+        guard let end = text.firstIndex(of: quote) else { throw failure(number, "a quotation mark is not closed") }
+        items.append(JSON(String(text[..<end])))
+        text = text[text.index(after: end)...]
       default:
         let item = text.prefix { $0 != "," && $0 != "]" }
         text.removeFirst(item.count)

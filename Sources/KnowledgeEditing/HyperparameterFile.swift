@@ -33,38 +33,72 @@ public struct HyperparameterFile: Sendable {
     "context_template_length_params",
   ]
 
-  /// - Throws: an `ErrataError` if the file cannot be read or holds a field that is not known, or is for another method.
+  /// Those that are published have less than 1 KB.
+  private static let maximumLength = 1 << 20
+
+  /// - Throws: a usage error if the file holds a field that is not known, or is for another method; damaged input if it
+  ///   is longer or nested more deeply than settings can be.
   public init(contentsOf path: String) throws {
     self.path = path
     let file = try MappedFile(path: path)
-    let bytes = withExtendedLifetime(file) { Array(file.bytes) }
-    if bytes.first(where: { ![0x20, 0x09, 0x0A, 0x0D].contains($0) }) == UInt8(ascii: "{") {
-      guard let object = try JSON.parse(contentsOf: path).objectValue else {
-        throw ErrataError.hyperparameters(path, "is not a JSON object")
-      }
-      fields = object
-    } else {
-      fields = try FlatYAML.parse(bytes, path: path)
-    }
+    fields = try withExtendedLifetime(file) { try Self.fields(file.bytes, path) }
     guard !fields.members.isEmpty else { throw ErrataError.hyperparameters(path, "holds no fields") }
-    let known = Self.withoutEffect.union(Self.used).union(Self.switchedOff).union(Self.checked)
-    if let unknown = fields.members.first(where: { !known.contains($0.key) }) {
-      throw ErrataError.hyperparameters(path, "'\(unknown.key)' is not a setting of ROME, MEMIT or EMMET; remove it")
-    }
+    // First of all, since another method has other fields.
     method = try Self.method(fields, path)
+    let known = Self.withoutEffect.union(Self.used).union(Self.switchedOff).union(Self.checked)
+    let unknown = fields.keys.filter { !known.contains($0) }.map { "'\($0)'" }
+    guard unknown.isEmpty else {
+      throw ErrataError.hyperparameters(
+        path,
+        unknown.joined(separator: ", ")
+          + (unknown.count == 1
+            ? " is not a setting of ROME, MEMIT or EMMET; remove it"
+            : " are not settings of ROME, MEMIT or EMMET; remove them"))
+    }
+  }
+
+  private static func fields(_ bytes: UnsafeRawBufferPointer, _ path: String) throws -> JSONObject {
+    guard bytes.count <= maximumLength else {
+      throw ErrataError.hyperparametersBeyondLimit(
+        path, "is longer than \(maximumLength >> 20) MiB, more than settings can be")
+    }
+    let start = bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? 3 : 0
+    let text = UnsafeRawBufferPointer(rebasing: bytes[start...])
+    guard text.first(where: { ![0x20, 0x09, 0x0A, 0x0D].contains($0) }) == UInt8(ascii: "{") else {
+      return try FlatYAML.parse(Array(text), path: path)
+    }
+    do throws(JSONSyntaxError) {
+      return try JSON.parse(text).objectValue!
+    } catch {
+      let problem = "not valid JSON at byte \(start + error.offset): \(error.reason)"
+      throw error.exceedsLimit
+        ? ErrataError.hyperparametersBeyondLimit(path, problem) : ErrataError.hyperparameters(path, problem)
+    }
   }
 
   private static func method(_ fields: JSONObject, _ path: String) throws -> EditMethod? {
     if let name = fields["alg_name"], !name.isNull {
-      guard let text = name.stringValue, let method = EditMethod(rawValue: text.lowercased()) else {
-        throw ErrataError.hyperparameters(
-          path, "'alg_name' is \(name.stringValue.map { "'\($0)'" } ?? name.kind); Errata does ROME, MEMIT and EMMET")
-      }
-      return method
+      let text = name.stringValue?.lowercased()
+      // r-ROME (Gupta et al. 2024) is ROME with one key in both places, which is what `rome` computes.
+      if text == "r-rome" { return .rome }
+      if let method = text.flatMap(EditMethod.init(rawValue:)) { return method }
+      let advice =
+        text == "alphaedit"
+        ? "; instead of it, use MEMIT, with --batch-size for one batch of facts after the other: "
+          + "--method memit --layers \(layerList(fields)), without this file" : ""
+      throw ErrataError.hyperparameters(
+        path,
+        "'alg_name' is \(name.stringValue.map { "'\($0)'" } ?? name.kind); Errata does ROME, MEMIT and EMMET\(advice)")
     }
     if fields["emmet_lambda"] != nil { return .emmet }
     if fields["mom2_update_weight"] != nil { return .memit }
     return fields["context_template_length_params"] != nil ? .rome : nil
+  }
+
+  /// The layers as `--layers` takes them.
+  private static func layerList(_ fields: JSONObject) -> String {
+    let layers = fields["layers"]?.arrayValue?.compactMap(\.integerValue) ?? []
+    return layers.isEmpty ? "L" : layers.map(String.init).joined(separator: ",")
   }
 
   /// Whether the file says which layers to edit.

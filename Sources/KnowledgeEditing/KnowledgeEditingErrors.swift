@@ -106,7 +106,11 @@ extension ErrataError {
   }
 
   static func hyperparameters(_ path: String, _ problem: String) -> ErrataError {
-    ErrataError(.general, "\(path): \(problem)")
+    ErrataError(.usage, "\(path): \(problem)")
+  }
+
+  static func hyperparametersBeyondLimit(_ path: String, _ problem: String) -> ErrataError {
+    ErrataError(.damagedInput, "\(path): \(problem)")
   }
 
   static func notADownProjection(_ tensor: ByteString, _ model: String) -> ErrataError {

@@ -1,4 +1,3 @@
-import Foundation
 import Tensors
 import Tokenizers
 import WeightPatch
@@ -15,7 +14,6 @@ public struct TokenizedPrompt: Sendable, Equatable {
 
 /// Turns a fact's texts into tokens, as the published code does (DESIGN: keys and values).
 public struct PromptTokenization: Sendable {
-  private static let slot = "{}"
   private let tokenizer: Tokenizer
 
   public init(_ tokenizer: Tokenizer) {
@@ -30,7 +28,7 @@ public struct PromptTokenization: Sendable {
   /// A target, as the continuation of a prompt: with a space before it unless it begins with one. A tokenizer that puts a
   /// space of its own before a text does not do so here, where the target's text would have two.
   public func target(_ text: String) -> [Int32] {
-    tokenizer.encode(text.hasPrefix(" ") ? text : " " + text, isContinuation: true)
+    tokenizer.encode(text.utf8.first == UInt8(ascii: " ") ? text : " " + text, isContinuation: true)
   }
 
   /// The text of tokens that continue a prompt.
@@ -43,8 +41,8 @@ public struct PromptTokenization: Sendable {
   /// - Throws: an `ErrataError` if a slot is missing or there are two, or the subject is empty.
   public func prompt(_ fact: Manifest.Fact, template: String = "{}") throws -> TokenizedPrompt {
     guard !fact.subject.isEmpty else { throw ErrataError.emptyField(fact.label, "the subject") }
-    guard let outer = Self.split(template) else { throw ErrataError.badTemplate(template) }
-    guard let inner = Self.split(fact.prompt) else {
+    guard let outer = PromptTemplate(template) else { throw ErrataError.badTemplate(template) }
+    guard let inner = PromptTemplate(fact.prompt) else {
       throw ErrataError.promptWithoutSubjectSlot(fact.label, fact.prompt)
     }
     return locate(before: outer.before + inner.before, subject: fact.subject, after: inner.after + outer.after)
@@ -63,16 +61,10 @@ public struct PromptTokenization: Sendable {
     let prompt = try prompt(fact)
     let leading = tokenizer.leadingTokens.count
     let encoding = tokenizer.encodeWithOffsets(fact.question)
-    guard let parts = Self.split(fact.prompt) else { return nil }
+    guard let parts = PromptTemplate(fact.prompt), !encoding.ids.isEmpty else { return nil }
     let end = (parts.before + fact.subject).utf8.count
     let index = prompt.lookup - leading
     return encoding.ranges[index].upperBound > end ? continuation([encoding.ids[index]]) : nil
-  }
-
-  /// The text around the one slot of `text`; nil unless there is exactly one.
-  static func split(_ text: String) -> (before: String, after: String)? {
-    let parts = text.components(separatedBy: slot)
-    return parts.count == 2 ? (parts[0], parts[1]) : nil
   }
 
   private func locate(before: String, subject: String, after: String) -> TokenizedPrompt {

@@ -2,6 +2,8 @@
 public struct JSONSyntaxError: Error, Equatable {
   public let offset: Int
   public let reason: String
+  /// Whether it may be JSON, but deeper or of more values than is read.
+  public var exceedsLimit = false
 }
 
 extension JSON {
@@ -29,23 +31,44 @@ extension JSON {
     return try result.get()
   }
 
+  /// Parses a JSON text that is an array.
+  ///
+  /// - Returns: its elements, each with the offset at which it begins.
+  public static func parseElements(
+    _ bytes: UnsafeRawBufferPointer
+  ) throws(JSONSyntaxError) -> [(offset: Int, value: JSON)] {
+    var parser = JSONParser(bytes: bytes, maximumDepth: 64, maximumValueCount: .max)
+    guard case .array(let elements) = try parser.parseText() else {
+      throw JSONSyntaxError(offset: 0, reason: "an array is expected")
+    }
+    return Array(zip(parser.elementOffsets, elements))
+  }
+
   /// Parses the file at `path`.
   ///
+  /// - Parameter malformed: what kind of failure it is if the text is not JSON; beyond the limits it is damaged input.
   /// - Throws: an `ErrataError` that names the file and the byte.
-  public static func parse(contentsOf path: String, maximumValueCount: Int = .max) throws -> JSON {
-    try parse(MappedFile(path: path), maximumValueCount: maximumValueCount)
+  public static func parse(
+    contentsOf path: String, maximumValueCount: Int = .max, malformed: ErrataError.Category = .damagedInput
+  ) throws -> JSON {
+    try parse(MappedFile(path: path), maximumValueCount: maximumValueCount, malformed: malformed)
   }
 
   /// Parses a file; as it is when it is read, whoever rewrites it meanwhile.
   ///
+  /// - Parameter malformed: as for a path.
   /// - Throws: an `ErrataError` that names the file and the byte.
-  package static func parse(_ file: MappedFile, maximumValueCount: Int = .max) throws -> JSON {
+  package static func parse(
+    _ file: MappedFile, maximumValueCount: Int = .max, malformed: ErrataError.Category = .damagedInput
+  ) throws -> JSON {
     let text = withExtendedLifetime(file) { Array(file.bytes) }
     do {
       return try parse(text, maximumValueCount: maximumValueCount)
     } catch {
       throw text.withUnsafeBytes({ ErrataError.recognized(file.path, $0, wanted: "a JSON file") })
-        ?? ErrataError(.damagedInput, "\(file.path): not valid JSON at byte \(error.offset): \(error.reason)")
+        ?? ErrataError(
+          error.exceedsLimit ? .damagedInput : malformed,
+          "\(file.path): not valid JSON at byte \(error.offset): \(error.reason)")
     }
   }
 }
@@ -57,6 +80,8 @@ private struct JSONParser {
   var position = 0
   var depth = 0
   var valueCount = 0
+  /// Of the elements of an array that is the whole text.
+  var elementOffsets: [Int] = []
 
   init(bytes: UnsafeRawBufferPointer, maximumDepth: Int, maximumValueCount: Int) {
     self.bytes = bytes
@@ -64,8 +89,8 @@ private struct JSONParser {
     self.maximumValueCount = maximumValueCount
   }
 
-  func failure(_ reason: String, at offset: Int? = nil) -> JSONSyntaxError {
-    JSONSyntaxError(offset: offset ?? position, reason: reason)
+  func failure(_ reason: String, at offset: Int? = nil, exceedsLimit: Bool = false) -> JSONSyntaxError {
+    JSONSyntaxError(offset: offset ?? position, reason: reason, exceedsLimit: exceedsLimit)
   }
 
   var current: UInt8? { position < bytes.count ? bytes[position] : nil }
@@ -90,7 +115,9 @@ private struct JSONParser {
   mutating func parseValue() throws(JSONSyntaxError) -> JSON {
     guard let byte = current else { throw failure("the text ends where a value is expected") }
     valueCount += 1
-    guard valueCount <= maximumValueCount else { throw failure("more than \(maximumValueCount) values") }
+    guard valueCount <= maximumValueCount else {
+      throw failure("more than \(maximumValueCount) values", exceedsLimit: true)
+    }
     switch byte {
     case UInt8(ascii: "{"): return try parseObject()
     case UInt8(ascii: "["): return try parseArray()
@@ -115,7 +142,9 @@ private struct JSONParser {
 
   mutating func enter() throws(JSONSyntaxError) {
     depth += 1
-    guard depth <= maximumDepth else { throw failure("nested more than \(maximumDepth) levels deep") }
+    guard depth <= maximumDepth else {
+      throw failure("nested more than \(maximumDepth) levels deep", exceedsLimit: true)
+    }
     position += 1
     skipWhiteSpace()
   }
@@ -160,6 +189,7 @@ private struct JSONParser {
       return .array(elements)
     }
     while true {
+      if depth == 1 { elementOffsets.append(position) }
       elements.append(try parseValue())
       skipWhiteSpace()
       switch current {

@@ -14,8 +14,8 @@ struct Edit: ParsableCommand {
     discussion: """
       The checkpoint is not changed: 'errata apply' does that, here or wherever the patch is sent.
 
-      Facts are read as CounterFact and multi-CounterFact, zsRE (alt becomes the new target, the first of answers is \
-      the old one) and EasyEdit have them, or from plain JSON lines or CSV with the columns prompt and target: the \
+      Facts are read as CounterFact, multi-CounterFact and MQuAKE, zsRE (alt becomes the new target, the first of answers \
+      is the old one) and EasyEdit have them, or from plain JSON lines or CSV with the columns prompt and target: the \
       subject stands in the prompt in braces ("The capital of {Australia} is"), or in a column subject. Optional are \
       target_true, relation, source, paraphrase and neighborhood.
 
@@ -31,11 +31,14 @@ struct Edit: ParsableCommand {
   @Argument(help: "The checkpoint's directory.")
   var model: String
 
-  @Option(help: "A facts file: CounterFact, zsRE, EasyEdit, or plain JSONL or CSV.")
+  @Option(help: "A facts file: CounterFact, MQuAKE, zsRE, EasyEdit, or plain JSONL or CSV.")
   var facts: String
 
   @Option(help: "Which records of it, like 0-9 (default: all).")
   var records: String?
+
+  @Flag(help: "Leave out records that cannot be used, each named on standard error, instead of refusing the file.")
+  var skipInvalid = false
 
   @Option(help: "The second moments that 'errata stats' collected for this model.")
   var stats: String
@@ -110,13 +113,14 @@ struct Edit: ParsableCommand {
     profile.start()
     // What is cheap to check is checked before the model is opened.
     if batchSize == nil { try PatchWriter.checkOutput(output, inputs: after) }
-    let records = try FactRecord.read(facts, selection: records, areDistinct: true)
+    let invalid = InvalidRecords(areSkipped: skipInvalid) { printNotice("errata edit: \(printable($0))") }
+    let given = try FactRecord.read(facts, selection: records, areDistinct: true, invalid: invalid)
     let parents = try after.map { try PatchFile(path: $0) }
     let statistics = try SecondMoments(contentsOf: stats)
     let state = try CheckpointState(path: model, notice: printNotice)
     let foundation = try EditFoundation(state, with: parents, time: timestamp())
     let model = try Profile.measure("open the model") { try LanguageModel(path: self.model, notice: printNotice) }
-    let notes = try FactPreflight(model.tokenizer).notes(records.map(\.fact))
+    let (records, notes) = try FactPreflight(model.tokenizer).check(given, in: facts, invalid: invalid)
     for note in notes where !quiet { printNotice("errata edit: \(printable(note))") }
     var settings = try settings.settings(for: model.architecture)
     settings.factorTypes = factors
@@ -143,9 +147,9 @@ struct Edit: ParsableCommand {
       let lengths = settings.method == .rome ? [5, 5, 10, 10] : [10]
       return try ContextTemplates.sampled(from: model, lengths: lengths, seed: settings.seed)
     }
-    guard let elements = try JSON.parse(contentsOf: path).arrayValue,
+    guard let elements = try JSON.parse(contentsOf: path, malformed: .usage).arrayValue,
       case let texts = elements.compactMap(\.stringValue), texts.count == elements.count
-    else { throw ErrataError(.damagedInput, "\(path): context templates are a JSON array of strings") }
+    else { throw ErrataError(.usage, "\(path): context templates are a JSON array of strings") }
     return try ContextTemplates(texts)
   }
 }

@@ -43,6 +43,9 @@ struct Eval: ParsableCommand {
   @Option(help: "Which records of it, like 0-9 (default: all).")
   var records: String?
 
+  @Flag(help: "Leave out records that cannot be used, each named on standard error, instead of refusing the file.")
+  var skipInvalid = false
+
   @Flag(help: "Let the checkpoints write: answers, and texts from the generation prompts.")
   var generate = false
 
@@ -121,8 +124,9 @@ struct Eval: ParsableCommand {
     for path in [csv, cases].compactMap({ $0 }) where path != "-" {
       try AtomicFile.check(path: path) { isEarlierResult($0) }
     }
+    let invalid = InvalidRecords(areSkipped: skipInvalid) { printNotice("errata eval: \(printable($0))") }
     let work = Evaluation(
-      records: try facts.map { try FactRecord.read($0, selection: records) }, writes: generate,
+      records: try facts.map { try FactRecord.read($0, selection: records, invalid: invalid) }, writes: generate,
       references: try references.map { try ReferenceTexts(contentsOf: $0) },
       text: try perplexity.map { try PerplexityText(contentsOf: $0) }, window: window, stride: stride,
       perplexityTokens: perplexityTokens,

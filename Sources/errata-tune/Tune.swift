@@ -28,6 +28,9 @@ struct Tune: ParsableCommand {
   @Option(help: "Which records of it, like 0-9 (default: all).")
   var records: String?
 
+  @Flag(help: "Leave out records that cannot be used, each named on standard error, instead of refusing the file.")
+  var skipInvalid = false
+
   @Option(help: "The second moments that 'errata stats' collected for this model.")
   var stats: String
 
@@ -91,7 +94,8 @@ struct Tune: ParsableCommand {
       try AtomicFile.check(path: output) { (try? HyperparameterFile(contentsOf: $0)) != nil }
     }
     let layers = try self.layers.map(parseLayers)
-    let records = try FactRecord.read(facts, selection: records, areDistinct: true)
+    let invalid = InvalidRecords(areSkipped: skipInvalid) { printNotice("errata tune: \(printable($0))") }
+    let records = try FactRecord.read(facts, selection: records, areDistinct: true, invalid: invalid)
     let statistics = try SecondMoments(contentsOf: stats)
     let model = try LanguageModel(path: model, notice: printNotice)
     let grid = SettingSearch.Grid(

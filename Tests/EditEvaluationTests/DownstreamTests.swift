@@ -118,21 +118,21 @@ import Testing
     func fails(_ category: ErrataError.Category, _ message: String, _ body: () throws -> Void) {
       #expect(throws: ErrataError(category, message), performing: body)
     }
-    fails(.damagedInput, "\(path): record 0, field 'label': must be 0 or 1") {
+    fails(.usage, "\(path): record 0 (line 1), field 'label': must be 0 or 1") {
       _ = try read(#"{"sentence": "x", "label": 2}"#)
     }
-    fails(.damagedInput, "\(path): record 0, field 'label': is missing") { _ = try read(#"{"sentence": "x"}"#) }
-    fails(.damagedInput, "\(path): record 1, field 'sentence': is missing") {
+    fails(.usage, "\(path): record 0 (line 1), field 'label': is missing") { _ = try read(#"{"sentence": "x"}"#) }
+    fails(.usage, "\(path): record 1 (line 2), field 'sentence': is missing") {
       _ = try read(#"{"sentence": "x", "label": 1}"# + "\n" + #"{"label": 1}"#)
     }
     fails(
-      .damagedInput,
-      "\(directory.path)/nli.jsonl: record 0, field 'label': must be 0, 1, \"entailment\" or \"not_entailment\""
+      .usage,
+      "\(directory.path)/nli.jsonl: record 0 (line 1), field 'label': must be 0, 1, \"entailment\" or \"not_entailment\""
     ) { _ = try read(#"{"sentence1": "x", "sentence2": "y", "label": "?"}"#, "nli.jsonl") }
     fails(
       .usage, "\(path): 8 of its 8 records as examples leave too few with either label; lower --shots"
     ) { _ = try read(Self.films, shots: 8) }
-    fails(.damagedInput, "\(path): holds no records") { _ = try read("") }
+    fails(.usage, "\(path): holds no records") { _ = try read("") }
     let names = "sst2.jsonl, mrpc.jsonl, cola.jsonl, rte.jsonl, nli.jsonl"
     fails(
       .usage, "\(directory.path)/qqp.jsonl: no task is known by this name; a file is named for its task: \(names)"

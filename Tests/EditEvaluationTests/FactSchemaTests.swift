@@ -15,7 +15,11 @@ import WeightPatch
   private func read(_ text: String) throws -> [FactRecord] {
     let path = directory.path + "/facts"
     try Data(text.utf8).write(to: URL(filePath: path))
-    return try FactRecord.read(path)
+    return try FactRecord.read(path).map { record in
+      var record = record
+      record.place = nil
+      return record
+    }
   }
 
   @Test(arguments: [
@@ -52,6 +56,38 @@ import WeightPatch
       ])
   }
 
+  @Test(arguments: ["who pulled the sword", "who pulled the sword?"])
+  func zsREWithoutTheMarker(_ question: String) throws {
+    let records = try read("[\(Self.zsRE.replacing("nq question: who pulled the sword", with: question))]")
+    #expect(records[0].neighborhoodPrompts == [.init("who pulled the sword?", answer: "Arthur")])
+  }
+
+  /// Each rewrite of a record is a fact.
+  @Test func mquake() throws {
+    func rewrite(_ subject: String, _ target: String) -> String {
+      #"{"prompt": "{} lies in", "relation_id": "P17", "target_new": {"str": "\#(target)", "id": "Q1"}, "#
+        + #""target_true": {"str": "x", "id": "Q2"}, "subject": "\#(subject)", "question": "Where is \#(subject)?"}"#
+    }
+    func fact(_ subject: String, _ target: String) -> FactRecord {
+      FactRecord(
+        fact: Manifest.Fact(
+          subject: subject, prompt: "{} lies in", targetNew: target, targetTrue: "x", relation: "P17"),
+        paraphrasePrompts: ["Where is \(subject)?"], targetIdentifier: "Q1")
+    }
+    let text =
+      #"[{"case_id": 1, "requested_rewrite": [\#(rewrite("Avalon", "Wales")), \#(rewrite("Camelot", "Kent"))], "#
+      + #""questions": ["a?"], "answer": "x", "new_answer": "y"}, {"requested_rewrite": [\#(rewrite("Ys", "Brittany"))]}]"#
+    #expect(try read(text) == [fact("Avalon", "Wales"), fact("Camelot", "Kent"), fact("Ys", "Brittany")])
+    expectError(
+      "record 0 (line 1), field 'requested_rewrite': holds no rewrite", #"[{"requested_rewrite": []}]"#)
+    expectError(
+      "record 0 (line 1), field 'requested_rewrite': must hold objects, found a number in it",
+      #"[{"requested_rewrite": [3]}]"#)
+    expectError(
+      "record 0 (line 1), field 'requested_rewrite[1].prompt': is missing",
+      #"[{"requested_rewrite": [\#(rewrite("Avalon", "Wales")), {}]}]"#)
+  }
+
   @Test(arguments: [
     (#""subject": "Avalon", "#, "", "'subject': is missing"),
     (#""answers": ["Somerset", "England"]"#, #""answers": []"#, "'answers': holds no answer"),
@@ -60,15 +96,14 @@ import WeightPatch
       "'answers': must be an array of strings, found a string"
     ),
     (#""alt": "Wales""#, #""alt": " ""#, "'alt': is empty"), (#""rephrase""#, #""other""#, "'rephrase': is missing"),
-    (#""loc_ans""#, #""other""#, "'loc_ans': is missing"),
-    ("nq question: who", "who", #"'loc': must begin with "nq question: ", found "who pulled the sword""#),
+    (#""loc_ans""#, #""other""#, "'loc_ans': is missing"), (#""loc""#, #""other""#, "'loc': is missing"),
     (
       "In which country is Avalon?\", \"pred", "In which country is it?\", \"pred",
       #"'src': does not contain the subject "Avalon", found "In which country is it?""#
     ),
   ])
   func badZsRE(_ old: String, _ new: String, _ message: String) {
-    expectError("record 1, field \(message)", "[\(Self.zsRE), \(Self.zsRE.replacing(old, with: new))]")
+    expectError("record 1 (line 1), field \(message)", "[\(Self.zsRE), \(Self.zsRE.replacing(old, with: new))]")
   }
 
   @Test func easyEdit() throws {
@@ -128,7 +163,8 @@ import WeightPatch
     ),
   ])
   func badEasyEdit(_ fields: String, _ message: String) {
-    expectError("record 1, field \(message)", #"[{"prompt": "A is", "subject": "A", "target_new": "b"}, {\#(fields)}]"#)
+    expectError(
+      "record 1 (line 1), field \(message)", #"[{"prompt": "A is", "subject": "A", "target_new": "b"}, {\#(fields)}]"#)
   }
 
   private static let plain = [
@@ -188,21 +224,21 @@ import WeightPatch
     (#"{"subject": "A", "target": "b"}"#, "'prompt': is missing"), (#"{"target": "b"}"#, "'prompt': is missing"),
   ])
   func badPlain(_ record: String, _ message: String) {
-    expectError("record 1, field \(message)", #"{"prompt": "{A} is", "target": "b"}"# + "\n" + record)
+    expectError("record 1 (line 2), field \(message)", #"{"prompt": "{A} is", "target": "b"}"# + "\n" + record)
   }
 
   @Test(arguments: [
     (
       "prompt,target\n{A} is,b,c",
-      "record 0: has 3 fields, and the header 2; a field with the separator in it must stand in quotation marks"
+      "record 0 (line 2): has 3 fields, and the header 2; a field with the separator in it must stand in quotation marks"
     ),
     (
       "prompt,target\n\"{A} is,b\n",
-      "record 0: the quotation mark at byte 14 does not end with its field; write quotation marks within a field twice"
+      "record 0 (line 2): the quotation mark at byte 14 does not end with its field; write quotation marks within a field twice"
     ),
     (
       "prompt,target\n\"{A}\" is,b\n",
-      "record 0: the quotation mark at byte 14 does not end with its field; write quotation marks within a field twice"
+      "record 0 (line 2): the quotation mark at byte 14 does not end with its field; write quotation marks within a field twice"
     ),
     (
       "\"prompt,target",
@@ -212,7 +248,7 @@ import WeightPatch
     (
       "target,source,prompt,source,prompt,target\n", "the header names the column 'source' twice; rename one of the two"
     ),
-    ("prompt,target\n{A} is,\n", "record 0, field 'target': is missing"),
+    ("prompt,target\n{A} is,\n", "record 0 (line 2), field 'target': is missing"),
     ("question,answer\nx,y\n", unknownFormat), ("nothing", unknownFormat), ("prompt,target\n", "holds no facts"),
     (" \n", "holds no facts"), ("", "holds no facts"),
   ])
@@ -228,12 +264,15 @@ import WeightPatch
     + "or template"
 
   @Test(arguments: [
-    ("{\"prompt\": \"{A} is\", \"target\": \"b\"}\n{\"prompt\": x}", "not valid JSON at byte 47: a value is expected"),
+    (
+      "{\"prompt\": \"{A} is\", \"target\": \"b\"}\n{\"prompt\": x}",
+      "record 1 (line 2): not valid JSON at byte 47: a value is expected"
+    ),
     ("{\"prompt\": \n", "not valid JSON at byte 11: the text ends where a value is expected"),
-    ("[{\"a\": 1, \"b\": 2}]", "record 0: has the fields a, b, those of no known schema: \(schemas)"),
-    ("[{}]", "record 0: has no fields, those of no known schema: \(schemas)"),
-    ("[3]", "record 0: must be an object, found a number"),
-    ("{\"prompt\": \"{A} is\", \"target\": \"b\"}\n3", "record 1: must be an object, found a number"),
+    ("[{\"a\": 1, \"b\": 2}]", "record 0 (line 1): has the fields a, b, those of no known schema: \(schemas)"),
+    ("[{}]", "record 0 (line 1): has no fields, those of no known schema: \(schemas)"),
+    ("[3]", "record 0 (line 1): must be an object, found a number"),
+    ("{\"prompt\": \"{A} is\", \"target\": \"b\"}\n3", "record 1 (line 2): must be an object, found a number"),
   ])
   func badLines(_ text: String, _ message: String) {
     expectError(message, text)
@@ -241,29 +280,64 @@ import WeightPatch
 
   @Test func hostileFiles() throws {
     let long = String(repeating: "x", count: 100_001)
-    expectError("record 0, field 'target': is longer than 100000 bytes", #"{"prompt": "{A} is", "target": "\#(long)"}"#)
     expectError(
-      "record 0, field 'paraphrase_prompts': is longer than 100000 bytes",
+      "record 0 (line 1), field 'target': is longer than 100000 bytes", #"{"prompt": "{A} is", "target": "\#(long)"}"#,
+      .damagedInput)
+    expectError(
+      "record 0 (line 1), field 'paraphrase_prompts': is longer than 100000 bytes",
       #"[{"requested_rewrite": {"prompt": "{} is", "subject": "A", "target_new": {"str": "b"}}, "#
-        + #""paraphrase_prompts": ["\#(long)"]}]"#)
-    expectError("not valid JSON at byte 64: nested more than 64 levels deep", String(repeating: "[", count: 100_000))
+        + #""paraphrase_prompts": ["\#(long)"]}]"#, .damagedInput)
+    for nested in [String(repeating: "[", count: 100_000), String(repeating: #"{"a":"#, count: 100_000)] {
+      expectError(
+        "not valid JSON at byte \(nested.hasPrefix("[") ? 64 : 320): nested more than 64 levels deep", nested,
+        .damagedInput)
+    }
+    expectError(
+      "record 1 (line 2): not valid JSON at byte 352: nested more than 64 levels deep",
+      #"{"prompt": "{A} is", "target": "b"}"# + "\n" + String(repeating: #"{"a":"#, count: 100_000), .damagedInput)
     let path = directory.path + "/facts"
-    try Data(Array("prompt,target\n{A} is,".utf8) + [0xFF, 0x0A]).write(to: URL(filePath: path))
-    #expect(throws: ErrataError(.damagedInput, "\(path): is not UTF-8 text near byte 21")) { try FactRecord.read(path) }
+    try Data(Array("prompt,target\n{A} is,b\n{A} is,".utf8) + [0xFF, 0x0A]).write(to: URL(filePath: path))
+    #expect(throws: ErrataError(.usage, "\(path): record 1 (line 3): is not UTF-8 text near byte 23")) {
+      try FactRecord.read(path)
+    }
     let file = try FileHandle(forWritingTo: URL(filePath: path))
     try file.truncate(atOffset: 1 << 30 + 1)
     #expect(throws: ErrataError(.damagedInput, "\(path): is longer than 1024 MiB, more than a facts file can be")) {
       try FactRecord.read(path)
     }
-    expectError("holds more than 1000000 records; split it", String(repeating: "{}\n", count: 1_000_001))
-    expectError("holds more than 1000000 records; split it", "[" + String(repeating: "3,", count: 1_000_000) + "3]")
-    expectError(
-      "holds more than 1000000 records; split it", "prompt,target\n" + String(repeating: "a,b\n", count: 1_000_001))
+    let tooMany = "holds more than 1000000 records; split it"
+    expectError(tooMany, String(repeating: "{}\n", count: 1_000_001), .damagedInput)
+    expectError(tooMany, "[" + String(repeating: "3,", count: 1_000_000) + "3]", .damagedInput)
+    expectError(tooMany, "prompt,target\n" + String(repeating: "a,b\n", count: 1_000_001), .damagedInput)
   }
 
-  private func expectError(_ message: String, _ text: String, at location: SourceLocation = #_sourceLocation) {
+  /// It separates the parts of a fact's ID, and ends texts elsewhere.
+  @Test(arguments: [
+    (
+      #"[{"requested_rewrite": {"prompt": "{} i\u0000s", "subject": "A", "target_new": {"str": "b"}}}]"#,
+      "requested_rewrite.prompt"
+    ),
+    (
+      #"[{"requested_rewrite": {"prompt": "{} is", "subject": "A\u0000", "target_new": {"str": "b"}}}]"#,
+      "requested_rewrite.subject"
+    ),
+    (#"[{"prompt": "A is", "subject": "A", "target_new": "\u0000b"}]"#, "target_new"),
+    (#"[{"prompt": "A is", "subject": "A", "target_new": "b", "ground_truth": ["\u0000"]}]"#, "ground_truth"),
+    (#"[{"prompt": "A is", "subject": "A", "target_new": "b", "rephrase": ["\u0000"]}]"#, "rephrase"),
+    (#"[{"prompt": "A is", "subject": "A", "target_new": "b", "source": "\u0000"}]"#, "source"),
+    ("prompt,target\n{A} is,b\0", "target"),
+  ])
+  func noNUL(_ text: String, _ field: String) {
+    let line = text.hasPrefix("[") ? 1 : 2
+    expectError("record 0 (line \(line)), field '\(field)': holds a NUL character; remove it", text)
+  }
+
+  private func expectError(
+    _ message: String, _ text: String, _ category: ErrataError.Category = .usage,
+    at location: SourceLocation = #_sourceLocation
+  ) {
     #expect(
-      throws: ErrataError(.damagedInput, "\(directory.path)/facts: \(message)"), sourceLocation: location
+      throws: ErrataError(category, "\(directory.path)/facts: \(message)"), sourceLocation: location
     ) { try read(text) }
   }
 }

@@ -63,7 +63,7 @@ import Transformer
       ),
       ("{", "\(path): not valid JSON at byte 1: a key is expected"),
     ] {
-      #expect(throws: ErrataError(.damagedInput, message)) { try read(text) }
+      #expect(throws: ErrataError(.usage, message)) { try read(text) }
     }
   }
 

@@ -34,7 +34,7 @@ import Transformer
       _ = try apply(text)
       return nil
     } catch let error as ErrataError {
-      #expect(error.category == .general)
+      #expect(error.category == .usage)
       return error.message.replacing(directory("hparams"), with: "FILE")
     } catch {
       return "\(error)"
@@ -101,7 +101,9 @@ import Transformer
 
   @Test func theMethodOfAFile() throws {
     for (text, method) in [
-      ("alg_name: EMMET", EditMethod.emmet), (#"{"alg_name": "MEMIT", "emmet_lambda": 1}"#, .memit),
+      ("alg_name: R-ROME", EditMethod.rome), ("\u{FEFF}alg_name: r-rome", .rome),
+      ("\u{FEFF}{\"alg_name\": \"ROME\"}", .rome),
+      ("alg_name: EMMET", .emmet), (#"{"alg_name": "MEMIT", "emmet_lambda": 1}"#, .memit),
       ("emmet_lambda: 0.1", .emmet), ("mom2_update_weight: 1", .memit),
       ("context_template_length_params: [[5, 10]]", .rome), ("layers: [1]", nil),
     ] as [(String, EditMethod?)] {
@@ -125,7 +127,18 @@ import Transformer
   }
 
   @Test(arguments: [
-    ("alg_name: AlphaEdit", "FILE: 'alg_name' is 'AlphaEdit'; Errata does ROME, MEMIT and EMMET"),
+    ("alg_name: GRACE\niter: 3", "FILE: 'alg_name' is 'GRACE'; Errata does ROME, MEMIT and EMMET"),
+    (
+      "alg_name: AlphaEdit\nlayers: [4, 5]\nnullspace_threshold: 2e-2\nL2: 10",
+      "FILE: 'alg_name' is 'AlphaEdit'; Errata does ROME, MEMIT and EMMET; instead of it, use MEMIT, with --batch-size for "
+        + "one batch of facts after the other: --method memit --layers 4,5, without this file"
+    ),
+    (
+      "nullspace_threshold: 0.02\nL2: 10",
+      "FILE: 'nullspace_threshold', 'L2' are not settings of ROME, MEMIT or EMMET; remove them"
+    ),
+    ("layers: [\"5", "FILE: line 1: a quotation mark is not closed"),
+    ("{\"layers\": [1}", "FILE: not valid JSON at byte 13: ',' or ']' is expected"),
     ("alg_name: 3", "FILE: 'alg_name' is a number; Errata does ROME, MEMIT and EMMET"),
     ("nullspace_threshold: 0.02", "FILE: 'nullspace_threshold' is not a setting of ROME, MEMIT or EMMET; remove it"),
     ("layers: 5", "FILE: 'layers' must be a list of layers, found a number"),
@@ -168,7 +181,29 @@ import Transformer
 
   @Test func notText() throws {
     try AtomicFile.write([0xFF, 0xFE, 0x41], to: directory("hparams"))
-    let error = ErrataError(.general, "\(directory("hparams")): is neither JSON nor YAML in UTF-8")
+    let error = ErrataError(.usage, "\(directory("hparams")): is neither JSON nor YAML in UTF-8")
     #expect(throws: error) { try HyperparameterFile(contentsOf: directory("hparams")) }
+  }
+
+  @Test func limits() throws {
+    func expectDamaged(_ text: String, _ problem: String) {
+      #expect(throws: ErrataError(.damagedInput, "\(directory("hparams")): \(problem)")) { try read(text) }
+    }
+    func nested(_ depth: Int) -> String {
+      "layers: " + String(repeating: "[", count: depth) + String(repeating: "]", count: depth)
+    }
+    _ = try read(nested(64))
+    expectDamaged(nested(65), "line 1: lists nested more than 64 levels deep")
+    expectDamaged(
+      "v_lr: 1\nlayers:\n- " + String(repeating: "[", count: 100_000), "line 3: lists nested more than 64 levels deep")
+    _ = try read("v_lr: 1 #" + String(repeating: "x", count: 1 << 20 - 9))
+    expectDamaged(
+      "v_lr: 1 #" + String(repeating: "x", count: 1 << 20 - 8), "is longer than 1 MiB, more than settings can be")
+  }
+
+  @Test func quotedItems() throws {
+    #expect(
+      message("layer_selection: [\"a, b\", 'c]']")
+        == "FILE: 'layer_selection' is an array, but only 'all' is supported")
   }
 }

@@ -40,17 +40,20 @@ extension ToolTests {
           + "prompt or template"
       ),
       ("[{},", "not valid JSON at byte 4: the text ends where a value is expected"),
-      ("{}", "record 0: has no fields, those of no known schema: \(schemas)"),
+      ("{}", "record 0 (line 1): has no fields, those of no known schema: \(schemas)"),
       ("[]", "holds no facts"),
-      ("[3]", "record 0: must be an object, found a number"),
-      ("[{}]", "record 0: has no fields, those of no known schema: \(schemas)"),
-      (#"[{"requested_rewrite": []}]"#, "record 0, field 'requested_rewrite': must be an object, found an array"),
+      ("[3]", "record 0 (line 1): must be an object, found a number"),
+      ("[{}]", "record 0 (line 1): has no fields, those of no known schema: \(schemas)"),
+      (
+        #"[{"requested_rewrite": 3}]"#,
+        "record 0 (line 1), field 'requested_rewrite': must be an object, found a number"
+      ),
     ])
     func noRecords(text: String, message: String) throws {
       try scratch.write(text, to: "facts.json")
-      try fail(exitCode: 6, message: "facts.json: \(message)")
+      try fail(exitCode: 2, message: "facts.json: \(message)")
       try scratch.fail(
-        "eval", "samples/model", "--facts", "facts.json", exitCode: 6, message: "errata eval: facts.json: \(message)")
+        "eval", "samples/model", "--facts", "facts.json", exitCode: 2, message: "errata eval: facts.json: \(message)")
     }
 
     @Test(arguments: [
@@ -96,23 +99,72 @@ extension ToolTests {
     ])
     func badField(rewrite: String, message: String) throws {
       try scratch.write("[\(record()), {\"requested_rewrite\": {\(rewrite)}}]", to: "facts.json")
-      try fail(exitCode: 6, message: "facts.json: record 1, field '\(message)")
+      try fail(exitCode: 2, message: "facts.json: record 1 (line 1), field '\(message)")
     }
 
     @Test func badPrompts() throws {
       let rewrite = record().dropLast()
       try scratch.write("[\(rewrite), \"paraphrase_prompts\": \"one\"}]", to: "facts.json")
       try fail(
-        exitCode: 6,
-        message: "facts.json: record 0, field 'paraphrase_prompts': must be an array of strings, found a string")
+        exitCode: 2,
+        message:
+          "facts.json: record 0 (line 1), field 'paraphrase_prompts': must be an array of strings, found a string")
       try scratch.write("[\(rewrite), \"neighborhood_prompts\": [\"one\", 2]}]", to: "facts.json")
       try fail(
-        exitCode: 6,
-        message: "facts.json: record 0, field 'neighborhood_prompts': must be an array of strings, found a number in it"
+        exitCode: 2,
+        message:
+          "facts.json: record 0 (line 1), field 'neighborhood_prompts': must be an array of strings, found a number in it"
       )
       try scratch.write("[\(rewrite), \"paraphrase_prompts\": [\"one\", \"\"]}]", to: "facts.json")
       try fail(
-        exitCode: 6, message: "facts.json: record 0, field 'paraphrase_prompts': holds an empty prompt")
+        exitCode: 2, message: "facts.json: record 0 (line 1), field 'paraphrase_prompts': holds an empty prompt")
+    }
+
+    /// The case of three, all named.
+    @Test func allWrongRecordsAreNamed() throws {
+      try scratch.write(
+        "["
+          + (0..<3).map { #"{"prompt": "what is x\#($0)?", "subject": "Y\#($0)", "target_new": "a"}"# }
+          .joined(separator: ",\n") + "]", to: "facts.json")
+      let lines = (0..<3).map {
+        "facts.json: record \($0) (line \($0 + 1)), field 'prompt': does not contain the subject \"Y\($0)\", found \"what is "
+          + "x\($0)?\""
+      }
+      for tool in [
+        ["edit", "samples/model", "--stats", "samples/stats.safetensors", "-o", "o.wpatch"], ["eval", "samples/model"],
+        ["tune", "samples/model", "--stats", "samples/stats.safetensors"],
+      ] {
+        let result = try scratch.errata(tool + ["--facts", "facts.json"])
+        #expect(result.exitCode == 2)
+        #expect(
+          result.errors
+            == lines.map { "errata \(tool[0]): \($0)\n" }.joined()
+            + "errata \(tool[0]): facts.json: 3 of 3 records cannot be used, as listed; correct them, or leave them out "
+            + "with --skip-invalid\n")
+      }
+    }
+
+    @Test func skipInvalidGoesOnWithoutThem() throws {
+      try scratch.write(
+        "prompt,target\nno subject,x\nThe mother tongue of {Leo Tolstoy} is,French\nx,y,z\n", to: "facts.csv")
+      let edited = try scratch.succeed(
+        "edit", "samples/model", "--stats", "samples/stats.safetensors", "-o", "o.wpatch", "--facts", "facts.csv",
+        "--skip-invalid", "--json", "--quiet")
+      #expect(try edited.json["facts"]?.arrayValue?.map { $0["subject"] } == ["Leo Tolstoy"])
+      #expect(
+        edited.errors
+          == "errata edit: facts.csv: record 0 (line 2), field 'subject': is missing; name it, or put the subject into braces "
+          + "in the prompt \"no subject\"; left out\nerrata edit: facts.csv: record 2 (line 4): has 3 fields, and the header "
+          + "2; a field with the separator in it must stand in quotation marks; left out\n")
+    }
+
+    @Test func beyondTheLimits() throws {
+      try scratch.write(String(repeating: "[", count: 100_000), to: "facts.json")
+      try fail(exitCode: 6, message: "facts.json: not valid JSON at byte 64: nested more than 64 levels deep")
+      try scratch.write("[\(record(new: String(repeating: "x", count: 100_001)))]", to: "facts.json")
+      try fail(
+        exitCode: 6,
+        message: "facts.json: record 0 (line 1), field 'requested_rewrite.target_new.str': is longer than 100000 bytes")
     }
 
     @Test(arguments: [

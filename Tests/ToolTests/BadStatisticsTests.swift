@@ -117,8 +117,16 @@ extension ToolTests {
         message: #"the context template "no slot" must contain {} exactly once, where the prompt stands"#)
       try scratch.write(#"["{} is", 3]"#, to: "templates.json")
       try fail(
-        ["--templates", "templates.json"], exitCode: 6,
+        ["--templates", "templates.json"], exitCode: 2,
         message: "templates.json: context templates are a JSON array of strings")
+      try scratch.write("[1,", to: "templates.json")
+      try fail(
+        ["--templates", "templates.json"], exitCode: 2,
+        message: "templates.json: not valid JSON at byte 3: the text ends where a value is expected")
+      try scratch.write(String(repeating: "[", count: 100_000), to: "templates.json")
+      try fail(
+        ["--templates", "templates.json"], exitCode: 6,
+        message: "templates.json: not valid JSON at byte 64: nested more than 64 levels deep")
     }
 
     @Test func badTexts() throws {

@@ -68,7 +68,7 @@ extension ToolTests {
     @Test func refused() throws {
       try scratch.write(#"{"v_loss_layer": 31}"#, to: "hparams.json")
       try scratch.fail(
-        edit + ["--hparams", "hparams.json"], exitCode: 1,
+        edit + ["--hparams", "hparams.json"], exitCode: 2,
         message: "errata edit: hparams.json: 'v_loss_layer' is 31, but the loss is read at the model's last layer, 5")
       try scratch.fail(
         edit + ["--hparams", "missing.json"], exitCode: 1,
@@ -77,6 +77,51 @@ extension ToolTests {
       try scratch.fail(
         edit + ["--hparams", "memit.yaml", "--published-rome"], exitCode: 2,
         message: "errata edit: --published-rome goes with --method rome")
+    }
+
+    @Test func nestedTooDeeply() throws {
+      for (text, message) in [
+        (
+          "alg_name: \"EMMET\"\nlayers: " + String(repeating: "[", count: 100_000),
+          "line 2: lists nested more than 64 levels deep"
+        ),
+        (
+          "{\"layers\": " + String(repeating: "[", count: 100_000),
+          "not valid JSON at byte 74: nested more than 64 levels deep"
+        ),
+      ] {
+        try scratch.write(text, to: "deep")
+        try scratch.fail(edit + ["--hparams", "deep"], exitCode: 6, message: "errata edit: deep: \(message)")
+      }
+    }
+
+    /// EasyEdit's, as it stands.
+    @Test func rROMEIsOurROME() throws {
+      try scratch.write(
+        """
+        alg_name: "R-ROME"
+        model_name: "./model"
+        layers: [1]
+        fact_token: "subject_last"
+        v_num_grad_steps: 25
+        v_lr: 5e-1
+        v_loss_layer: 5
+        v_weight_decay: 1e-3
+        clamp_norm_factor: 4
+        kl_factor: 0.0625
+        mom2_adjustment: false
+        rewrite_module_tmp: "model.layers.{}.mlp.down_proj"
+        layer_module_tmp: "model.layers.{}"
+        mom2_dataset: "wikipedia"
+        mom2_n_samples: 100000
+        mom2_dtype: "float32"
+        """, to: "r-rome.yaml")
+      let (used, _) = try method(["--hparams", "r-rome.yaml"])
+      #expect(used["name"] == "rome")
+      #expect(used["layers"] == [1])
+      #expect(used["hyperparameters"]?["key_form"] != "published ROME")
+      let (rome, _) = try method(["--method", "rome", "--layers", "1", "--clamp", "4", "--weight-decay", "1e-3"])
+      #expect(used == rome)
     }
   }
 }

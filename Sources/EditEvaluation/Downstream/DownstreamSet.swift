@@ -53,8 +53,10 @@ public struct DownstreamSet: Sendable {
   private init(_ task: DownstreamTask, _ path: String, shots: Int, seed: UInt64, limit: Int?) throws {
     self.task = task
     self.path = path
-    let questions = try FactFile.records(path).map {
-      Question(record: $0.record, prompt: try task.prompt($0), isPositive: try task.isPositive($0))
+    let questions = try FactFile.records(path).map { record in
+      let fields = try record.get()
+      return Question(
+        record: fields.place.record, prompt: try task.prompt(fields), isPositive: try task.isPositive(fields))
     }
     guard !questions.isEmpty else { throw ErrataError.noQuestions(path) }
     var random = RandomSource(seed: seed)

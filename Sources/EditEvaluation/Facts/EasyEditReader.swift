@@ -7,17 +7,19 @@ import WeightPatch
 enum EasyEditReader: FactReader {
   static let name = "EasyEdit (prompt, subject, target_new)"
 
-  static func recognizes(_ fields: Set<String>) -> Bool { fields.contains("target_new") }
+  static func recognizes(_ fields: Set<ByteString>) -> Bool { fields.contains("target_new") }
 
-  static func read(_ record: FactFields) throws -> FactRecord {
+  static func read(_ record: FactFields) throws -> [FactRecord] {
     let subject = try record.filledText("subject")
     let fact = Manifest.Fact(
       subject: subject, prompt: try record.template("prompt", subject: subject),
       targetNew: try record.filledText("target_new"), targetTrue: try answers("ground_truth", in: record).first,
       relation: try record.optionalText("relation_id"), source: try record.optionalText("source"))
-    return FactRecord(
-      fact: fact, paraphrasePrompts: try record.textOrTexts("rephrase_prompt") + record.textOrTexts("rephrase"),
-      neighborhoodPrompts: try locality(record))
+    return [
+      FactRecord(
+        fact: fact, paraphrasePrompts: try record.textOrTexts("rephrase_prompt") + record.textOrTexts("rephrase"),
+        neighborhoodPrompts: try locality(record))
+    ]
   }
 
   private static func locality(_ record: FactFields) throws -> [FactRecord.NeighborhoodPrompt] {
@@ -29,11 +31,10 @@ enum EasyEditReader: FactReader {
     }
     var neighborhood = zip(prompts, truths).map { FactRecord.NeighborhoodPrompt($0, answer: $1) }
     guard let groups = try record.optionalObject("locality") else { return neighborhood }
-    for name in try groups.names().sorted() {
+    for name in try groups.names().sorted().map(\.description) {
       guard let group = try groups.optional(name) else { continue }
       for element in group.arrayValue ?? [group] {
-        let fields = FactFields(
-          file: record.file, record: record.record, value: element, path: "locality.\(name).")
+        let fields = record.fields(element, path: "locality.\(name).")
         guard element.objectValue != nil else {
           throw groups.failure(name, "must hold objects, found \(element.kind)")
         }
@@ -52,9 +53,8 @@ enum EasyEditReader: FactReader {
     return try (found.arrayValue ?? [found]).compactMap { element in
       let answer = element.arrayValue?.first ?? element
       if element.arrayValue?.isEmpty == true { return nil }
-      guard let text = answer.stringValue else {
-        throw record.failure(field, "must be a string or an array of strings, found \(answer.kind)")
-      }
+      let text = try record.text(
+        answer, field, "must be a string or an array of strings, found \(answer.kind)")
       return text.isEmpty || text == "<|endoftext|>" ? nil : text
     }
   }

@@ -1,11 +1,18 @@
-import Foundation
 import Tensors
+import WeightPatch
+
+/// Where a record stands in its file.
+public struct RecordPlace: Sendable, Equatable {
+  public let file: String
+  /// Of the record in the file, from 0.
+  public let record: Int
+  /// Where the record begins, from 1; nil if that is not known.
+  public var line: Int?
+}
 
 /// The fields of one object in a facts file.
 struct FactFields {
-  let file: String
-  /// From 0.
-  let record: Int
+  let place: RecordPlace
   let value: JSON
   /// Where the object stands in the record, with a dot at the end; empty for the record itself.
   var path = ""
@@ -14,16 +21,17 @@ struct FactFields {
   static let maximumLength = 100_000
 
   func failure(_ field: String, _ problem: String) -> ErrataError {
-    ErrataError.wrongFactField(file, record: record, field: path + field, problem)
+    ErrataError.wrongFactField(place, field: path + field, problem)
   }
 
   /// - Throws: an `ErrataError` if this is no object.
-  func names() throws -> Set<String> {
-    guard let object = value.objectValue else {
-      throw ErrataError.wrongFactRecord(file, record: record, found: value.kind)
-    }
-    return Set(object.members.map(\.key.description))
+  func names() throws -> Set<ByteString> {
+    guard let object = value.objectValue else { throw ErrataError.wrongFactRecord(place, found: value.kind) }
+    return Set(object.keys)
   }
+
+  /// The fields of an object that stands within this one.
+  func fields(_ value: JSON, path: String) -> FactFields { FactFields(place: place, value: value, path: path) }
 
   func object(_ field: String) throws -> FactFields {
     guard let found = try optionalObject(field) else { throw failure(field, "is missing") }
@@ -33,16 +41,14 @@ struct FactFields {
   func optionalObject(_ field: String) throws -> FactFields? {
     guard let found = try optional(field) else { return nil }
     guard found.objectValue != nil else { throw failure(field, "must be an object, found \(found.kind)") }
-    return FactFields(file: file, record: record, value: found, path: path + field + ".")
+    return fields(found, path: path + field + ".")
   }
 
   /// The value of a field; nil if it is missing or null.
   ///
   /// - Throws: an `ErrataError` if this is no object.
   func optional(_ field: String) throws -> JSON? {
-    guard value.objectValue != nil else {
-      throw ErrataError.wrongFactRecord(file, record: record, found: value.kind)
-    }
+    guard value.objectValue != nil else { throw ErrataError.wrongFactRecord(place, found: value.kind) }
     guard let found = value[ByteString(field)], !found.isNull else { return nil }
     return found
   }
@@ -61,9 +67,8 @@ struct FactFields {
 
   func optionalText(_ field: String) throws -> String? {
     guard let found = try optional(field) else { return nil }
-    guard let text = found.stringValue else { throw failure(field, "must be a string, found \(found.kind)") }
-    try checkLength(text, field)
-    return text
+    guard found.stringValue != nil else { throw failure(field, "must be a string, found \(found.kind)") }
+    return try text(found, field, "")
   }
 
   /// Prompts; none if the field is missing.
@@ -86,55 +91,23 @@ struct FactFields {
   }
 
   private func prompt(_ value: JSON, _ field: String) throws -> String {
-    guard let text = value.stringValue else {
-      throw failure(field, "must be an array of strings, found \(value.kind) in it")
-    }
+    let text = try text(value, field, "must be an array of strings, found \(value.kind) in it")
     guard !text.isEmpty else { throw failure(field, "holds an empty prompt") }
-    try checkLength(text, field)
     return text
   }
 
-  private func checkLength(_ text: String, _ field: String) throws {
-    guard text.utf8.count <= Self.maximumLength else {
-      throw failure(field, "is longer than \(Self.maximumLength) bytes")
-    }
-  }
-}
-
-extension FactFields {
-  /// A prompt template: a text with `{}` where the subject stands.
+  /// A value that must be a string, checked as every text of a record is.
   ///
-  /// - Throws: an `ErrataError` unless it has exactly one.
-  func template(_ field: String) throws -> String {
-    let text = try text(field)
-    guard text.components(separatedBy: "{}").count == 2 else {
-      throw failure(
-        field, "must contain {} exactly once, where the subject stands, found \"\(abbreviated(text))\"")
+  /// - Parameter expectation: the problem if it is none.
+  func text(_ value: JSON, _ field: String, _ expectation: @autoclosure () -> String) throws -> String {
+    guard let bytes = value.bytesValue?.bytes else { throw failure(field, expectation()) }
+    guard bytes.count <= Self.maximumLength else {
+      throw ErrataError.factTextTooLong(place, field: path + field, Self.maximumLength)
     }
-    return text
+    // It separates the parts of which fact IDs are made, and ends texts in C.
+    guard !bytes.contains(0) else { throw failure(field, "holds a NUL character; remove it") }
+    return String(decoding: bytes, as: UTF8.self)
   }
-
-  /// A prompt in which the subject stands, or `{}` in its place, as a template. Where the subject occurs several times,
-  /// the first occurrence that is not part of a longer word counts.
-  ///
-  /// - Throws: an `ErrataError` if the subject does not occur.
-  func template(_ field: String, subject: String) throws -> String {
-    let prompt = try text(field)
-    if prompt.contains("{}") { return try template(field) }
-    let occurrences = prompt.ranges(of: subject)
-    let isWhole = { (range: Range<String.Index>) in
-      let before = range.lowerBound > prompt.startIndex ? prompt[prompt.index(before: range.lowerBound)] : " "
-      let after = range.upperBound < prompt.endIndex ? prompt[range.upperBound] : " "
-      return !isWordCharacter(before) && !isWordCharacter(after)
-    }
-    guard let range = occurrences.first(where: isWhole) ?? occurrences.first else {
-      throw failure(
-        field, "does not contain the subject \"\(abbreviated(subject))\", found \"\(abbreviated(prompt))\"")
-    }
-    return prompt.replacingCharacters(in: range, with: "{}")
-  }
-
-  private func isWordCharacter(_ character: Character) -> Bool { character.isLetter || character.isNumber }
 }
 
 /// The beginning of a text that a message quotes.

@@ -23,6 +23,8 @@ public struct FactRecord: Sendable, Equatable {
   public let generationPrompts: [String]
   /// The new target's identifier in a knowledge base (Wikidata's "Q1860"), by which reference texts name it.
   public let targetIdentifier: String?
+  /// Where it was read; nil if it was not read from a file.
+  public internal(set) var place: RecordPlace?
 
   public init(
     fact: Manifest.Fact, paraphrasePrompts: [String] = [], neighborhoodPrompts: [NeighborhoodPrompt] = [],
@@ -37,27 +39,46 @@ public struct FactRecord: Sendable, Equatable {
 }
 
 extension FactRecord {
-  /// Reads a facts file: CounterFact and multi-CounterFact, zsRE, EasyEdit's JSON, or plain JSONL, JSON or CSV. Which of them it
-  /// is shows its content.
+  /// Reads a facts file, or records of it: CounterFact, multi-CounterFact and MQuAKE, zsRE, EasyEdit's JSON, or plain
+  /// JSONL, JSON or CSV. Which of them it is shows its content.
   ///
-  /// - Throws: an `ErrataError` that names file, record (from 0) and field.
-  public static func read(_ path: String) throws -> [FactRecord] {
-    let records = try FactFile.records(path)
-    guard let first = records.first else { throw ErrataError.noRecords(path) }
-    let reader = try FactReaders.reader(of: first)
-    return try records.map { try reader.read($0) }
+  /// - Parameters:
+  ///   - selection: for example `0-9` or `3`: records of the file from 0, the last one included; nil for all.
+  ///   - areDistinct: whether no two of them may ask the same question, as facts that are edited together.
+  ///   - invalid: what is done about records that are none.
+  /// - Throws: a usage error that names file, record (from 0), line (from 1) and field, or says that the selection is
+  ///   malformed or names records that are not there; damaged input if the file goes beyond the limits; a conflict if
+  ///   records that should be distinct are not.
+  public static func read(
+    _ path: String, selection: String? = nil, areDistinct: Bool = false, invalid: InvalidRecords = .refused
+  ) throws -> [FactRecord] {
+    var records = try FactFile.records(path)[...]
+    guard !records.isEmpty else { throw ErrataError.noRecords(path) }
+    if let selection { records = records[try range(selection, of: records.count, in: path)] }
+    let reader = try FactReaders.reader(of: records)
+    let (facts, errors) = try readAll(records, reader)
+    try invalid.report(errors, of: records.count, in: path)
+    if areDistinct { try checkDistinct(facts, path) }
+    return facts
   }
 
-  /// The records of a selection, for example `0-9` or `3`: numbers from 0, the last one included.
-  ///
-  /// - Parameter areDistinct: whether no two of them may ask the same question, as facts that are edited together.
-  /// - Throws: a usage error if the selection is malformed or names records that are not there; a conflict if records
-  ///   that should be distinct are not.
-  public static func read(_ path: String, selection: String?, areDistinct: Bool = false) throws -> [FactRecord] {
-    let records = try read(path)
-    let range = try selection.map { try Self.range($0, of: records.count, in: path) } ?? 0..<records.count
-    if areDistinct { try checkDistinct(records, range, path) }
-    return Array(records[range])
+  private static func readAll(
+    _ records: ArraySlice<FactFile.Record>, _ reader: (any FactReader.Type)?
+  ) throws -> ([FactRecord], [ErrataError]) {
+    var facts: [FactRecord] = []
+    var errors: [ErrataError] = []
+    for record in records {
+      do {
+        let fields = try record.get()
+        for var fact in try reader?.read(fields) ?? [] {
+          fact.place = fields.place
+          facts.append(fact)
+        }
+      } catch let error as ErrataError {
+        errors.append(error)
+      }
+    }
+    return (facts, errors)
   }
 
   private static func range(_ selection: String, of count: Int, in path: String) throws -> Range<Int> {
@@ -68,16 +89,18 @@ extension FactRecord {
     return first..<last + 1
   }
 
-  private static func checkDistinct(_ records: [FactRecord], _ range: Range<Int>, _ path: String) throws {
-    var seen: [String: Int] = [:]
-    for index in range {
-      let fact = records[index].fact
-      guard let earlier = seen.updateValue(index, forKey: fact.question) else { continue }
+  private static func checkDistinct(_ records: [FactRecord], _ path: String) throws {
+    // Two spellings of a subject are two subjects: their tokens differ.
+    var seen: [ByteString: FactRecord] = [:]
+    for record in records {
+      guard let earlier = seen.updateValue(record, forKey: ByteString(record.fact.question)) else { continue }
       // A target's leading space makes no difference: one is put before it if it is missing.
-      let targets = [earlier, index].map { String(records[$0].fact.targetNew.drop { $0 == " " }) }
+      let targets = [earlier, record].map { ByteString($0.fact.targetNew.utf8.drop { $0 == UInt8(ascii: " ") }) }
+      let places = [earlier, record].map { $0.place!.record }
       throw targets[0] == targets[1]
-        ? ErrataError.repeatedFact(path, earlier, index, fact.label)
-        : ErrataError.contradictingFacts(path, earlier, index, fact.question, targets: targets)
+        ? ErrataError.repeatedFact(path, places[0], places[1], record.fact.label)
+        : ErrataError.contradictingFacts(
+          path, places[0], places[1], record.fact.question, targets: targets.map(\.description))
     }
   }
 }

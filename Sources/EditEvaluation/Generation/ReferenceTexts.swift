@@ -26,19 +26,19 @@ public struct ReferenceTexts: Sendable {
       do throws(JSONSyntaxError) {
         return try JSON.parse(file.bytes)
       } catch {
-        throw ErrataError.factsNotJSON(path, offset: error.offset, reason: error.reason)
+        throw ErrataError.factsNotJSON(path, offset: error.offset, error)
       }
     }
     var texts: [Key: [String]] = [:]
     if let entries = value.arrayValue {
       for (index, entry) in entries.enumerated() {
-        let fields = FactFields(file: path, record: index, value: entry)
+        let fields = FactFields(place: RecordPlace(file: path, record: index), value: entry)
         let key = Key(relation: try fields.text("relation_id"), target: try fields.text("target_id"))
         guard let samples = try fields.optional("samples")?.arrayValue else {
           throw fields.failure("samples", "must be an array of objects")
         }
         texts[key, default: []] += try samples.map {
-          try FactFields(file: path, record: index, value: $0, path: "samples.").text("text")
+          try fields.fields($0, path: "samples.").text("text")
         }
       }
     } else if let relations = value.objectValue {

@@ -5,7 +5,7 @@ extension Manifest {
   /// One corrected fact.
   public struct Fact: Sendable, Equatable {
     public var subject: String
-    /// With `{}` where the subject stands.
+    /// With `{}` where the subject stands (`PromptTemplate`).
     public var prompt: String
     public var targetNew: String
     public var targetTrue: String?
@@ -58,8 +58,8 @@ extension Manifest {
 }
 
 extension Manifest.Fact {
-  /// The prompt with the subject in it.
-  public var question: String { prompt.replacingOccurrences(of: "{}", with: subject) }
+  /// The prompt with the subject in it; as it is if it has no slot.
+  public var question: String { PromptTemplate(prompt)?.filled(with: subject) ?? prompt }
 
   /// How messages name the fact.
   public var label: String {
