@@ -130,6 +130,12 @@ extension ErrataError {
     ErrataError(.general, "\(path): is too short: it takes two tokens to predict one of them")
   }
 
+  static func windowWithoutText(_ leadingTokens: Int) -> ErrataError {
+    ErrataError(
+      .usage,
+      "a window has no room for text beside the model's special tokens; give --window \(leadingTokens + 1) or more")
+  }
+
   static func badReferences(_ path: String, _ problem: String) -> ErrataError {
     ErrataError(.usage, "\(path): \(problem)")
   }

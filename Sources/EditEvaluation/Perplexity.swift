@@ -28,10 +28,11 @@ public struct PerplexityText: Sendable {
 
 /// How well a model predicts a text.
 ///
-/// The text is tokenized as a whole, behind the tokens that the model's texts begin with, if there are any. Windows of
-/// `window` tokens start every `stride` tokens; each scores the tokens that no window before it has scored, given those
-/// before them in the window, and the last ends with the text. The first token of all is not scored. (The sliding window of
-/// Hugging Face's "Perplexity of fixed-length models".)
+/// The text is tokenized as a whole. Windows of `window` tokens start every `stride` tokens; each scores the tokens that no
+/// window before it has scored, given those before them in the window, and the last ends with the text. (The sliding
+/// window of Hugging Face's "Perplexity of fixed-length models".) Each window begins with the tokens that the model's texts
+/// begin with, if there are any, which count among its tokens: without them such a model predicts what it never learned
+/// to. Where there are none, the first token of all is not scored.
 public struct Perplexity: Sendable, Equatable {
   /// Windows from the beginning of the text.
   let windows: [Window]
@@ -95,15 +96,17 @@ extension Perplexity {
     let leading = model.tokenizer.leadingTokens
     let encoding = model.tokenizer.encodeWithOffsets(text.text)
     let count = min(maximumTokens ?? .max, encoding.ids.count)
-    let tokens = leading + encoding.ids.prefix(count)
-    guard tokens.count > 1 else { throw ErrataError.textTooShort(text.path) }
-    let length = min(window ?? defaultWindow(model), model.decoder.maximumSequenceLength)
+    let tokens = Array(encoding.ids.prefix(count))
+    /// How many tokens of the text a window needs before the first that it scores.
+    let context = leading.isEmpty ? 1 : 0
+    guard tokens.count > context else { throw ErrataError.textTooShort(text.path) }
+    let length = min(window ?? defaultWindow(model), model.decoder.maximumSequenceLength) - leading.count
+    guard length > context else { throw ErrataError.windowWithoutText(leading.count) }
     let step = min(stride ?? max(1, length / 2), length)
-    let spans = spans(tokens.count, window: length, stride: step)
-    /// The end in the text of the token with an index in `tokens`.
-    func end(_ index: Int) -> Int { index < leading.count ? 0 : encoding.ranges[index - leading.count].upperBound }
+    let spans = spans(tokens.count, window: length, stride: step, context: context)
     let prompts = spans.map {
-      TargetPrompt(tokens: Array(tokens[$0.start..<$0.scored.lowerBound]), targets: [Array(tokens[$0.scored])])
+      TargetPrompt(
+        tokens: leading + tokens[$0.start..<$0.scored.lowerBound], targets: [Array(tokens[$0.scored])])
     }
     let scorer = TargetScorer(model)
     var windows: [Window] = []
@@ -115,23 +118,28 @@ extension Perplexity {
         windows.append(
           Window(
             negativeLogLikelihood: -score[0].logProbability * Double(span.scored.count), tokens: span.scored.count,
-            bytes: end(span.scored.upperBound - 1) - end(span.scored.lowerBound - 1)))
+            bytes: encoding.ranges[span.scored.upperBound - 1].upperBound
+              - (span.scored.lowerBound == 0 ? 0 : encoding.ranges[span.scored.lowerBound - 1].upperBound)))
       }
-      guard onProgress(pass.last!.scored.upperBound - 1, tokens.count - 1) else { break }
+      guard onProgress(pass.last!.scored.upperBound - context, tokens.count - context) else { break }
     }
     return Perplexity(windows: windows)
   }
 
   /// Where windows start, and which tokens they score.
-  static func spans(_ count: Int, window: Int, stride: Int) -> [(start: Int, scored: Range<Int>)] {
+  ///
+  /// - Parameter context: how many tokens before its first scored one a window has at least, 0 or 1.
+  static func spans(
+    _ count: Int, window: Int, stride: Int, context: Int = 1
+  ) -> [(start: Int, scored: Range<Int>)] {
     var spans: [(start: Int, scored: Range<Int>)] = []
-    var (start, scored) = (0, 1)
+    var (start, scored) = (0, context)
     while scored < count {
       let end = min(start + window, count)
-      // The last window's context may be all of it but one token; the next one's first scored token needs one before it.
+      // The last window's context may be all of it but one token; the next one's first scored token needs its own.
       spans.append((start, scored..<end))
       scored = end
-      start = min(start + stride, end - 1)
+      start = min(start + stride, end - context)
     }
     return spans
   }

@@ -96,6 +96,13 @@ extension ErrataError {
     ErrataError(.usage, "--field goes with a --text whose name ends in .jsonl")
   }
 
+  static func sequenceWithoutText(_ length: Int, specialTokens: Int) -> ErrataError {
+    ErrataError(
+      .usage,
+      "a sequence of \(length) tokens has no room for text beside the model's \(specialTokens) special tokens; raise "
+        + "--sequence-length")
+  }
+
   static func corpusTooShort(_ path: String, _ tokens: Int) -> ErrataError {
     ErrataError(.general, "\(path): holds only \(tokens) tokens; a text of at least a few thousand is needed")
   }

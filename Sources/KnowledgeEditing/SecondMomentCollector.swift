@@ -3,9 +3,14 @@ import LinearAlgebra
 import PatchAlgebra
 import Safetensors
 import Tensors
+import Tokenizers
 import Transformer
 
 /// Collects second moments: all requested layers in one pass over a text, nothing above the last of them computed.
+///
+/// The special tokens that the tokenizer puts around a text (a token for its beginning, in Llama and Gemma) stand around
+/// the text of each sequence and are counted with it, as in the published `layer_stats`, which lets the tokenizer encode
+/// each of its sequences: a fact's prompt begins with them too, and what a token attends to decides its key.
 public final class SecondMomentCollector {
   public struct Progress: Sendable {
     public let tokens: Int
@@ -22,6 +27,8 @@ public final class SecondMomentCollector {
 
   private let model: LanguageModel
   private let corpus: CorpusTokens
+  /// With the special tokens.
+  private let sequenceLength: Int
   private let origin: SecondMomentOrigin
   private let wantedTokens: Int
   private let outputPath: String
@@ -55,12 +62,16 @@ public final class SecondMomentCollector {
     self.outputPath = outputPath
     wantedTokens = tokenCount
     let length = min(sequenceLength, model.decoder.maximumSequenceLength)
-    self.corpus = CorpusTokens(corpus: corpus, tokenizer: model.tokenizer, sequenceLength: length)
+    let specialTokens = model.tokenizer.leadingTokens.count + model.tokenizer.trailingTokens.count
+    guard length > specialTokens else { throw ErrataError.sequenceWithoutText(length, specialTokens: specialTokens) }
+    self.sequenceLength = length
+    self.corpus = CorpusTokens(corpus: corpus, tokenizer: model.tokenizer, sequenceLength: length - specialTokens)
     origin = SecondMomentOrigin(
       model: model.name, tokenizer: model.tokenizer.digest, corpus: corpus.name,
       corpusDigest: corpus.digest, sequenceLength: length,
       weights: Dictionary(
-        uniqueKeysWithValues: try layers.map { ($0, try model.checkpoint.digest(of: model.decoder.editedTensor($0))) }))
+        uniqueKeysWithValues: try layers.map { ($0, try model.checkpoint.digest(of: model.decoder.editedTensor($0))) }),
+      specialTokens: SecondMomentOrigin.SpecialTokens(model.tokenizer))
     let size = model.architecture.intermediateSize
     sums = Dictionary(uniqueKeysWithValues: layers.map { ($0, PackedTriangle(size: size)) })
     guard FileManager.default.fileExists(atPath: partialPath) else { return }
@@ -80,15 +91,15 @@ public final class SecondMomentCollector {
     var sequences: [[Int32]] = []
     var skipped = tokens
     for sequence in corpus {
-      let sequence = try sequence.get()
+      let sequence = model.tokenizer.leadingTokens + (try sequence.get()) + model.tokenizer.trailingTokens
       // The interrupted run ended with a whole sequence.
       if skipped > 0 {
         skipped -= sequence.count
         continue
       }
-      if tokens + sequences.count * corpus.sequenceLength >= wantedTokens { break }
+      if tokens + sequences.count * sequenceLength >= wantedTokens { break }
       sequences.append(sequence)
-      if (sequences.count + 1) * corpus.sequenceLength > Self.rowsPerPass {
+      if (sequences.count + 1) * sequenceLength > Self.rowsPerPass {
         try Profile.measure("passes") { try count(&sequences) }
         onProgress(Progress(tokens: tokens, total: wantedTokens, resumedTokens: resumed))
         if isInterrupted() {
@@ -106,7 +117,7 @@ public final class SecondMomentCollector {
   private func count(_ sequences: inout [[Int32]]) throws {
     guard !sequences.isEmpty else { return }
     // Not a prefix tree: a shared beginning is to be counted each time it occurs.
-    let length = corpus.sequenceLength
+    let length = sequenceLength
     let positions = sequences.flatMap { _ in (0..<length).map(Int32.init) }
     let plan = AttentionPlan(
       runs: sequences.indices.map { .init(rows: $0 * length..<($0 + 1) * length, context: [], group: $0) })
@@ -176,6 +187,7 @@ extension SecondMomentCollector {
       ("model or set of layers", found.weights == origin.weights), ("tokenizer", found.tokenizer == origin.tokenizer),
       ("text", found.corpusDigest == origin.corpusDigest),
       ("sequence length", found.sequenceLength == origin.sequenceLength),
+      ("set of special tokens", found.specialTokens == origin.specialTokens),
     ]
     if let different = fields.first(where: { !$0.1 }) {
       throw ErrataError.partialOfAnotherRun(partialPath, different.0)
@@ -188,5 +200,24 @@ extension SecondMomentCollector {
       }
       sums[layer] = PackedTriangle(size: sums[layer]!.size, elements: elements)
     }
+  }
+}
+
+extension SecondMomentOrigin.SpecialTokens {
+  /// What a tokenizer puts around a text.
+  init(_ tokenizer: Tokenizer) {
+    func names(_ tokens: [Int32]) -> [String] { tokens.map { tokenizer.token(of: $0)?.description ?? String($0) } }
+    self.init(before: names(tokenizer.leadingTokens), after: names(tokenizer.trailingTokens))
+  }
+}
+
+extension SecondMoments {
+  /// For people: that the sequences lacked the special tokens that a model's texts have; nil if they did not.
+  public func remark(for tokenizer: Tokenizer) -> String? {
+    let expected = SecondMomentOrigin.SpecialTokens(tokenizer)
+    guard origin.specialTokens != expected else { return nil }
+    let tokens = (expected.before + expected.after).joined(separator: ", ")
+    return "\(path): was collected without the special tokens of the model's texts (\(tokens)), by an earlier version; "
+      + "keys differ with them: collect it again with 'errata stats'"
   }
 }

@@ -38,10 +38,16 @@ package struct SecondMomentDescription {
         "layers.\(key).weight", value["weight"]?.stringValue.flatMap { Digest(hexadecimal: $0) })
       powers[layer] = value["output_power"]?.doubleValue
     }
+    func tokens(_ name: ByteString) throws -> [String] {
+      guard let found = json[name] else { return [] }
+      let names = found.arrayValue?.compactMap(\.stringValue)
+      return try field("\(name)", names?.count == found.arrayValue?.count ? names : nil)
+    }
     origin = SecondMomentOrigin(
       model: try field("model", json["model"]?.stringValue), tokenizer: try digest("tokenizer"),
       corpus: try field("corpus", json["corpus"]?.stringValue), corpusDigest: try digest("corpus_digest"),
-      sequenceLength: try field("sequence_length", json["sequence_length"]?.integerValue), weights: weights)
+      sequenceLength: try field("sequence_length", json["sequence_length"]?.integerValue), weights: weights,
+      specialTokens: .init(before: try tokens("tokens_before_text"), after: try tokens("tokens_after_text")))
     tokenCount = try field("tokens", json["tokens"]?.integerValue.flatMap { $0 >= 0 ? $0 : nil })
     isComplete = try field("complete", json["complete"]?.boolValue)
     outputPowers = powers
@@ -54,9 +60,12 @@ package struct SecondMomentDescription {
       if let power = outputPowers[layer] { fields["output_power"] = .double(power) }
       layers[ByteString(String(layer))] = .object(fields)
     }
+    let special = origin.specialTokens
     return [
       "model": JSON(origin.model), "tokenizer": JSON(origin.tokenizer.description), "corpus": JSON(origin.corpus),
       "corpus_digest": JSON(origin.corpusDigest.description), "sequence_length": .integer(origin.sequenceLength),
+      "tokens_before_text": .array(special.before.map { JSON($0) }),
+      "tokens_after_text": .array(special.after.map { JSON($0) }),
       "tokens": .integer(tokenCount), "complete": .bool(isComplete), "layers": .object(layers),
     ]
   }

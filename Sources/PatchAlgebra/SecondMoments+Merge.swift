@@ -23,6 +23,9 @@ extension SecondMoments {
       guard part.origin.tokenizer == first.origin.tokenizer else {
         throw ErrataError.mergedModelsDiffer(first.path, part.path, "the tokenizer")
       }
+      guard part.origin.specialTokens == first.origin.specialTokens else {
+        throw ErrataError.mergedModelsDiffer(first.path, part.path, "the special tokens around the text")
+      }
       if let same = parts[..<index].first(where: { $0.origin.corpusDigest == part.origin.corpusDigest }) {
         throw ErrataError.mergedTextsEqual(same.path, part.path)
       }

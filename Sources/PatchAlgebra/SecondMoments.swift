@@ -16,11 +16,28 @@ public struct SecondMomentOrigin: Sendable, Equatable {
   public var sequenceLength: Int
   /// The digest of each layer's down-projection when its keys were measured: which model it was.
   public var weights: [Int: Digest]
+  /// The tokenizer's own, which stood around the text of each sequence and were counted with it.
+  public var specialTokens: SpecialTokens
+
+  /// As the tokenizer's file spells them.
+  public struct SpecialTokens: Sendable, Equatable {
+    public var before: [String]
+    public var after: [String]
+
+    /// What a file that says nothing was collected with.
+    public static let none = SpecialTokens(before: [], after: [])
+
+    package init(before: [String], after: [String]) {
+      self.before = before
+      self.after = after
+    }
+  }
 
   package static let unknownSequenceLength = 0
 
   package init(
-    model: String, tokenizer: Digest, corpus: String, corpusDigest: Digest, sequenceLength: Int, weights: [Int: Digest]
+    model: String, tokenizer: Digest, corpus: String, corpusDigest: Digest, sequenceLength: Int, weights: [Int: Digest],
+    specialTokens: SpecialTokens = .none
   ) {
     self.model = model
     self.tokenizer = tokenizer
@@ -28,6 +45,7 @@ public struct SecondMomentOrigin: Sendable, Equatable {
     self.corpusDigest = corpusDigest
     self.sequenceLength = sequenceLength
     self.weights = weights
+    self.specialTokens = specialTokens
   }
 }
 

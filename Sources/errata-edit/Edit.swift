@@ -121,6 +121,7 @@ struct Edit: ParsableCommand {
     let foundation = try EditFoundation(state, with: parents, time: timestamp())
     let model = try Profile.measure("open the model") { try LanguageModel(path: self.model, notice: printNotice) }
     let (records, notes) = try FactPreflight(model.tokenizer).check(given, in: facts, invalid: invalid)
+    if let remark = statistics.remark(for: model.tokenizer) { printNotice("errata edit: \(printable(remark))") }
     for note in notes where !quiet { printNotice("errata edit: \(printable(note))") }
     var settings = try settings.settings(for: model.architecture)
     settings.factorTypes = factors

@@ -12,6 +12,9 @@ struct Stats: ParsableCommand {
       Runs the text through the model and averages k k^T over the tokens, where k is the input of a layer's \
       down-projection. All layers are collected in one pass; layers above the last one are not computed.
 
+      The special tokens that the tokenizer puts around a text (a token for its beginning, in Llama and Gemma) stand around \
+      each sequence and are counted with it, as in the ROME and MEMIT code; the file says which.
+
       Ctrl-C keeps what was counted in OUTPUT.partial; the same command continues from there.
 
       Of files that were collected:
@@ -66,10 +69,16 @@ struct Stats: ParsableCommand {
     try checkOutput(output)
     let layers = try self.layers.map(parseLayers)
     let model = try Profile.measure("open the model") { try LanguageModel(path: self.model, notice: printNotice) }
-    let presetLayers = EditMethod.allCases.flatMap { Preset.settings($0, for: model.architecture).layers }
+    let presetLayers = Set(EditMethod.allCases.flatMap { Preset.settings($0, for: model.architecture).layers }).sorted()
+    if layers == nil, Preset.matching(model.architecture) == nil {
+      let names = presetLayers.map(String.init).joined(separator: ", ")
+      printNotice(
+        "errata stats: no preset fits this model: collecting layer\(presetLayers.count == 1 ? "" : "s") \(names), as "
+          + "'errata edit' would choose; choose with --layers")
+    }
+    let wanted = tokens ?? SecondMomentCollector.defaultTokenCount(model.architecture)
     let collector = try SecondMomentCollector(
-      model, corpus: try Corpus(paths: text, field: field), layers: layers ?? Set(presetLayers).sorted(),
-      tokenCount: tokens ?? SecondMomentCollector.defaultTokenCount(model.architecture),
+      model, corpus: try Corpus(paths: text, field: field), layers: layers ?? presetLayers, tokenCount: wanted,
       sequenceLength: sequenceLength, outputPath: output)
     Interruption.install()
     var progress: Progress?
@@ -87,7 +96,12 @@ struct Stats: ParsableCommand {
     case .interrupted(let tokens, let partialPath):
       throw ErrataError(
         .general, "interrupted after \(tokens) tokens, kept in \(partialPath); run the same command to continue")
-    case .complete:
+    case .complete(let counted):
+      if counted < wanted {
+        printNotice(
+          "errata stats: the text ended after \(counted) of \(wanted) tokens; give more with a further --text, unless "
+            + "the verdict is good")
+      }
       let report = try Profile.measure("condition of C") { try ConditionReport(output) }
       report.print(asJSON: json, profile)
       profile.print(asJSON: json)

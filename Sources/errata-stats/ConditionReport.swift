@@ -37,13 +37,16 @@ struct ConditionReport {
         condition.advice,
       ])
     }
+    let special = statistics.origin.specialTokens
+    let around = [("before", special.before), ("after", special.after)].filter { !$1.isEmpty }
+      .map { "\($1.joined(separator: " ")) \($0)" }
     return [
       printable(
         "\(statistics.path): second moments of layer\(statistics.layers.count == 1 ? "" : "s") \(layers) over "
           + "\(statistics.tokenCount) tokens of \(statistics.origin.corpus)"),
       printable(
         "model \(statistics.origin.model), keys of \(conditions.first?.keyLength ?? 0) values, digest "
-          + statistics.digest.abbreviated),
+          + statistics.digest.abbreviated + (around.isEmpty ? "" : ", \(around.joined(separator: ", ")) each sequence")),
     ] + table.lines
   }
 
@@ -52,6 +55,8 @@ struct ConditionReport {
       "output": JSON(statistics.path), "tokens": .integer(statistics.tokenCount),
       "layers": .array(statistics.layers.map { .integer($0) }), "digest": JSON(statistics.digest.description),
       "model": JSON(statistics.origin.model), "corpus": JSON(statistics.origin.corpus),
+      "tokens_before_text": .array(statistics.origin.specialTokens.before.map { JSON($0) }),
+      "tokens_after_text": .array(statistics.origin.specialTokens.after.map { JSON($0) }),
       "conditions": .array(
         conditions.map { condition in
           [

@@ -98,6 +98,7 @@ struct Tune: ParsableCommand {
     let records = try FactRecord.read(facts, selection: records, areDistinct: true, invalid: invalid)
     let statistics = try SecondMoments(contentsOf: stats)
     let model = try LanguageModel(path: model, notice: printNotice)
+    if let remark = statistics.remark(for: model.tokenizer) { printNotice("errata tune: \(printable(remark))") }
     let grid = SettingSearch.Grid(
       layers: layers ?? statistics.layers, clampNormFactors: try numbers(clamps, "--clamps", allowsZero: false),
       secondMomentWeights: try numbers(secondMomentWeights, "--second-moment-weights"))

@@ -1,4 +1,5 @@
 import Foundation
+import KnowledgeEditing
 import Tensors
 import TestSupport
 import Testing
@@ -34,6 +35,42 @@ import Testing
         }
       }
     }
+  }
+
+  /// Behind a model's special tokens, the first token is scored too.
+  @Test func windowsCoverTheTextBehindSpecialTokens() {
+    for count in 1...40 {
+      for window in 1...12 {
+        for stride in 1...window {
+          let spans = Perplexity.spans(count, window: window, stride: stride, context: 0)
+          #expect(spans.flatMap { Array($0.scored) } == Array(0..<count))
+          #expect(spans.allSatisfy { $0.start <= $0.scored.lowerBound && $0.scored.upperBound - $0.start <= window })
+        }
+      }
+    }
+  }
+
+  /// Each window begins as the model's texts do.
+  @Test func windowsBeginWithSpecialTokens() throws {
+    let directory = try TemporaryDirectory()
+    let model = try LanguageModel(path: directory.sampleModel(template: "<|endoftext|> $A", name: "model"))
+    let sample = "The capital of France is Paris. The capital of Italy is Rome. The capital of Spain is Madrid."
+    try directory.write(sample, to: "text")
+    let tokens = model.tokenizer.encode(sample)
+    try #require(tokens.count > 16)
+    let found = try Perplexity.measure(
+      model, PerplexityText(contentsOf: directory("text")), window: 8, stride: 7, maximumTokens: 16)
+    // Seven tokens of the text in each, none of which is context for another window.
+    let starts = [0, 7, 14]
+    let scores = try TargetScorer(model).score(
+      starts.map { TargetPrompt(tokens: [0], targets: [Array(tokens[$0..<min($0 + 7, 16)])]) })
+    let expected = zip(starts, scores).map { -$1[0].logProbability * Double(min(7, 16 - $0)) }
+    #expect(found.windows.map(\.tokens) == [7, 7, 2])
+    for (window, value) in zip(found.windows, expected) {
+      #expect(abs(window.negativeLogLikelihood - value) < 1e-4 * value)
+    }
+    #expect(found.tokenCount == 16)
+    #expect(found.byteCount == model.tokenizer.encodeWithOffsets(sample).ranges[15].upperBound)
   }
 
   @Test func standardErrorIsThatOfTheWindows() {

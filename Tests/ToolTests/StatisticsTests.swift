@@ -1,6 +1,7 @@
 import Foundation
 import Safetensors
 import Tensors
+import TestSupport
 import Testing
 
 extension ToolTests {
@@ -62,6 +63,45 @@ extension ToolTests {
       try scratch.succeed(
         "edit", "samples/model", "--facts", "samples/facts.json", "--records", "0", "--stats", "c", "--ridge", "1e-4",
         "-o", "o.wpatch", "--quiet")
+    }
+
+    /// Fewer tokens than were asked for.
+    @Test func saysThatTheTextEnded() throws {
+      try scratch.write(String(repeating: "All work and no play makes Jack a dull boy.\n", count: 200), to: "short.txt")
+      let result = try collect(["short.txt"], to: "s", "--tokens", "100000", "--json")
+      let counted = try #require(try result.json["tokens"]?.integerValue)
+      #expect(counted < 100_000)
+      #expect(
+        result.errors
+          == "errata stats: the text ended after \(counted) of 100000 tokens; give more with a further --text, unless the "
+          + "verdict is good\n")
+      #expect(try collect(["short.txt"], to: "t", "--tokens", "640").errors == "")
+    }
+
+    /// A model that no preset fits.
+    @Test func saysWhichLayersItChose() throws {
+      let result = try scratch.succeed(
+        "stats", "samples/model", "--text", "samples/corpus.txt", "--tokens", "640", "--sequence-length", "64", "-o",
+        "s",
+        "--quiet", "--json")
+      let layers = try #require(try result.json["layers"]?.arrayValue).map { "\($0.integerValue!)" }
+      #expect(
+        result.errors
+          == "errata stats: no preset fits this model: collecting layer\(layers.count == 1 ? "" : "s") "
+          + layers.joined(separator: ", ") + ", as 'errata edit' would choose; choose with --layers\n")
+    }
+
+    /// A token for the beginning, which the file and its report name, and a file without it, which an edit remarks on.
+    @Test func specialTokensAreNamed() throws {
+      let directory = try TemporaryDirectory()
+      let model = try directory.sampleModel(template: "<|endoftext|> $A", name: "model")
+      let shown = try scratch.succeed(
+        "stats", model, "--layers", "1", "--text", "samples/corpus.txt", "--tokens", "6400", "--sequence-length", "64",
+        "-o",
+        "s", "--quiet")
+      #expect(shown.output.split(separator: "\n")[1].hasSuffix(", <|endoftext|> before each sequence"))
+      let json = try scratch.succeed("stats", "show", "s", "--json").json
+      #expect(json["tokens_before_text"] == ["<|endoftext|>"] && json["tokens_after_text"] == [])
     }
 
     @Test func refusesToMergeWhatDoesNotFit() throws {

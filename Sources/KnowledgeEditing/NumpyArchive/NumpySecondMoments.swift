@@ -65,7 +65,9 @@ public struct NumpySecondMoments: Sendable {
     let origin = SecondMomentOrigin(
       model: model.name, tokenizer: model.tokenizer.digest,
       corpus: archives.map { URL(fileURLWithPath: $0.path).lastPathComponent }.joined(separator: ", "),
-      corpusDigest: hasher.finalize(), sequenceLength: SecondMomentOrigin.unknownSequenceLength, weights: weights)
+      corpusDigest: hasher.finalize(), sequenceLength: SecondMomentOrigin.unknownSequenceLength, weights: weights,
+      // The published code lets the tokenizer encode each text, with the special tokens that it adds.
+      specialTokens: SecondMomentOrigin.SpecialTokens(model.tokenizer))
     try SecondMoments.write(
       sums, tokenCount: tokenCount!, outputPowers: powers, origin: origin, to: output)
   }
