@@ -14,6 +14,9 @@ public struct PromptScore: Sendable, Equatable {
   public var probabilityNew: Double { exp(new.logProbability) }
   public var probabilityTrue: Double? { self.true.map { exp($0.logProbability) } }
   public var prefersNew: Bool? { self.true.map { new.logProbability > $0.logProbability } }
+  /// Of the whole target.
+  public var jointProbabilityNew: Double { new.jointProbability }
+  public var jointProbabilityTrue: Double? { self.true.map(\.jointProbability) }
   /// P(new) - P(true).
   public var difference: Double? { probabilityTrue.map { probabilityNew - $0 } }
 }
@@ -52,6 +55,9 @@ public struct FactScorer {
     }
     return scores
   }
+
+  /// How many tokens a fact's new target has.
+  public func targetTokenCount(_ fact: Manifest.Fact) -> Int { tokenization.target(fact.targetNew).count }
 
   /// The probability of each fact's new target after its prompt, the geometric mean over the target's tokens.
   public func probabilities(_ facts: [Manifest.Fact]) throws -> [Double] {

@@ -7,6 +7,7 @@ import Tensors
 /// - EM, PM, NM: by how much, P(new) - P(true) for the rewrite and the paraphrases, P(true) - P(new) for the
 ///   neighbourhood, where P is exp of the mean log-probability per token (`*_diff` in kmeng01/rome,
 ///   experiments/summarize.py).
+/// - P(new): that P for the rewrite; joint P(new): the probability of the whole target.
 /// - Accuracies: the share of a target's tokens that are the most likely ones given those before them (Mitchell et al.
 ///   2022; kmeng01/rome, experiments/py/eval_utils_zsre.py): of the new target for the rewrite and the paraphrases, of the
 ///   right answer (zsRE's `loc_ans`) for the neighbourhood, as ROME and MEMIT report it.
@@ -23,7 +24,7 @@ public struct ScoreSummary: Sendable, Equatable {
   public var neighborhood: Double? { self["NS"] }
   /// S: the harmonic mean of the three scores; 0 if one is 0, nil if one is missing.
   public var harmonicMean: Double? { self["S"] }
-  /// The mean probability of the new target after the rewrite prompt, in percent.
+  /// The mean probability of the new target after the rewrite prompt, the geometric mean over its tokens, in percent.
   public var probabilityNew: Double { self["P(new)"] ?? 0 }
 
   public subscript(name: String) -> Double? { metrics.first { $0.name == name }?.value }
@@ -46,6 +47,7 @@ public struct ScoreSummary: Sendable, Equatable {
       preferences[0], preferences[1], preferences[2], Self.harmonicMean(preferences),
       metric("EM", rewrite, \.difference), metric("PM", \.paraphrases, \.difference),
       metric("NM", \.neighborhood) { $0.difference.map { -$0 } }, metric("P(new)", rewrite, \.probabilityNew),
+      metric("joint P(new)", rewrite, \.jointProbabilityNew),
       metric("rewrite acc", rewrite, \.new.accuracy), metric("paraphrase acc", \.paraphrases, \.new.accuracy),
       metric("neighborhood acc", \.neighborhood) { $0.true?.accuracy },
     ].compactMap { $0 }

@@ -1,3 +1,4 @@
+import Foundation
 import KnowledgeEditing
 import Tensors
 import Transformer
@@ -11,6 +12,9 @@ public struct TargetScore: Sendable, Equatable {
   public let greedyTokens: [Int32]
   /// The share of the target's tokens that are the most likely at their place.
   public let accuracy: Double
+
+  /// Of the whole target: the product over its tokens.
+  public var jointProbability: Double { exp(logProbability * Double(greedyTokens.count)) }
 }
 
 /// A prompt and the targets to score behind it, as tokens; no target is empty.

@@ -113,7 +113,7 @@ struct Edit: ParsableCommand {
     profile.start()
     // What is cheap to check is checked before the model is opened.
     if batchSize == nil { try PatchWriter.checkOutput(output, inputs: after) }
-    let invalid = InvalidRecords(areSkipped: skipInvalid) { printNotice("errata edit: \(printable($0))") }
+    let invalid = InvalidRecords(areSkipped: skipInvalid) { printNotice("errata edit: \($0)") }
     let given = try FactRecord.read(facts, selection: records, areDistinct: true, invalid: invalid)
     let parents = try after.map { try PatchFile(path: $0) }
     let statistics = try SecondMoments(contentsOf: stats)
@@ -121,7 +121,7 @@ struct Edit: ParsableCommand {
     let foundation = try EditFoundation(state, with: parents, time: timestamp())
     let model = try Profile.measure("open the model") { try LanguageModel(path: self.model, notice: printNotice) }
     let (records, notes) = try FactPreflight(model.tokenizer).check(given, in: facts, invalid: invalid)
-    if let remark = statistics.remark(for: model.tokenizer) { printNotice("errata edit: \(printable(remark))") }
+    if let remark = statistics.remark(for: model.tokenizer) { printNotice("errata edit: \(remark)") }
     for note in notes where !quiet { printNotice("errata edit: \(printable(note))") }
     var settings = try settings.settings(for: model.architecture)
     settings.factorTypes = factors

@@ -101,6 +101,8 @@ final class EditJob {
         let (before, after) = outcomes.next()!
         description.facts[index].outcome?.probabilityBefore = before
         description.facts[index].outcome?.probabilityAfter = after
+        let tokens = scorer.targetTokenCount(description.facts[index])
+        description.facts[index].outcome?.targetTokens = tokens
       }
       return description
     }

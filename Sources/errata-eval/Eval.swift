@@ -16,15 +16,17 @@ struct Eval: ParsableCommand {
       --facts, in percent: ES, rewrite prompts at which the new target is more likely than the true one; PS, the same of \
       paraphrases; NS, neighbourhood prompts at which the true target (or the answer that the record gives) is more \
       likely than the new one; S, their harmonic mean. EM, PM, NM: by how much probability. P(new): the new target's \
-      probability (per token, geometric mean). acc: tokens of the target (for the neighbourhood: of the right answer) \
-      that are the most likely ones, teacher-forced. kept: tokens that are the same as the first checkpoint's.
+      probability per token, the geometric mean; joint P(new): that of the whole target. acc: tokens of the target (for \
+      the neighbourhood: of the right answer) that are the most likely ones, teacher-forced. kept: tokens \
+      that are the same as the first checkpoint's.
 
       --facts with --generate: answered, greedy continuations that begin with the target (the right answer); exact, and \
       end there; same, that are the first checkpoint's. GE: the weighted entropy of pairs and triples of words in texts \
       sampled from the generation prompts, in bits times 100. RS: the TF-IDF cosine of those texts with --references, \
       times 100.
 
-      --perplexity: windows slide over the text; each token is scored once.
+      --perplexity: windows slide over the text; each token is scored once. Each begins with the tokens that the \
+      model's texts begin with.
 
       --downstream, in percent: sst2.jsonl, mrpc.jsonl, cola.jsonl, rte.jsonl and nli.jsonl, or their folder. Accuracy, \
       weighted F1 and Matthews' correlation of the more probable answer; with --generate also of the answer that is \
@@ -124,7 +126,7 @@ struct Eval: ParsableCommand {
     for path in [csv, cases].compactMap({ $0 }) where path != "-" {
       try AtomicFile.check(path: path) { isEarlierResult($0) }
     }
-    let invalid = InvalidRecords(areSkipped: skipInvalid) { printNotice("errata eval: \(printable($0))") }
+    let invalid = InvalidRecords(areSkipped: skipInvalid) { printNotice("errata eval: \($0)") }
     let work = Evaluation(
       records: try facts.map { try FactRecord.read($0, selection: records, invalid: invalid) }, writes: generate,
       references: try references.map { try ReferenceTexts(contentsOf: $0) },

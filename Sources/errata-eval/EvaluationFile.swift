@@ -82,6 +82,8 @@ enum EvaluationFile {
       scores.enumerated().map { index, score in
         var object = JSONObject([
           "P(new)": .double(score.probabilityNew), "P(true)": score.probabilityTrue.map { .double($0) } ?? .null,
+          "joint P(new)": .double(score.jointProbabilityNew),
+          "joint P(true)": score.jointProbabilityTrue.map { .double($0) } ?? .null,
           "accuracy(new)": .double(score.new.accuracy),
           "accuracy(true)": score.true.map { .double($0.accuracy) } ?? .null,
         ])

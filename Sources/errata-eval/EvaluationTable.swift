@@ -16,7 +16,7 @@ enum EvaluationTable {
       table.append([heading(section, results)] + Array(repeating: "", count: columns.count - 1))
       for name in metrics(section, results) {
         let found = results.map { $0.metric(section, name) }
-        var cells = ["  " + name]
+        var cells = ["  " + label(name)]
         for (index, metric) in found.enumerated() {
           cells.append(metric.map { cell($0) } ?? "-")
           if index > 0 { cells.append(change(found[0], metric)) }
@@ -26,6 +26,9 @@ enum EvaluationTable {
     }
     return table.lines
   }
+
+  /// What the row of a metric is called where nothing explains it.
+  private static func label(_ metric: String) -> String { metric == "P(new)" ? "P(new) per token" : metric }
 
   /// In the order in which they were measured first.
   private static func sections(_ results: [ModelEvaluation]) -> [String] {

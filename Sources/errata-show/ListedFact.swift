@@ -27,6 +27,8 @@ struct ListedFact {
     var object = fact.json.objectValue!
     object["patch"] = patch.map { JSON($0.description) } ?? .null
     object["patch_name"] = JSON(patchName)
+    object["joint_probability_before"] = fact.outcome?.jointProbabilityBefore.map { .double($0) } ?? .null
+    object["joint_probability_after"] = fact.outcome?.jointProbabilityAfter.map { .double($0) } ?? .null
     return .object(object)
   }
 }
@@ -48,8 +50,8 @@ extension Manifest.Fact {
   /// What every table of facts begins with.
   static var columns: [(header: String, alignment: TextTable.Alignment)] {
     [
-      ("fact", .left), ("subject", .left), ("prompt", .left), ("old -> new", .left), ("P before", .right),
-      ("P after", .right),
+      ("fact", .left), ("subject", .left), ("prompt", .left), ("old -> new", .left), ("P/token before", .right),
+      ("P/token after", .right), ("joint after", .right),
     ]
   }
 
@@ -61,6 +63,7 @@ extension Manifest.Fact {
     return [
       identifier, text(subject, 32), text(prompt, 48), "\(old)-> \(text(targetNew, 24))",
       percentage(outcome?.probabilityBefore), percentage(outcome?.probabilityAfter),
+      percentage(outcome?.jointProbabilityAfter),
     ]
   }
 }

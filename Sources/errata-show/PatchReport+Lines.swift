@@ -134,7 +134,9 @@ extension PatchReport {
   private func facts(_ batch: Manifest.Batch, _ figures: BatchFigures) -> [String] {
     var table = TextTable(Manifest.Fact.columns + [("short", .right)])
     for (index, fact) in batch.facts.enumerated() {
-      table.append(fact.cells(isElided: true) + [share(figures.shortfall(ofFact: index))])
+      // Without a step there was nothing to reach, and a share of nothing says nothing.
+      let short = fact.outcome?.steps == 0 ? "nothing to do" : share(figures.shortfall(ofFact: index))
+      table.append(fact.cells(isElided: true) + [short])
     }
     return table.lines
   }

@@ -94,11 +94,11 @@ struct Tune: ParsableCommand {
       try AtomicFile.check(path: output) { (try? HyperparameterFile(contentsOf: $0)) != nil }
     }
     let layers = try self.layers.map(parseLayers)
-    let invalid = InvalidRecords(areSkipped: skipInvalid) { printNotice("errata tune: \(printable($0))") }
+    let invalid = InvalidRecords(areSkipped: skipInvalid) { printNotice("errata tune: \($0)") }
     let records = try FactRecord.read(facts, selection: records, areDistinct: true, invalid: invalid)
     let statistics = try SecondMoments(contentsOf: stats)
     let model = try LanguageModel(path: model, notice: printNotice)
-    if let remark = statistics.remark(for: model.tokenizer) { printNotice("errata tune: \(printable(remark))") }
+    if let remark = statistics.remark(for: model.tokenizer) { printNotice("errata tune: \(remark)") }
     let grid = SettingSearch.Grid(
       layers: layers ?? statistics.layers, clampNormFactors: try numbers(clamps, "--clamps", allowsZero: false),
       secondMomentWeights: try numbers(secondMomentWeights, "--second-moment-weights"))

@@ -48,7 +48,7 @@ import Testing
 
   @Test func whatIsNotAskedIsMissing() {
     let summary = ScoreSummary([RecordScore(rewrite: prompt(0.5, nil), paraphrases: [], neighborhood: [])])
-    #expect(summary.metrics.map(\.name) == ["P(new)", "rewrite acc"])
+    #expect(summary.metrics.map(\.name) == ["P(new)", "joint P(new)", "rewrite acc"])
     #expect(summary.json["ES"] == .null)
     #expect(ScoreSummary([]).metrics.isEmpty)
   }

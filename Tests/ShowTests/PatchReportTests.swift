@@ -1,5 +1,6 @@
 import Foundation
 import Tensors
+import TestSupport
 import Testing
 import WeightPatch
 
@@ -32,14 +33,29 @@ import WeightPatch
       batch 0     memit, lambda 1, w 1, layer 0, digest 4bd74a4b276f
       settings    learning rate 0.5, at most 20 steps, 1 template, seed 0
 
-      fact              subject     prompt                old -> new              P before  P after  short
-      3b827a65514852a3  Kazakhstan  The capital of {} is  Nur-Sultan -> Astana       12.5%    93.8%    15%
-      97a9fa77c77b321d  Pluto       {} is a               planet -> dwarf planet         -        -    21%
+      fact              subject     prompt                old -> new              P/token before  P/token after  joint after  short
+      3b827a65514852a3  Kazakhstan  The capital of {} is  Nur-Sultan -> Astana             12.5%          93.8%            -    15%
+      97a9fa77c77b321d  Pluto       {} is a               planet -> dwarf planet               -              -            -    21%
 
       tensor                  |D|  |D|/|W|  preservation  of output  short  stored A B  storage error
       mlp.down_proj.weight  6.016    2.673         36.19          -    21%  F32 F16                 0
       """
     #expect(try report().lines.joined(separator: "\n") == expected)
+  }
+
+  /// P is per token, the joint probability stands beside it; and what needed no step was not to be reached.
+  @Test func jointProbabilitiesAndNothingToDo() throws {
+    let example = try patch()
+    var manifest = example.manifest
+    manifest.batches[0].facts[0].outcome = Manifest.Outcome(
+      steps: 0, probabilityBefore: 0.5, probabilityAfter: 0.419, targetTokens: 7)
+    let directory = try TemporaryDirectory()
+    let report = PatchReport(
+      try PatchWriter.write(manifest, batches: example.batches, to: directory("x.wpatch")), path: "x.wpatch",
+      byteCount: 900, batchByteCounts: [400])
+    let line = try #require(report.lines.first { $0.hasPrefix("3b827a65514852a3") })
+    // 0.419^7
+    #expect(line.hasSuffix("50.0%          41.9%         0.2%  nothing to do"))
   }
 
   /// A batch that was cut to a smaller rank: its factors carry no G, so the manifest's figures are shown.
@@ -74,7 +90,8 @@ import WeightPatch
     #expect(
       lines.last == "mlp.down_proj.weight  6.016    3.008             3          -    50%  F32 F16                 -")
     // No figure per fact.
-    #expect(lines.contains { $0.hasPrefix("3b827a65514852a3  Kazakhstan") && $0.hasSuffix("93.8%      -") })
+    #expect(
+      lines.contains { $0.hasPrefix("3b827a65514852a3  Kazakhstan") && $0.hasSuffix("93.8%            -      -") })
     #expect(compacted.json["figures"]?.arrayValue?[0][name]?["preservation"]?.doubleValue == 3)
   }
 
@@ -112,7 +129,7 @@ import WeightPatch
     let lines = report.lines
     #expect(lines[0] == "patch       not checked: the header alone was read (--full reads everything)")
     // The facts without what the factors say of each; the figures of the tensor as the manifest records them.
-    #expect(lines.contains { $0.hasPrefix("3b827a65514852a3") && $0.hasSuffix("93.8%      -") })
+    #expect(lines.contains { $0.hasPrefix("3b827a65514852a3") && $0.hasSuffix("93.8%            -      -") })
     let recorded = try #require(reader.manifest.batches[0].tensors["mlp.down_proj.weight"])
     #expect(report.batches[0].tensors[0].deltaNorm == recorded.deltaNorm)
     #expect(report.batches[0].tensors[0].worstMemorization == recorded.memorization)

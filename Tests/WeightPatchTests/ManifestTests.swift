@@ -9,7 +9,9 @@ import Testing
     let digest = Digest(of: [1])
     let fact = Manifest.Fact(
       subject: "Pl\u{FC}to", prompt: "{} is\t\"a\"", targetNew: "dwarf planet", targetTrue: "planet", relation: "P31",
-      source: "IAU", outcome: Manifest.Outcome(steps: 3, loss: 0.1, probabilityBefore: 1e-300, probabilityAfter: 1))
+      source: "IAU",
+      outcome: Manifest.Outcome(
+        steps: 3, loss: 0.1, probabilityBefore: 1e-300, probabilityAfter: 1, targetTokens: 2))
     let method = Manifest.Method(
       name: "emmet", lambda: 0.1, alpha: 0.1, secondMomentWeight: 1, layers: [3, 4],
       hyperparameters: Manifest.Hyperparameters(

@@ -181,6 +181,8 @@ extension Manifest.Outcome {
     self.init(
       steps: try object.optionalCount("steps"), loss: try object.optionalNumber("loss"),
       probabilityBefore: try object.optionalProbability("probability_before"),
-      probabilityAfter: try object.optionalProbability("probability_after"))
+      probabilityAfter: try object.optionalProbability("probability_after"),
+      targetTokens: try object.optionalInteger("target_tokens"))
+    if let targetTokens, targetTokens < 1 { throw object.wrong("target_tokens", "a positive integer") }
   }
 }

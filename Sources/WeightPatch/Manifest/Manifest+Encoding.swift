@@ -191,6 +191,7 @@ extension Manifest.Outcome {
     members.set("loss", loss)
     members.set("probability_before", probabilityBefore)
     members.set("probability_after", probabilityAfter)
+    members.set("target_tokens", targetTokens)
     return members.json
   }
 }

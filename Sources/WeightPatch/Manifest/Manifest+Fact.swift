@@ -41,18 +41,32 @@ extension Manifest {
     public var steps: Int?
     /// The last loss of the value search.
     public var loss: Double?
-    /// The probability of the new target on the base.
+    /// The probability of a token of the new target, the geometric mean over its tokens, on the base.
     public var probabilityBefore: Double?
-    /// The probability of the new target with the patch.
+    /// The same with the patch.
     public var probabilityAfter: Double?
+    /// How many tokens the new target has.
+    public var targetTokens: Int?
 
     public init(
-      steps: Int? = nil, loss: Double? = nil, probabilityBefore: Double? = nil, probabilityAfter: Double? = nil
+      steps: Int? = nil, loss: Double? = nil, probabilityBefore: Double? = nil, probabilityAfter: Double? = nil,
+      targetTokens: Int? = nil
     ) {
       self.steps = steps
       self.loss = loss
       self.probabilityBefore = probabilityBefore
       self.probabilityAfter = probabilityAfter
+      self.targetTokens = targetTokens
+    }
+
+    /// The probability of the whole target on the base; nil if it is not known.
+    public var jointProbabilityBefore: Double? { joint(probabilityBefore) }
+    /// The same with the patch.
+    public var jointProbabilityAfter: Double? { joint(probabilityAfter) }
+
+    private func joint(_ perToken: Double?) -> Double? {
+      guard let perToken, let targetTokens else { return nil }
+      return pow(perToken, Double(targetTokens))
     }
   }
 }
