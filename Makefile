@@ -1,5 +1,6 @@
 # make demo   installs what is missing, builds, and edits the sample model
 # make test   installs what is missing, builds, and runs the whole test suite
+# make check  the tests but those that start the tools, for while you work
 # make dist   builds, and packs the tools with the Swift runtime, for machines without Swift
 # make benchmark   how fast edits are computed, beside PyTorch (fetched, 3 GB, unless BENCHMARK_PYTHON has it); an hour
 # make benchmark-growth    how that grows with facts, layers and the model's size
@@ -23,7 +24,10 @@ BENCHMARK_OPTIONS ?=
 BENCHMARK_FACTS := Tests/Benchmarks/facts.json
 BENCHMARK_TEXT := SamplePatches/corpus.txt
 
-.PHONY: all build demo test dist fuzz benchmark benchmark-growth benchmark-patches benchmark-full-size demo-smollm2 sample-patches format lint clean install-packages
+# Tests see what is internal. The tools are compiled with the same flag, so that one build serves both.
+FLAGS := -c release -Xswiftc -enable-testing
+
+.PHONY: all build demo test check dist fuzz benchmark benchmark-growth benchmark-patches benchmark-full-size demo-smollm2 sample-patches format lint clean install-packages
 
 all: build
 
@@ -31,13 +35,14 @@ install-packages:
 	@.ci/install-packages
 
 build: install-packages
-	swift build -c release
+	swift build $(FLAGS)
 
 demo: build
 	@SamplePatches/demo.sh $(BIN)
 
-test: install-packages $(WITNESS)
-	swift test -c release
+test check: install-packages $(WITNESS)
+	swift build $(FLAGS) --build-tests
+	swift test $(FLAGS) --skip-build $(if $(filter check,$@),--skip '^ToolTests\.')
 
 dist: build
 	@.ci/make-dist $(BIN) .build/dist/errata-linux-$(shell uname -m)
