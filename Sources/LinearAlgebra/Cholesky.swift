@@ -26,7 +26,7 @@ public struct Cholesky: Sendable {
     var info: Int32 = 0
     if size > 0 {
       factor.withUnsafeMutablePointer { elements in
-        Threads.runBLAS("Cholesky", operations: order * order * order / 3) {
+        BLAS.run("Cholesky", operations: order * order * order / 3) {
           dpftrf_("N", "L", &size, elements, &info, 1, 1)
         }
       }
@@ -64,6 +64,7 @@ public struct Cholesky: Sendable {
     precondition(vector.rows == size && vector.columns == 1)
     var result = vector
     guard size > 0 else { return result }
+    BLAS.useOneThread()
     factor.withBlocks { l in
       result.withUnsafeMutablePointer { x1 in
         let x2 = x1 + Int(l.firstSize)
@@ -94,7 +95,7 @@ public struct Cholesky: Sendable {
     let (size, columns) = (size, right.columns)
     factor.elements.withUnsafePointer { l in
       result.withUnsafeMutablePointer { x in
-        Threads.runBLAS("triangular solves", operations: 2 * size * size * columns) {
+        BLAS.run("triangular solves", operations: 2 * size * size * columns) {
           // LAPACK is column-major: it sees X^T, of which X^T L^-T and then that L^-1 is taken.
           var (m, n, one) = (Int32(columns), Int32(size), 1.0)
           dtfsm_("N", "R", "L", "T", "N", &m, &n, &one, l, x, &m, 1, 1, 1, 1, 1)
@@ -146,6 +147,7 @@ public func dependentRows(of matrix: Matrix<Double>, tolerance: Double) -> [Int]
   var work = [Double](repeating: 0, count: 2 * matrix.rows)
   let largest = (0..<matrix.rows).map { matrix[$0, $0] }.max() ?? 0
   var threshold = tolerance * largest
+  BLAS.useOneThread()
   factor.withUnsafeMutablePointer { elements in
     dpstrf_("U", &size, elements, &size, &pivots, &rank, &threshold, &work, &info, 1)
   }

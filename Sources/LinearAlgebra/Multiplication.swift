@@ -60,6 +60,7 @@ public func multiplySerially(
   _ b: UnsafePointer<Float>, _ bStride: Int, _ bOrientation: Orientation = .asStored,
   into c: UnsafeMutablePointer<Float>, _ cStride: Int, beta: Float = 0
 ) {
+  BLAS.useOneThread()
   if rows == 1, aOrientation == .asStored {
     // One row (generation): a matrix-vector product is five times as fast as a product with one row.
     let (storedRows, storedColumns) = bOrientation == .asStored ? (inner, columns) : (columns, inner)
@@ -110,7 +111,7 @@ extension Matrix where Element == Double {
     withUnsafePointer { a in
       other.withUnsafePointer { b in
         result.withUnsafeMutablePointer { c in
-          Threads.runBLAS("binary64 products", operations: 2 * resultRows * resultColumns * inner) {
+          BLAS.run("binary64 products", operations: 2 * resultRows * resultColumns * inner) {
             cblas_dgemm(
               CblasRowMajor, orientation.cblas, otherOrientation.cblas, Int32(resultRows), Int32(resultColumns),
               Int32(inner), 1, a, Int32(columns), b, Int32(other.columns), 0, c, Int32(resultColumns))
@@ -123,7 +124,8 @@ extension Matrix where Element == Double {
 
   /// The Frobenius norm.
   public var frobeniusNorm: Double {
-    withUnsafePointer { cblas_dnrm2(Int32(count), $0, 1) }
+    BLAS.useOneThread()
+    return withUnsafePointer { cblas_dnrm2(Int32(count), $0, 1) }
   }
 }
 

@@ -26,7 +26,7 @@ public struct OrthogonalFactor: Sendable {
     var scales = [Double](repeating: 0, count: k)
     var info: Int32 = 0
     reflectors.withUnsafeMutablePointer { elements in
-      Threads.withBLASThreads(multiplyAdds: 2 * rows * columns * k) {
+      BLAS.withThreads(multiplyAdds: 2 * rows * columns * k) {
         withWorkspace { dgelqf_(&m, &n, elements, &m, &scales, $0, $1, &info) }
         for row in 0..<k {
           for column in row..<columns { triangle[row, column] = elements[row * columns + column] }

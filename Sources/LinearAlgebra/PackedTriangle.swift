@@ -137,7 +137,7 @@ extension PackedTriangle {
     var (order, inner, one) = (Int32(size), Int32(count), 1.0)
     let operations = (size + 1) * size * count
     withUnsafeMutablePointer { c in
-      Threads.runBLAS("outer products", operations: operations) {
+      BLAS.run("outer products", operations: operations) {
         dsfrk_("N", "L", "N", &order, &inner, &one, keys, &order, &one, c, 1, 1, 1)
       }
     }
@@ -152,7 +152,7 @@ extension PackedTriangle {
     withBlocks { m in
       left.withUnsafePointer { x in
         result.withUnsafeMutablePointer { y in
-          Threads.runBLAS("binary64 products", operations: 2 * rows * columns * columns) {
+          BLAS.run("binary64 products", operations: 2 * rows * columns * columns) {
             // Row-major: [x1 x2] [first, below^T; below, second], where each block is the transpose of what it is
             // column-major.
             let (n, width) = (Int32(rows), Int32(columns))

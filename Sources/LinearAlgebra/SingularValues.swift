@@ -51,7 +51,7 @@ public struct SingularValueDecomposition: Sendable {
     var (m, n, inner) = (Int32(matrix.columns), Int32(matrix.rows), Int32(k))
     var info: Int32 = 0
     copy.withUnsafeMutablePointer { elements in
-      Threads.withBLASThreads(multiplyAdds: 4 * matrix.count * k) {
+      BLAS.withThreads(multiplyAdds: 4 * matrix.count * k) {
         withWorkspace {
           dgesdd_(
             vectors == nil ? "N" : "S", &m, &n, elements, &m, &values, vectors?.right, &m, vectors?.left, &inner, $0,

@@ -144,7 +144,7 @@ private struct TensorPair {
       let end = min(start + 2 * Self.chunkLength, change.elementCount)
       let middle = start + (end - start) / 2
       let halves = [start..<middle, middle..<end]
-      let steps = try concurrentMap(0..<halves.count) {
+      let steps = try Threads.map(0..<halves.count) {
         try change.steps(halves[$0], from: before.bytes, to: after.bytes)
       }
       for step in steps.joined() { builder.append(step) }
@@ -159,7 +159,7 @@ private struct TensorPair {
     let count = before.info.elementCount
     let length = min(Self.sampleLength, count)
     let starts = Set((0..<Self.sampleCount).map { (count - length) * $0 / (Self.sampleCount - 1) }).sorted()
-    let byteCounts = try concurrentMap(0..<candidates.count) { index -> Double in
+    let byteCounts = try Threads.map(0..<candidates.count) { index -> Double in
       let change = try change(candidates[index])
       var estimate = StepEntropy()
       for start in starts {

@@ -51,11 +51,11 @@ public struct CheckpointState: Sendable {
   func digests(of names: Set<ByteString>) throws -> [ByteString: Digest] {
     let names = names.sorted()
     let tensors = try names.map { try checkpoint.tensor(named: $0) }
-    // As many at once as leave work for every processor.
-    let share = tensors.count / ProcessInfo.processInfo.activeProcessorCount + 1
+    // As many at once as leave work for every thread.
+    let share = tensors.count / Threads.count + 1
     let count = min(DigestHasher.messagesAtOnce, share)
     let groups = stride(from: 0, to: tensors.count, by: count).map { $0..<min($0 + count, tensors.count) }
-    let digests = try concurrentMap(groups.indices) { StoredTensor.digests(of: Array(tensors[groups[$0]])) }
+    let digests = try Threads.map(groups.indices) { StoredTensor.digests(of: Array(tensors[groups[$0]])) }
     return Dictionary(uniqueKeysWithValues: zip(names, digests.joined()))
   }
 

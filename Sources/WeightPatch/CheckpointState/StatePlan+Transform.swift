@@ -69,7 +69,7 @@ extension StatePlan {
     let groups = groups(of: tensors)
     var prepared: [TensorTransition]?
     for (number, group) in groups.enumerated() {
-      let transitions = try prepared ?? concurrentMap(group) { try transition(of: tensors[$0]) }
+      let transitions = try prepared ?? Threads.map(group) { try transition(of: tensors[$0]) }
       prepared = nil
       // The next ones' factors are read meanwhile, if they are small: what is in memory is to remain so.
       let next = number + 1 < groups.count ? groups[number + 1] : 0..<0

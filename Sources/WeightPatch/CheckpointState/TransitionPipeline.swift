@@ -3,8 +3,8 @@ import Foundation
 import Synchronization
 import Tensors
 
-/// Runs the transitions of tensors, some side by side: chunks are computed on all processors, and digested, in order, by one of the
-/// threads that compute; one more thread writes them, in order, also while the next tensor has begun.
+/// Runs the transitions of tensors, some side by side: chunks are computed on several threads (`Threads`), and digested, in
+/// order, by one of them; one more thread writes them, in order, also while the next tensor has begun.
 ///
 /// All that is written, is written by that thread, in the same order in every run.
 final class TransitionPipeline: Sendable {
@@ -37,8 +37,8 @@ final class TransitionPipeline: Sendable {
     let chunks = lanes[0].transition.chunks
     precondition(lanes.allSatisfy { $0.transition.chunks == chunks })
     nonisolated(unsafe) let lanes = lanes
-    let workers = ProcessInfo.processInfo.activeProcessorCount
-    // Enough chunks for every processor and lane, and no more than 8 Mi elements, so that memory is bounded.
+    let workers = Threads.count
+    // Enough chunks for every worker and lane, and no more than 8 Mi elements, so that memory is bounded.
     let room = DispatchSemaphore(value: 0)
     for _ in 0..<max(workers, lanes.count, min(16 * workers, (8 << 20) / chunks.chunkLength)) { room.signal() }
     writing.async { [self] in attempt { for lane in lanes { try lane.output.begin() } } }

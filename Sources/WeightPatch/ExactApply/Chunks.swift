@@ -1,5 +1,3 @@
-import Foundation
-
 /// A tensor's elements cut into runs of equal length, the last one shorter: the unit of work of one thread, and of the
 /// undo record.
 struct Chunks: Equatable, Sendable {
@@ -32,31 +30,4 @@ struct Chunks: Equatable, Sendable {
   subscript(index: Int) -> Range<Int> {
     index * chunkLength..<min((index + 1) * chunkLength, elementCount)
   }
-}
-
-/// Runs `body` for every index on all processors and returns the results in order.
-///
-/// - Parameter tasks: run once each, at the same time.
-/// - Throws: the error of the first task that failed, else of the lowest index.
-public func concurrentMap<Value: Sendable>(
-  _ indices: Range<Int>, beside tasks: [() throws -> Void] = [], _ body: @Sendable (Int) throws -> Value
-) throws -> [Value] {
-  var failures: [(any Error)?] = Array(repeating: nil, count: tasks.count)
-  var results: [Result<Value, any Error>?] = Array(repeating: nil, count: indices.count)
-  failures.withUnsafeMutableBufferPointer { failures in
-    results.withUnsafeMutableBufferPointer { slots in
-      // Every task is run, and every place written, by one thread.
-      nonisolated(unsafe) let (failures, slots, tasks) = (failures, slots, tasks)
-      DispatchQueue.concurrentPerform(iterations: tasks.count + indices.count) { position in
-        if position < tasks.count {
-          do { try tasks[position]() } catch { failures[position] = error }
-        } else {
-          let index = position - tasks.count
-          slots[index] = Result { try body(indices.lowerBound + index) }
-        }
-      }
-    }
-  }
-  for case let failure? in failures { throw failure }
-  return try results.map { try $0!.get() }
 }

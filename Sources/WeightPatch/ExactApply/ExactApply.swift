@@ -22,7 +22,7 @@ public func applyExactly(
   nonisolated(unsafe) let source = base
   nonisolated(unsafe) let destination = result
   let chunks = Chunks(rows: change.rows, columns: change.columns)
-  _ = try concurrentMap(0..<chunks.count) { index in
+  _ = try Threads.map(0..<chunks.count) { index in
     let elements = chunks[index]
     let offset = elements.lowerBound * change.format.width
     try change.round(elements, base: source + offset, into: destination + offset)

@@ -1,4 +1,3 @@
-import Dispatch
 import Tensors
 
 /// How to multiply matrices where it is not this module's matter: who can reach BLAS is faster by an order of magnitude.
@@ -18,8 +17,7 @@ public func plainProduct(_ left: Matrix<Double>, _ right: Matrix<Double>) -> Mat
       result.withUnsafeMutablePointer { result in
         nonisolated(unsafe) let (left, right, result) = (left, right, result)
         // Four rows at a time share each row of the right matrix that is fetched from memory.
-        let strips = (rows + 3) / 4
-        DispatchQueue.concurrentPerform(iterations: strips) { strip in
+        Threads.forEach((rows + 3) / 4) { strip in
           let strip = strip * 4..<min(strip * 4 + 4, rows)
           // Columns in blocks, so that the strip's results stay in the first-level cache.
           for block in stride(from: 0, to: columns, by: 512) {

@@ -9,8 +9,8 @@ extension PatchReader {
   /// - Throws: an `ErrataError` of category `damagedInput`.
   public func check() throws -> Digest {
     // The content is digested in the order of the file, each batch in the order of names: that is two readings, side by
-    // side where there are two processors.
-    let digests = try concurrentMap(0..<2) { task -> Digest? in
+    // side where there are two threads.
+    let digests = try Threads.map(0..<2) { task -> Digest? in
       if task == 0 { return try self.contentDigest() }
       for index in self.layout.batches.indices { try self.checkBatch(index) }
       return nil

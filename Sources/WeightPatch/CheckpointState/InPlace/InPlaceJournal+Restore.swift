@@ -77,10 +77,10 @@ extension InPlaceJournal {
       throw ErrataError.damagedJournal(path)
     }
     nonisolated(unsafe) let records = records
-    let group = 4 * ProcessInfo.processInfo.activeProcessorCount
+    let group = 4 * Threads.count
     for first in stride(from: 0, to: records.count, by: group) {
       let chunks = first..<min(first + group, records.count)
-      let found = try concurrentMap(chunks) { chunk -> (now: [UInt8], ChunkRecovery.Result) in
+      let found = try Threads.map(chunks) { chunk -> (now: [UInt8], ChunkRecovery.Result) in
         let elements = starts[chunk]..<starts[chunk + 1]
         let place = elements.lowerBound * width..<elements.upperBound * width
         let now = Array(tensor.bytes[place])

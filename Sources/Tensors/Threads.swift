@@ -1,17 +1,16 @@
-import COpenBLAS
 import Dispatch
 import Foundation
 import Synchronization
-import Tensors
 
-/// How many threads the numeric code uses, and who starts them.
+/// How many threads a process uses, and who starts them: everything that runs in parallel goes through here.
 ///
-/// There is one layer of parallelism. Float32 products and element-wise operators split their rows or columns here and
-/// call single-threaded BLAS, so that BLAS's waiting threads do not compete with ours. Only the few large binary64
-/// factorizations run on BLAS's own threads.
+/// There is one layer of parallelism: what runs on several threads does not start more. Work is split over rows, columns,
+/// chunks or tensors, and BLAS, where a module has it, runs on the thread that calls it; the few large binary64
+/// factorizations alone run on BLAS's own threads (LinearAlgebra).
 ///
-/// The same number of threads gives the same bits. Another number cuts products elsewhere, and BLAS adds in another order
-/// near the edges of what it is given, so the last bits of a product may differ.
+/// The same number of threads gives the same bits. Exact apply and digests give them with any number; where float32
+/// products are cut elsewhere, BLAS adds in another order near the edges of what it is given, so that the last bits of a
+/// product may differ.
 public enum Threads {
   private static let configured = Atomic<Int>(0)
   @TaskLocal private static var overriding: Int?
@@ -24,14 +23,12 @@ public enum Threads {
     let environment = ProcessInfo.processInfo.environment["ERRATA_THREADS"].flatMap(Int.init)
     let chosen = max(1, min(environment ?? ProcessInfo.processInfo.activeProcessorCount, 256))
     configured.store(chosen, ordering: .relaxed)
-    openblas_set_num_threads(1)
     return chosen
   }
 
   /// Runs `body` with another number of threads, as far as this task is concerned: tests compare results.
-  static func withCount<Result>(_ threads: Int, _ body: () throws -> Result) rethrows -> Result {
-    _ = count
-    return try $overriding.withValue(threads, operation: body)
+  package static func withCount<Result>(_ threads: Int, _ body: () throws -> Result) rethrows -> Result {
+    try $overriding.withValue(threads, operation: body)
   }
 
   /// Runs `body` over consecutive subranges of `0..<count`, in parallel if there are at least two times `grain` items.
@@ -48,12 +45,20 @@ public enum Threads {
     }
   }
 
-  /// Runs `body` for every index of `0..<count`, each as a task of its own.
+  /// Runs `body` for every index of `0..<count`: each thread takes the next one when it is done with one.
   public static func forEach(_ count: Int, _ body: @Sendable (Int) -> Void) {
-    if self.count == 1 || count <= 1 {
+    let workers = min(self.count, count)
+    if workers <= 1 {
       for index in 0..<count { body(index) }
-    } else {
-      DispatchQueue.concurrentPerform(iterations: count, execute: body)
+      return
+    }
+    let next = Atomic(0)
+    DispatchQueue.concurrentPerform(iterations: workers) { _ in
+      while true {
+        let index = next.add(1, ordering: .relaxed).oldValue
+        guard index < count else { return }
+        body(index)
+      }
     }
   }
 
@@ -69,28 +74,21 @@ public enum Threads {
     }
   }
 
-  /// Runs `body`, a phase of the profile, with BLAS's own threads if it is long enough to gain by them.
+  /// The results of `body` for every index, in order.
   ///
-  /// - Parameter operations: how many `body` takes, two for each multiply-add.
-  static func runBLAS(_ phase: String, operations: Int, _ body: () -> Void) {
-    Profile.measure(phase) {
-      Profile.count(operations: operations)
-      withBLASThreads(multiplyAdds: operations / 2, body)
+  /// - Throws: the error of the lowest index that failed.
+  public static func map<Value: Sendable>(
+    _ indices: Range<Int>, _ body: @Sendable (Int) throws -> Value
+  ) throws -> [Value] {
+    var results: [Result<Value, any Error>?] = Array(repeating: nil, count: indices.count)
+    results.withUnsafeMutableBufferPointer { slots in
+      // Every place is written by one thread.
+      nonisolated(unsafe) let slots = slots
+      forEach(indices.count) { position in
+        slots[position] = Result { try body(indices.lowerBound + position) }
+      }
     }
-  }
-
-  /// Lets BLAS use its own threads while `body` runs, if it is long enough to gain by them.
-  ///
-  /// BLAS's number of threads is one for the process, and float32 products that run meanwhile see it: short work leaves
-  /// it alone.
-  ///
-  /// - Parameter multiplyAdds: how many `body` takes.
-  static func withBLASThreads<Result>(multiplyAdds: Int, _ body: () -> Result) -> Result {
-    let threads = count
-    guard multiplyAdds >= 1 << 27, threads > 1 else { return body() }
-    openblas_set_num_threads(Int32(threads))
-    defer { openblas_set_num_threads(1) }
-    return body()
+    return try results.map { try $0!.get() }
   }
 }
 
