@@ -1,3 +1,4 @@
+import KnowledgeEditing
 import Tensors
 
 extension ErrataError {
@@ -105,19 +106,6 @@ extension ErrataError {
     ErrataError(.general, "\(fact): the model's tokenizer has no tokens for the subject; choose another")
   }
 
-  static func targetWithoutTokens(_ fact: String, _ target: String) -> ErrataError {
-    ErrataError(
-      .general, "\(fact): the model's tokenizer has no tokens for the target \"\(abbreviated(target))\"; choose another"
-    )
-  }
-
-  static func promptTooLong(_ fact: String, _ length: Int, maximum: Int) -> ErrataError {
-    ErrataError(
-      .general,
-      "\(fact): one of its prompts, with the target \(length) tokens, is longer than the model's \(maximum) positions; "
-        + "shorten it")
-  }
-
   static func textTooLong(_ path: String, _ maximum: Int) -> ErrataError {
     ErrataError(.general, "\(path): is longer than \(maximum >> 20) MiB; give a part of it")
   }
@@ -179,6 +167,15 @@ extension ErrataError {
         + "\(maximum) positions; lower --shots, or remove the record")
   }
 
+  static func patchOfAnotherSequence(_ path: String) -> ErrataError {
+    ErrataError(
+      .general, "\(path): was made of other facts, with other settings or on other patches; name another folder")
+  }
+
+  static func notAFolder(_ path: String) -> ErrataError {
+    ErrataError(.general, "\(path): cannot be made or is not a folder; name another output")
+  }
+
   static func malformedSelection(_ text: String) -> ErrataError {
     ErrataError(.usage, "'\(text)' is not a selection of records: give a number, or first-last, from 0")
   }
@@ -186,10 +183,6 @@ extension ErrataError {
   static func recordsOutOfRange(_ path: String, _ range: String, count: Int) -> ErrataError {
     ErrataError(.usage, "\(path): there are no records \(range): the file holds 0 to \(count - 1)")
   }
-}
-
-extension RecordPlace: CustomStringConvertible {
-  public var description: String { "\(file): record \(record)" + (line.map { " (line \($0))" } ?? "") }
 }
 
 extension JSONSyntaxError {

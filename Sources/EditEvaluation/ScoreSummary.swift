@@ -1,3 +1,4 @@
+import KnowledgeEditing
 import Tensors
 
 /// The scores of the papers over some records, in percent. Each is a mean over records of a mean over the record's prompts.

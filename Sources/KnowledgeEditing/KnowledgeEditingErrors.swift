@@ -16,9 +16,26 @@ extension ErrataError {
         + "shorten it")
   }
 
+  package static func targetWithoutTokens(_ fact: String, _ target: String) -> ErrataError {
+    ErrataError(
+      .general, "\(fact): the model's tokenizer has no tokens for the target \"\(abbreviated(target))\"; choose another"
+    )
+  }
+
+  package static func scoredPromptTooLong(_ fact: String, _ length: Int, maximum: Int) -> ErrataError {
+    ErrataError(
+      .general,
+      "\(fact): one of its prompts, with the target \(length) tokens, is longer than the model's \(maximum) positions; "
+        + "shorten it")
+  }
+
   static func badTemplate(_ template: String) -> ErrataError {
     ErrataError(
       .usage, "the context template \"\(template)\" must contain {} exactly once, where the prompt stands")
+  }
+
+  static func notTemplates(_ path: String) -> ErrataError {
+    ErrataError(.damagedInput, "\(path): context templates are a JSON array of strings")
   }
 
   /// - Parameter others: files of tokenizers in other formats that are there.
@@ -118,6 +135,20 @@ extension ErrataError {
 
   static func hyperparametersBeyondLimit(_ path: String, _ problem: String) -> ErrataError {
     ErrataError(.damagedInput, "\(path): \(problem)")
+  }
+
+  package static func emptyPrompt(_ prompt: String) -> ErrataError {
+    ErrataError(.usage, "the prompt \"\(prompt)\" is empty")
+  }
+
+  static func nothingTraced(_ model: String, _ tensors: [ByteString]) -> ErrataError {
+    ErrataError(.general, "\(model): \(cannotBeTraced(tensors))")
+  }
+
+  /// - Parameter tensors: at least one.
+  package static func cannotBeTraced(_ tensors: [ByteString]) -> String {
+    let others = tensors.count > 1 ? " and \(tensors.count - 1) more" : ""
+    return "\(tensors[0])\(others) cannot be traced: no down-projection, or changed by a correction too"
   }
 
   static func notADownProjection(_ tensor: ByteString, _ model: String) -> ErrataError {

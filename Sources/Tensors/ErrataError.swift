@@ -31,3 +31,8 @@ extension ErrataError {
     ErrataError(.general, "\(path): cannot \(action): \(systemErrorText(code))")
   }
 }
+
+/// The beginning of a text that a message quotes.
+package func abbreviated(_ text: String) -> String {
+  text.count > 160 ? text.prefix(160) + "…" : text
+}

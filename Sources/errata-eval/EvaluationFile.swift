@@ -1,5 +1,6 @@
 import EditEvaluation
 import Foundation
+import KnowledgeEditing
 import Tensors
 
 /// Results as other programs read them.

@@ -2,6 +2,7 @@ import Foundation
 import Testing
 
 @testable import EditEvaluation
+@testable import KnowledgeEditing
 
 @Suite struct ScoreSummaryTests {
   private func prompt(_ new: Double, _ old: Double?, accuracy: Double = 0, greedy: [Int32] = [1]) -> PromptScore {

@@ -1,3 +1,4 @@
+import KnowledgeEditing
 import Tensors
 
 /// CSV (RFC 4180) with a header line: fields in quotation marks may hold separators, line breaks and doubled quotation marks. Tabs

@@ -1,14 +1,6 @@
+import KnowledgeEditing
 import Tensors
 import WeightPatch
-
-/// Where a record stands in its file.
-public struct RecordPlace: Sendable, Equatable {
-  public let file: String
-  /// Of the record in the file, from 0.
-  public let record: Int
-  /// Where the record begins, from 1; nil if that is not known.
-  public var line: Int?
-}
 
 /// The fields of one object in a facts file.
 struct FactFields {
@@ -108,9 +100,4 @@ struct FactFields {
     guard !bytes.contains(0) else { throw failure(field, "holds a NUL character; remove it") }
     return String(decoding: bytes, as: UTF8.self)
   }
-}
-
-/// The beginning of a text that a message quotes.
-func abbreviated(_ text: String) -> String {
-  text.count > 160 ? text.prefix(160) + "…" : text
 }

@@ -1,3 +1,4 @@
+import KnowledgeEditing
 import Tensors
 
 /// Takes a facts file apart into records: a JSON array of objects, JSON objects line by line, or CSV with a header. Which of them

@@ -1,3 +1,4 @@
+import KnowledgeEditing
 import Tensors
 
 /// Reads the records of one published schema.

@@ -1,42 +1,6 @@
+import KnowledgeEditing
 import Tensors
 import WeightPatch
-
-/// A fact to correct, with the prompts that show whether the correction holds and keeps to itself.
-public struct FactRecord: Sendable, Equatable {
-  /// A prompt whose answer should stay as it is.
-  public struct NeighborhoodPrompt: Sendable, Equatable {
-    public let text: String
-    /// Its right answer; nil for the fact's old target (CounterFact's prompts ask the same relation of other subjects).
-    public let answer: String?
-
-    public init(_ text: String, answer: String? = nil) {
-      self.text = text
-      self.answer = answer
-    }
-  }
-
-  public let fact: Manifest.Fact
-  /// The same question in other words.
-  public let paraphrasePrompts: [String]
-  public let neighborhoodPrompts: [NeighborhoodPrompt]
-  /// Beginnings of texts about the subject that a model is to continue.
-  public let generationPrompts: [String]
-  /// The new target's identifier in a knowledge base (Wikidata's "Q1860"), by which reference texts name it.
-  public let targetIdentifier: String?
-  /// Where it was read; nil if it was not read from a file.
-  public internal(set) var place: RecordPlace?
-
-  public init(
-    fact: Manifest.Fact, paraphrasePrompts: [String] = [], neighborhoodPrompts: [NeighborhoodPrompt] = [],
-    generationPrompts: [String] = [], targetIdentifier: String? = nil
-  ) {
-    self.fact = fact
-    self.paraphrasePrompts = paraphrasePrompts
-    self.neighborhoodPrompts = neighborhoodPrompts
-    self.generationPrompts = generationPrompts
-    self.targetIdentifier = targetIdentifier
-  }
-}
 
 extension FactRecord {
   /// Reads a facts file, or records of it: CounterFact, multi-CounterFact and MQuAKE, zsRE, EasyEdit's JSON, or plain

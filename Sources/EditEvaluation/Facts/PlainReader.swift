@@ -1,3 +1,4 @@
+import KnowledgeEditing
 import Tensors
 import WeightPatch
 

@@ -153,7 +153,7 @@ public struct FactGenerator {
     let tokens = tokenization.prompt(prompt)
     let maximum = model.decoder.maximumSequenceLength
     guard !tokens.isEmpty, tokens.count + count <= maximum else {
-      throw ErrataError.promptTooLong(fact, tokens.count + count, maximum: maximum)
+      throw ErrataError.scoredPromptTooLong(fact, tokens.count + count, maximum: maximum)
     }
     return Job(prompt: prompt, tokens: tokens, count: count, answer: answer, seed: seed)
   }

@@ -1,4 +1,5 @@
 import Foundation
+import KnowledgeEditing
 import Tensors
 
 /// Texts about subjects that a fact's new target is true of, with which generated text is compared: the reference score

@@ -1,5 +1,4 @@
 import Foundation
-import KnowledgeEditing
 import Tensors
 import Transformer
 
@@ -18,31 +17,36 @@ public struct TargetScore: Sendable, Equatable {
 }
 
 /// A prompt and the targets to score behind it, as tokens; no target is empty.
-struct TargetPrompt: Sendable {
-  let tokens: [Int32]
-  let targets: [[Int32]]
+package struct TargetPrompt: Sendable {
+  package let tokens: [Int32]
+  package let targets: [[Int32]]
+
+  package init(tokens: [Int32], targets: [[Int32]]) {
+    self.tokens = tokens
+    self.targets = targets
+  }
 
   /// How many tokens there are with the longest target, whose last token is scored but never embedded.
-  var length: Int { tokens.count + (targets.map(\.count).max() ?? 1) - 1 }
+  package var length: Int { tokens.count + (targets.map(\.count).max() ?? 1) - 1 }
   /// The rows that a pass takes for it at most.
   var rowCount: Int { targets.reduce(tokens.count) { $0 + $1.count } }
   var sequences: [[Int32]] { targets.map { tokens + $0.dropLast() } }
 }
 
 /// Scores prompts on a model, shared prefixes computed once.
-struct TargetScorer {
+package struct TargetScorer {
   let model: LanguageModel
   /// Rows that are in flight at once, and rows of logits, which are far wider.
   static let rowBudget = 2048
   private static let logitRows = 256
 
-  init(_ model: LanguageModel) {
+  package init(_ model: LanguageModel) {
     self.model = model
   }
 
   /// How many of the first prompts go into one pass: as many as the budget takes, at least one. What a prompt shares with
   /// the one before it is counted once.
-  static func passCount(_ prompts: ArraySlice<TargetPrompt>) -> Int {
+  package static func passCount(_ prompts: ArraySlice<TargetPrompt>) -> Int {
     var rows = 0
     var previous: [Int32] = []
     for (count, prompt) in prompts.enumerated() {
@@ -58,7 +62,7 @@ struct TargetScorer {
   ///
   /// - Returns: for each prompt the score of each of its targets.
   /// - Throws: an `ErrataError` if a token is outside of the vocabulary or a probability is not a number.
-  func score(_ prompts: [TargetPrompt]) throws -> [[TargetScore]] {
+  package func score(_ prompts: [TargetPrompt]) throws -> [[TargetScore]] {
     let decoder = model.decoder
     for prompt in prompts { try decoder.check(tokens: prompt.targets.flatMap { $0 }) }
     let tree = TokenTree(prompts.flatMap(\.sequences))

@@ -1,5 +1,4 @@
 import Foundation
-import KnowledgeEditing
 import Tensors
 import Transformer
 import WeightPatch
@@ -93,7 +92,7 @@ public struct FactScorer {
     }
     let length = prompts.map(\.length).max()!
     let maximum = scorer.model.decoder.maximumSequenceLength
-    guard length <= maximum else { throw ErrataError.promptTooLong(fact.label, length, maximum: maximum) }
+    guard length <= maximum else { throw ErrataError.scoredPromptTooLong(fact.label, length, maximum: maximum) }
     return PreparedRecord(prompts: prompts, paraphraseCount: record.paraphrasePrompts.count)
   }
 
