@@ -126,24 +126,28 @@ struct Eval: ParsableCommand {
     for path in [csv, cases].compactMap({ $0 }) where path != "-" {
       try AtomicFile.check(path: path) { isEarlierResult($0) }
     }
-    let invalid = InvalidRecords(areSkipped: skipInvalid) { printNotice("errata eval: \($0)") }
-    let work = Evaluation(
-      records: try facts.map { try FactRecord.read($0, selection: records, invalid: invalid) }, writes: generate,
-      references: try references.map { try ReferenceTexts(contentsOf: $0) },
-      text: try perplexity.map { try PerplexityText(contentsOf: $0) }, window: window, stride: stride,
-      perplexityTokens: perplexityTokens,
-      tasks: try DownstreamSet.read(downstream, shots: shots ?? 0, seed: seed, limit: limit), seed: seed,
-      isQuiet: quiet)
-    if let references, let texts = work.references, let records = work.records {
-      guard records.contains(where: { texts.covers($0) }) else { throw ErrataError.noReferences(references) }
+    let evaluation = try evaluation()
+    // What is wrong with a checkpoint is said before the work on others; what was looked at is what is measured.
+    var opened = try models.map { path in
+      let model = try LanguageModel(path: path, notice: printNotice)
+      try evaluation.check(model)
+      return model
     }
-    for path in models { try work.check(path) }
     Interruption.install()
     var results: [ModelEvaluation] = []
     var answers: [JSON] = []
-    for path in models where !Interruption.isRequested {
+    let lines = ProgressLines(isQuiet: quiet)
+    while !opened.isEmpty, !Interruption.isRequested {
       profile.start()
-      results.append(try work.run(path, base: results.first))
+      // Let go of afterwards, with the memory that it computes in.
+      let result = try evaluation.run(opened.removeFirst(), base: results.first) { progress in
+        lines.update(
+          "\(models[results.count]): \(progress.section)", unit: progress.unit, completed: progress.completed,
+          of: progress.total, progress.remark)
+        return !Interruption.isRequested
+      }
+      lines.finish()
+      results.append(result)
       if json { answers.append(profile.adding(to: EvaluationFile.json(results.last!))) }
       profile.print(asJSON: json)
     }
@@ -151,6 +155,22 @@ struct Eval: ParsableCommand {
     if Interruption.isRequested {
       throw ErrataError(.general, "interrupted; what was measured before is above, and marked as partial")
     }
+  }
+
+  private func evaluation() throws -> Evaluation {
+    var evaluation = Evaluation()
+    let invalid = InvalidRecords(areSkipped: skipInvalid) { printNotice("errata eval: \($0)") }
+    evaluation.records = try facts.map { try FactRecord.read($0, selection: records, invalid: invalid) }
+    evaluation.writes = generate
+    evaluation.references = try references.map { try ReferenceTexts(contentsOf: $0) }
+    evaluation.text = try perplexity.map { try PerplexityText(contentsOf: $0) }
+    (evaluation.window, evaluation.stride, evaluation.perplexityTokens) = (window, stride, perplexityTokens)
+    evaluation.tasks = try DownstreamSet.read(downstream, shots: shots ?? 0, seed: seed, limit: limit)
+    evaluation.seed = seed
+    if let references, let texts = evaluation.references, let records = evaluation.records {
+      guard records.contains(where: { texts.covers($0) }) else { throw ErrataError.noReferences(references) }
+    }
+    return evaluation
   }
 
   private func write(_ results: [ModelEvaluation], _ answers: [JSON]) throws {
