@@ -34,32 +34,36 @@ public struct SettingSearch {
     }
   }
 
-  private let model: LanguageModel
-  private let foundation: EditFoundation
+  public let grid: Grid
+  private let base: PatchedModel
   private let settings: EditSettings
   private let templates: ContextTemplates
   private let statistics: SecondMoments
 
-  /// - Parameter settings: those that the search leaves alone, and the method, which must be a batched one.
-  public init(
-    _ model: LanguageModel, on foundation: EditFoundation, settings: EditSettings, templates: ContextTemplates,
-    statistics: SecondMoments
-  ) {
-    self.model = model
-    self.foundation = foundation
+  /// - Parameters:
+  ///   - base: what edits are computed on.
+  ///   - settings: those that the search leaves alone, and the method, which must be a batched one.
+  /// - Throws: an `ErrataError` if a layer of the grid is not there or the statistics are not of it.
+  public init(on base: PatchedModel, grid: Grid, settings: EditSettings, statistics: SecondMoments) throws {
+    self.base = base
+    self.grid = grid
     self.settings = settings
-    self.templates = templates
     self.statistics = statistics
+    // An error now, not after the trials of the others.
+    try base.model().check(layers: grid.layers)
+    for layer in grid.layers { _ = try statistics.triangle(layer: layer) }
+    try base.compute()
+    templates = try ContextTemplates.sampled(from: base.model(), for: settings)
   }
 
   /// - Parameter onStep: called while values are searched, with the number of combinations done and a remark; false stops.
   /// - Returns: a trial for every combination, in the order of the grid; nil if `onStep` said stop.
   /// - Throws: an `ErrataError`, as an edit would.
   public func run(
-    _ records: [FactRecord], grid: Grid, onStep: (Int, String) -> Bool = { _, _ in true }
+    _ records: [FactRecord], onStep: (Int, String) -> Bool = { _, _ in true }
   ) throws -> [Trial]? {
     let facts = records.map(\.fact)
-    let scorer = FactScorer(model)
+    let scorer = FactScorer(try base.model())
     var trials: [Trial] = []
     for layer in grid.layers {
       // One factorization of C for the layer.
@@ -70,9 +74,8 @@ public struct SettingSearch {
           var settings = self.settings
           (settings.layers, settings.clampNormFactor, settings.secondMomentWeight) = ([layer], clamp, weight)
           let computation = try EditComputation(
-            model, on: foundation, settings: settings, templates: templates, statistics: statistics,
-            sharingFactorsOf: previous)
-          defer { try? computation.withdraw() }
+            on: base, settings: settings, templates: templates, statistics: statistics, sharingFactorsOf: previous)
+          defer { try? base.compute() }
           previous = computation
           guard
             let batches = try computation.run(

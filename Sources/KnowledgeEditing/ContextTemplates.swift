@@ -22,6 +22,16 @@ public struct ContextTemplates: Sendable, Equatable {
     self.templates = [Self.bare] + templates.filter { $0 != Self.bare }
   }
 
+  /// Reads a JSON array of templates.
+  ///
+  /// - Throws: an `ErrataError` that names the file, or the template.
+  public init(contentsOf path: String) throws {
+    guard let elements = try JSON.parse(contentsOf: path, malformed: .usage).arrayValue,
+      case let texts = elements.compactMap(\.stringValue), texts.count == elements.count
+    else { throw ErrataError.notTemplates(path) }
+    try self.init(texts)
+  }
+
   /// Samples continuations of "The", "Therefore", "Because", "I" and "You" from the five most likely tokens at each
   /// place, as MEMIT does (five of 10 tokens); ROME takes ten of 5 and ten of 10.
   ///
@@ -40,6 +50,13 @@ public struct ContextTemplates: Sendable, Equatable {
       }
     }
     return try ContextTemplates(templates)
+  }
+
+  /// The method's usual number of them, with the settings' seed.
+  package static func sampled(from model: LanguageModel, for settings: EditSettings) throws -> ContextTemplates {
+    try Profile.measure("context templates") {
+      try sampled(from: model, lengths: settings.method == .rome ? [5, 5, 10, 10] : [10], seed: settings.seed)
+    }
   }
 
   /// One line, without braces, which would look like a slot, and without a cut-off character at the end.

@@ -35,6 +35,9 @@ extension EditComputation {
   /// Lets the model's decoder compute with the weights that the edit began with.
   public func withdraw() throws { try weights.withdraw() }
 
+  /// Makes the batches, which are those of `patch`, a part of the model that the next edit is computed on.
+  func keep(as patch: Patch) { weights.keep(as: patch) }
+
   /// The patches that the edit is computed on top of.
   public var parents: [Manifest.Parent] { weights.foundation.parents }
 
@@ -61,10 +64,10 @@ extension EditComputation {
       let tensor = try model.checkpoint.tensor(named: name)
       tensors[name] = Manifest.BaseTensor(
         dtype: tensor.dtype, shape: tensor.shape, isTransposed: model.architecture.storesTransposed,
-        digest: try weights.foundation.baseDigest(of: name))
+        digest: try weights.foundation.checkpoint.baseDigest(of: name))
     }
     return Manifest.Base(
-      name: model.name, architecture: model.architecture.family, configuration: model.configurationDigest,
+      name: model.name, architecture: model.architecture.family, configuration: model.decoder.configuration.digest,
       tokenizer: model.tokenizer.digest, tensors: tensors)
   }
 }

@@ -28,14 +28,15 @@ public final class EditComputation {
   private var solvers: [Int: EditSolver]
 
   /// - Parameters:
-  ///   - foundation: what the edit is computed on.
+  ///   - foundation: what the edit is computed on; its patches become the edit's parents.
   ///   - storesKeys: whether the batches carry the facts' keys, in float16.
   ///   - previous: another computation with the same statistics and ridge, whose factorizations of C serve again.
   /// - Throws: an `ErrataError` if the layers do not fit the model or method, or the statistics do not.
   public init(
-    _ model: LanguageModel, on foundation: EditFoundation, settings: EditSettings, templates: ContextTemplates,
+    on foundation: PatchedModel, settings: EditSettings, templates: ContextTemplates,
     statistics: SecondMoments, storesKeys: Bool = false, sharingFactorsOf previous: EditComputation? = nil
   ) throws {
+    let model = try foundation.model()
     try model.check(layers: settings.layers)
     if settings.method == .rome, settings.layers.count > 1 { throw ErrataError.oneLayerOnly("rome") }
     // A share of the missing part, added to the stream by an earlier layer, would not arrive at the last layer's
@@ -53,7 +54,7 @@ public final class EditComputation {
     self.storesKeys = storesKeys
     tokenization = PromptTokenization(model.tokenizer)
     measurement = KeyMeasurement(model.decoder)
-    weights = try EditedWeights(model, layers: settings.layers, on: foundation)
+    weights = try EditedWeights(layers: settings.layers, on: foundation)
     let digests = try settings.layers.map { layer in
       (layer, try foundation.knownDigests(of: model.decoder.editedTensor(layer)))
     }
@@ -79,6 +80,7 @@ public final class EditComputation {
   ) throws -> [ComputedBatch]? {
     // Everything that can be wrong with the facts is found before anything is computed.
     let prepared = try Profile.measure("tokens") { try facts.map(prepare) }
+    try weights.withdraw()
     switch settings.method {
     case .memit, .emmet:
       let independent = try independentFacts(prepared)
@@ -159,7 +161,7 @@ public final class EditComputation {
       let (factors, tensorFigures) = try store(solution, keys: keys, residuals: residuals, layer: layer)
       tensors.append(factors)
       figures[factors.name] = tensorFigures
-      if position < layers.count - 1 { try weights.putInPlace([factors]) }
+      if position < layers.count - 1 { try weights.putInPlace(factors) }
     }
     return try finish(
       EditBatch(tensors: tensors), facts: facts, values: values, figures: figures, keyForm: .meanOfGroupMeans)

@@ -35,7 +35,7 @@ extension ErrataError {
   }
 
   static func notTemplates(_ path: String) -> ErrataError {
-    ErrataError(.damagedInput, "\(path): context templates are a JSON array of strings")
+    ErrataError(.usage, "\(path): context templates are a JSON array of strings")
   }
 
   /// - Parameter others: files of tokenizers in other formats that are there.

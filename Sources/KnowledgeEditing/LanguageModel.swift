@@ -5,11 +5,10 @@ import Tokenizers
 import Transformer
 import WeightPatch
 
-/// A checkpoint directory opened for computing: weights, tokenizer and decoder.
+/// What computes with a checkpoint's weights: its tokenizer and its decoder.
 public final class LanguageModel {
   public let tokenizer: Tokenizer
   public let decoder: Decoder
-  public let configurationDigest: Digest
   /// Nobody changes the weights while they are computed with.
   private let locked: LockedCheckpoint
 
@@ -19,11 +18,19 @@ public final class LanguageModel {
   ///   first, and what its configuration says without effect.
   /// - Throws: an `ErrataError` if the directory lacks a part, if the architecture is not supported, or as
   ///   `LockedCheckpoint`.
-  public init(path: String, notice: (String) -> Void = { _ in }) throws {
-    locked = try LockedCheckpoint(path: path, notice: notice)
+  public convenience init(path: String, notice: (String) -> Void = { _ in }) throws {
+    try self.init(LockedCheckpoint(path: path, notice: notice), notice: notice)
+  }
+
+  /// Of a checkpoint that is open already.
+  ///
+  /// - Throws: an `ErrataError` if the directory lacks a part, or if the architecture is not supported.
+  public init(_ locked: LockedCheckpoint, notice: (String) -> Void = { _ in }) throws {
+    self.locked = locked
     let checkpoint = locked.checkpoint
     decoder = try Decoder(checkpoint)
     decoder.architecture.notices.forEach(notice)
+    let path = checkpoint.path
     let tokenizerPath = path + "/tokenizer.json"
     guard FileManager.default.fileExists(atPath: tokenizerPath) else {
       let others = ["tokenizer.model", "spiece.model", "tekken.json", "vocab.json", "merges.txt", "vocab.txt"]
@@ -32,7 +39,6 @@ public final class LanguageModel {
           path, others: others.filter { FileManager.default.fileExists(atPath: "\(path)/\($0)") })
     }
     tokenizer = try Tokenizer(contentsOf: tokenizerPath)
-    configurationDigest = try Digest(contentsOf: checkpoint.configurationPath!)
   }
 
   public var architecture: Architecture { decoder.architecture }

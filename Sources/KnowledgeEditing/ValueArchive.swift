@@ -10,26 +10,30 @@ import WeightPatch
 public final class ValueArchive {
   private static let metadataKey: ByteString = "errata.values"
   public let path: String
-  private let identity: Digest
+  private var identity: Digest?
   public private(set) var values: [String: FoundValue] = [:]
 
-  /// Opens what an earlier run left; values of a run with other settings are not used, and will be overwritten.
-  ///
-  /// - Parameters:
-  ///   - outputPath: the patch that is being computed.
-  ///   - identity: what values depend on, see `EditComputation.valueIdentity`.
-  public init(outputPath: String, identity: Digest) throws {
+  /// - Parameter outputPath: the patch that is being computed.
+  public init(outputPath: String) {
     path = outputPath + ".partial"
+  }
+
+  /// Reads what an earlier run left; values of a run with other settings are not used, and will be overwritten.
+  ///
+  /// - Parameter identity: what values depend on, see `EditComputation.valueIdentity`.
+  /// - Throws: an `ErrataError` if the file is damaged.
+  func open(_ identity: Digest) throws {
     self.identity = identity
+    values = [:]
     guard FileManager.default.fileExists(atPath: path) else { return }
     do {
-      try read()
+      try read(identity)
     } catch let error as ErrataError where error.category == .damagedInput {
       throw ErrataError.partialDamaged(path)
     }
   }
 
-  private func read() throws {
+  private func read(_ identity: Digest) throws {
     let file = try SafetensorsFile(path: path)
     guard let text = file.header.metadata[Self.metadataKey], let json = try? JSON.parse(text.bytes),
       json["identity"]?.stringValue == identity.description, let steps = json["steps"]?.objectValue
@@ -49,7 +53,9 @@ public final class ValueArchive {
   }
 
   /// Adds values and writes the file anew.
-  public func append(_ found: [(fact: String, value: FoundValue)]) throws {
+  ///
+  /// - Precondition: it is open.
+  func append(_ found: [(fact: String, value: FoundValue)]) throws {
     guard !found.isEmpty else { return }
     for (fact, value) in found { values[fact] = value }
     var steps = JSONObject()
@@ -63,7 +69,7 @@ public final class ValueArchive {
       tensors[ByteString("\(fact).initial")] = value.initial
       tensors[ByteString("\(fact).delta")] = value.delta
     }
-    let metadata: JSON = ["identity": JSON(identity.description), "steps": .object(steps)]
+    let metadata: JSON = ["identity": JSON(identity!.description), "steps": .object(steps)]
     let writer = try SafetensorsWriter(
       path: path, tensors: tensors.map { TensorDeclaration(name: $0, dtype: .f32, shape: [$1.count]) },
       metadata: [Self.metadataKey: ByteString(metadata.serialized())])

@@ -67,7 +67,7 @@ public struct PatchPresence: Sendable {
     of file: PatchFile, in state: CheckpointState, base: Checkpoint? = nil,
     progress: (_ done: Int, _ total: Int) throws -> Void = { _, _ in }
   ) throws {
-    let (manifest, checkpoint) = (file.patch.manifest, state.checkpoint)
+    let (manifest, checkpoint) = (file.manifest, state.checkpoint)
     hasLedger = state.isEdited
     let names = manifest.base.tensors.keys.sorted()
     let total = try names.filter(checkpoint.contains).reduce(0) { try $0 + checkpoint.tensor(named: $1).info.byteCount }
@@ -88,7 +88,7 @@ public struct PatchPresence: Sendable {
       verdict = Self.verdict(tensors.map(\.state))
       return
     }
-    let applied = zip(state.ledger.patches, state.patches.map(\.patch.manifest))
+    let applied = zip(state.ledger.patches, state.patches.map(\.manifest))
     batches = manifest.batches.map { batch in
       (batch.digest, applied.filter { $1.batches.contains { $0.digest == batch.digest } }.map(\.0))
     }
@@ -122,11 +122,11 @@ public struct PatchPresence: Sendable {
   ) throws -> TensorState {
     let found = tensor.digest()
     if let recorded { return found == recorded.current ? .asRecorded : .changedSinceApply }
-    return found == file.patch.manifest.base.tensors[tensor.name]!.digest ? .base : .other(nil)
+    return found == file.manifest.base.tensors[tensor.name]!.digest ? .base : .other(nil)
   }
 
   private static func state(of tensor: StoredTensor, _ file: PatchFile, base: Checkpoint?) throws -> TensorState {
-    let manifest = file.patch.manifest
+    let manifest = file.manifest
     let described = manifest.base.tensors[tensor.name]!
     guard tensor.shape == described.shape else { return .reshaped }
     guard tensor.dtype == described.dtype else {
@@ -143,28 +143,9 @@ public struct PatchPresence: Sendable {
       throw ErrataError.retypedTensor(base.path, file.path, pristine.info, tensor.info)
     }
     if found == pristine.digest() { return .base }
-    let factors = file.patch.orderedFactors(of: tensor.name)
-    if found == (try? pristine.digest(with: factors)) { return .result }
-    return .other(Projection(of: tensor, from: pristine, on: factors))
-  }
-}
-
-extension Patch {
-  /// The factors of every batch that edits a tensor, in the order of exact apply.
-  fileprivate func orderedFactors(of tensor: ByteString) -> [LowRankFactors] {
-    let distinct = Dictionary(zip(manifest.batches.map(\.digest), batches)) { first, _ in first }
-    return distinct.sorted { $0.key < $1.key }.flatMap { $0.value.tensors.filter { $0.name == tensor } }
-  }
-}
-
-extension StoredTensor {
-  /// The tensor digest of what exact apply makes of this tensor.
-  fileprivate func digest(with factors: [LowRankFactors]) throws -> Digest {
-    var result = [UInt8](repeating: 0, count: bytes.count)
-    try result.withUnsafeMutableBytes {
-      try applyExactly(factors, name: name, to: bytes, dtype: dtype, shape: shape, into: $0)
-    }
-    return Digest(tensorOf: dtype, shape: shape, bytes: result)
+    let batches = BatchSet([file])
+    if found == (try? batches.digest(of: pristine)) { return .result }
+    return .other(Projection(of: tensor, from: pristine, on: try batches.factors(of: tensor.name)))
   }
 }
 

@@ -18,20 +18,11 @@ extension Manifest {
     if let misfit = try misfit?.comparingTypes(with: checkpoint) {
       throw ErrataError.baseMismatch([misfit], checkpoint.path, advice: "without --base the patch records no result")
     }
-    // A batch that occurs twice counts once (Spec: exact apply).
-    let distinct = Dictionary(batches.map { ($0.digest(), $0) }) { first, _ in first }
-    let ordered = distinct.sorted { $0.key < $1.key }.flatMap(\.value.tensors)
+    let set = BatchSet(batches)
     do {
       result = try Dictionary(
         uniqueKeysWithValues: self.base.tensors.keys.sorted().map { name in
-          let tensor = try checkpoint.tensor(named: name)
-          var bytes = [UInt8](repeating: 0, count: tensor.bytes.count)
-          try bytes.withUnsafeMutableBytes {
-            try applyExactly(
-              ordered.filter { $0.name == name }, name: name, to: tensor.bytes, dtype: tensor.dtype,
-              shape: tensor.shape, into: $0)
-          }
-          return (name, Digest(tensorOf: tensor.dtype, shape: tensor.shape, bytes: bytes))
+          (name, try set.digest(of: checkpoint.tensor(named: name)))
         })
     } catch let error as ErrataError {
       throw ErrataError.exactApply(error, of: sources, to: checkpoint.path)

@@ -6,12 +6,16 @@ public struct Configuration: Sendable {
   public let path: String
   /// The name that decides the family, for example "llama".
   public let modelType: String
+  /// SHA-256 of the file's bytes.
+  public let digest: Digest
   private let fields: JSON
 
   /// - Throws: an `ErrataError` if the file is missing, is not JSON, or names no `model_type`.
   public init(contentsOf path: String) throws {
     self.path = path
-    fields = try JSON.parse(contentsOf: path)
+    let file = try MappedFile(path: path)
+    digest = Digest(of: file.bytes)
+    fields = try JSON.parse(file)
     modelType = try Self.string(fields["model_type"], "model_type", path)
   }
 

@@ -7,6 +7,7 @@ import Tensors
 /// Not thread-safe: one decoder serves one computation at a time, and uses all threads for it.
 public final class Decoder {
   public let checkpoint: Checkpoint
+  public let configuration: Configuration
   public let architecture: Architecture
   let attention: Attention
   let perceptron: Perceptron
@@ -31,6 +32,7 @@ public final class Decoder {
     }
     let architecture = try family.describe(configuration, checkpoint.contains)
     self.checkpoint = checkpoint
+    self.configuration = configuration
     self.architecture = architecture
     loader = WeightLoader(checkpoint: checkpoint, architecture: architecture)
     try loader.check()
@@ -63,6 +65,8 @@ public final class Decoder {
     if let bytes {
       let stored = try checkpoint.tensor(named: tensor).bytes.count
       precondition(bytes.count == stored, "\(tensor) takes \(stored) bytes, not \(bytes.count)")
+    } else if replacements[tensor] == nil {
+      return
     }
     replacements[tensor] = bytes
     for layer in layers.keys where names(layer).contains(tensor) { layers[layer] = nil }

@@ -61,7 +61,7 @@ struct Ask: ParsableCommand {
     let choice = temperature.map { TokenChoice.sampled(count: topK, temperature: $0) } ?? .greedy
     let inputs = try prompts.map { prompt in
       let tokens = tokenization.prompt(prompt)
-      guard !tokens.isEmpty else { throw ErrataError(.usage, "the prompt \"\(prompt)\" is empty") }
+      guard !tokens.isEmpty else { throw ErrataError.emptyPrompt(prompt) }
       return tokens
     }
     let generated = try model.decoder.generate(

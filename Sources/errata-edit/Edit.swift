@@ -117,41 +117,75 @@ struct Edit: ParsableCommand {
     let given = try FactRecord.read(facts, selection: records, areDistinct: true, invalid: invalid)
     let parents = try after.map { try PatchFile(path: $0) }
     let statistics = try SecondMoments(contentsOf: stats)
-    let state = try CheckpointState(path: model, notice: printNotice)
-    let foundation = try EditFoundation(state, with: parents, time: timestamp())
-    let model = try Profile.measure("open the model") { try LanguageModel(path: self.model, notice: printNotice) }
+    let templates = try templates.map(ContextTemplates.init(contentsOf:))
+    let base = try PatchedModel(OpenedCheckpoint(path: model, notice: printNotice), with: parents)
+    let model = try base.model()
     let (records, notes) = try FactPreflight(model.tokenizer).check(given, in: facts, invalid: invalid)
     if let remark = statistics.remark(for: model.tokenizer) { printNotice("errata edit: \(remark)") }
-    for note in notes where !quiet { printNotice("errata edit: \(printable(note))") }
+    for note in notes where !quiet { printNotice("errata edit: \(note)") }
     var settings = try settings.settings(for: model.architecture)
     settings.factorTypes = factors
-    // The contexts are what the model says as the edit finds it, the same for every batch.
-    try model.compute(on: foundation)
-    let templates = try Profile.measure("context templates") { try contextTemplates(model, settings) }
-    let job = EditJob(
-      model: model, settings: settings, templates: templates, statistics: statistics, storesKeys: keys,
-      compressionLevel: compressionLevel, author: author, licence: licence, note: note, isQuiet: quiet)
+    let editor = try Editor(
+      on: base, settings: settings, templates: templates, statistics: statistics, storesKeys: keys)
     Interruption.install()
-    if let batchSize {
-      let sequence = SequentialEdit(job: job, state: state, parents: parents, folder: output)
-      let steps = try sequence.run(records, batchSize: batchSize, evaluates: !noEvaluation)
-      SequenceReport(steps: steps).print(asJSON: json, profile)
-    } else {
-      let result = try job.run(records.map(\.fact), on: foundation, title: "values", output: output)
-      EditReport(patch: result.patch, path: output, seconds: result.seconds).print(asJSON: json, profile)
-    }
+    if batchSize == nil { try edit(records, editor) } else { try editInSequence(records, editor, parents) }
     profile.print(asJSON: json)
   }
 
-  private func contextTemplates(_ model: LanguageModel, _ settings: EditSettings) throws -> ContextTemplates {
-    guard let path = templates else {
-      let lengths = settings.method == .rome ? [5, 5, 10, 10] : [10]
-      return try ContextTemplates.sampled(from: model, lengths: lengths, seed: settings.seed)
+  private func edit(_ records: [FactRecord], _ editor: Editor) throws {
+    let archive = ValueArchive(outputPath: output)
+    let lines = ProgressLines(isQuiet: quiet)
+    let patch: Patch
+    do {
+      patch = try editor.edit(records.map(\.fact), origin: origin(), archive: archive) { lines.update("values", $0) }
+    } catch let interruption as EditInterruption {
+      throw ErrataError.interrupted(interruption)
     }
-    guard let elements = try JSON.parse(contentsOf: path, malformed: .usage).arrayValue,
-      case let texts = elements.compactMap(\.stringValue), texts.count == elements.count
-    else { throw ErrataError(.usage, "\(path): context templates are a JSON array of strings") }
-    return try ContextTemplates(texts)
+    try Profile.measure("write the patch") { try patch.write(to: output, compressionLevel: compressionLevel) }
+    archive.remove()
+    lines.finish()
+    EditReport(patch: patch, path: output, seconds: lines.secondsElapsed).print(asJSON: json, profile)
+  }
+
+  private func editInSequence(_ records: [FactRecord], _ editor: Editor, _ parents: [PatchFile]) throws {
+    let batchCount = (records.count + batchSize! - 1) / batchSize!
+    let lines = ProgressLines(isQuiet: quiet)
+    let sequence = SequentialEdit(editor, parents: parents, folder: output, compressionLevel: compressionLevel)
+    do {
+      let steps = try sequence.run(
+        records, batchSize: batchSize!, origin: self.origin, evaluates: !noEvaluation
+      ) { progress in
+        switch progress {
+        case .editing(let batch, let progress):
+          return lines.update("values \(batch + 1)/\(batchCount)", progress)
+        case .scoring(let batch, let completed, let total):
+          lines.update("scores \(batch + 1)/\(batchCount)", unit: "records", completed: completed, of: total)
+          return !Interruption.isRequested
+        }
+      }
+      lines.finish()
+      SequenceReport(steps: steps).print(asJSON: json, profile)
+    } catch let interruption as EditInterruption {
+      throw ErrataError.interrupted(interruption)
+    } catch let interruption as SequentialEdit.Interruption {
+      throw ErrataError.interrupted(interruption)
+    }
+  }
+
+  private func origin() -> PatchOrigin {
+    PatchOrigin(
+      created: timestamp(), tool: Manifest.Tool(name: "errata", version: errataVersion), author: author,
+      licence: licence, note: note)
+  }
+}
+
+extension ProgressLines {
+  /// - Returns: false if the user has asked to stop.
+  fileprivate func update(_ title: String, _ progress: EditProgress) -> Bool {
+    update(
+      title, unit: "facts", completed: progress.completed, of: progress.total, initial: progress.resumed,
+      progress.remark)
+    return !Interruption.isRequested
   }
 }
 

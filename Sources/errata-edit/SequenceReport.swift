@@ -5,29 +5,11 @@ import ToolSupport
 
 /// What `errata edit --batch-size` says when it is done.
 struct SequenceReport {
-  /// One batch and how the facts fare after it.
-  struct Step {
-    let path: String
-    let patch: Digest
-    let factCount: Int
-    /// The scores of the batch's own facts.
-    let own: ScoreSummary?
-    /// Of all facts so far.
-    let all: ScoreSummary?
-
-    var json: JSON {
-      [
-        "output": JSON(path), "patch": JSON(patch.description), "facts": .integer(factCount),
-        "batch": own?.json ?? .null, "all": all?.json ?? .null,
-      ]
-    }
-  }
-
-  let steps: [Step]
+  let steps: [SequentialEdit.Step]
 
   func print(asJSON: Bool, _ profile: ProfileOptions) {
-    if asJSON { return printJSON(profile.adding(to: ["patches": .array(steps.map(\.json))])) }
-    guard steps.contains(where: { $0.all != nil }) else {
+    if asJSON { return printJSON(profile.adding(to: ["patches": .array(steps.map(json))])) }
+    guard steps.contains(where: { $0.scores != nil }) else {
       for step in steps { ToolSupport.print("\(step.path): patch \(step.patch.abbreviated), \(step.factCount) facts") }
       return
     }
@@ -38,9 +20,17 @@ struct SequenceReport {
     var done = 0
     for step in steps {
       done += step.factCount
-      table.append([step.path, String(step.factCount)] + columns(step.own) + [String(done)] + columns(step.all))
+      table.append(
+        [step.path, String(step.factCount)] + columns(step.scores?.own) + [String(done)] + columns(step.scores?.all))
     }
     for line in table.lines { ToolSupport.print(line) }
+  }
+
+  private func json(_ step: SequentialEdit.Step) -> JSON {
+    [
+      "output": JSON(step.path), "patch": JSON(step.patch.description), "facts": .integer(step.factCount),
+      "batch": step.scores?.own.json ?? .null, "all": step.scores?.all.json ?? .null,
+    ]
   }
 
   private func columns(_ scores: ScoreSummary?) -> [String] {

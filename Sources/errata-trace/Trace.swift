@@ -56,39 +56,22 @@ struct Trace: ParsableCommand {
   }
 
   func run() throws {
-    let state = try CheckpointState(path: model, notice: printNotice)
-    let plan = try state.planApply(try patches.map { try PatchFile(path: $0) }, force: force, time: timestamp())
-    if !plan.fitsBase { printNotice("note: traced by force on a base that the patch was not made for") }
-    for file in plan.withoutParents {
+    let base = try PatchedModel(
+      OpenedCheckpoint(path: model, notice: printNotice), with: patches.map { try PatchFile(path: $0) }, force: force)
+    if !base.plan.fitsBase { printNotice("note: traced by force on a base that the patch was not made for") }
+    for file in base.plan.withoutParents {
       printNotice("note: \(printable(file.path)): traced by force without the patches that it was computed on top of")
     }
-    let batches = TracedBatch.all(in: plan)
-    guard !batches.isEmpty else {
+    guard !base.plan.patches.isEmpty else {
       throw ErrataError(
         .general, "\(model): no patch is applied, so there is nothing to trace; name one with --patch, or apply it")
     }
-    let model = try LanguageModel(path: model, notice: printNotice)
-    let tokenization = PromptTokenization(model.tokenizer)
-    let inputs = try prompts.map { prompt in
-      let tokens = tokenization.prompt(prompt)
-      // The token that every prompt begins with is no prompt.
-      guard !prompt.isEmpty, !tokens.isEmpty else { throw ErrataError(.usage, "the prompt \"\(prompt)\" is empty") }
-      return tokens
+    let result = try base.trace(prompts)
+    if !result.untraced.isEmpty {
+      printNotice("note: \(ErrataError.cannotBeTraced(result.untraced))")
     }
-
-    let trace = try EditTrace(model.decoder, batches: batches.map(\.batch))
-    try notice(trace.untraced, isAll: trace.isEmpty)
-    try model.compute(after: plan)
-    let results = try inputs.map { try trace.run($0) }
-    let base = try state.planRevert(Set(state.ledger.patches.map(\.patch)))
-    // Where patches edit more than down-projections, the base is not at hand.
-    let isBaseKnown = model.otherTensors(in: base).isEmpty
-    if isBaseKnown { try model.compute(after: base) }
-    let reports = try zip(zip(prompts, inputs), results).map { input, result in
-      TraceReport(
-        prompt: input.0, tokens: input.1, batches: batches, result: result,
-        unpatched: isBaseKnown ? try EditTrace.next(model.decoder, after: input.1) : nil, tokenization: tokenization)
-    }
+    let tokenization = PromptTokenization(try base.model().tokenizer)
+    let reports = result.prompts.map { TraceReport($0, batches: result.batches, tokenization: tokenization) }
     if json {
       printJSON(.array(reports.map { $0.json(top: top, threshold: threshold) }))
     } else {
@@ -97,13 +80,5 @@ struct Trace: ParsableCommand {
         for line in report.lines(top: top, threshold: threshold) { print(line) }
       }
     }
-  }
-
-  private func notice(_ untraced: [ByteString], isAll: Bool) throws {
-    guard let first = untraced.first else { return }
-    let others = untraced.count > 1 ? " and \(untraced.count - 1) more" : ""
-    let text = "\(first)\(others) cannot be traced: no down-projection, or changed by a correction too"
-    if isAll { throw ErrataError(.general, "\(model): \(text)") }
-    printNotice("note: \(text)")
   }
 }

@@ -39,18 +39,15 @@ struct TraceReport {
   let next: (patched: TokenDistribution, unpatched: TokenDistribution?)
   let tokenization: PromptTokenization
 
-  init(
-    prompt: String, tokens: [Int32], batches: [TracedBatch], result: EditTrace.Result, unpatched: TokenDistribution?,
-    tokenization: PromptTokenization
-  ) {
-    self.prompt = prompt
-    self.tokens = tokens
+  init(_ trace: PromptTrace, batches: [TracedBatch], tokenization: PromptTokenization) {
+    prompt = trace.prompt
+    tokens = trace.tokens
     self.tokenization = tokenization
-    next = (result.next, unpatched)
-    self.batches = result.firings.map {
+    next = (trace.next, trace.nextWithout)
+    self.batches = trace.firings.map {
       Row(batches[$0.batch], layer: $0.layer, fact: nil, strengths: $0.total)
     }
-    let terms = zip(result.firings, self.batches).flatMap { firing, whole in
+    let terms = zip(trace.firings, self.batches).flatMap { firing, whole in
       let batch = whole.batch
       guard batch.description.terms == .facts else { return [whole] }
       return batch.description.facts.enumerated().map { index, fact in
@@ -183,5 +180,20 @@ struct TraceReport {
     object["strength"] = .double(row.strength)
     object["strengths"] = .array(row.strengths.map { .double($0) })
     return .object(object)
+  }
+}
+
+extension TracedBatch {
+  /// For people: `10 facts`.
+  fileprivate var extent: String {
+    let noun = description.terms == .facts ? "fact" : "component"
+    return "\(termCount) \(noun)\(termCount == 1 ? "" : "s")"
+  }
+
+  fileprivate var json: JSON {
+    [
+      "patch": JSON(patch.description), "patch_name": JSON(patchName), "batch": .integer(index),
+      "digest": JSON(description.digest.description), "terms": JSON(description.terms.rawValue),
+    ]
   }
 }

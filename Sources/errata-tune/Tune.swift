@@ -97,23 +97,19 @@ struct Tune: ParsableCommand {
     let invalid = InvalidRecords(areSkipped: skipInvalid) { printNotice("errata tune: \($0)") }
     let records = try FactRecord.read(facts, selection: records, areDistinct: true, invalid: invalid)
     let statistics = try SecondMoments(contentsOf: stats)
-    let model = try LanguageModel(path: model, notice: printNotice)
-    if let remark = statistics.remark(for: model.tokenizer) { printNotice("errata tune: \(remark)") }
-    let grid = SettingSearch.Grid(
-      layers: layers ?? statistics.layers, clampNormFactors: try numbers(clamps, "--clamps", allowsZero: false),
-      secondMomentWeights: try numbers(secondMomentWeights, "--second-moment-weights"))
-    // A layer that is not there is an error now, not after the trials of the others.
-    try model.check(layers: grid.layers)
-    for layer in grid.layers { _ = try statistics.triangle(layer: layer) }
-    let settings = EditSettings(
-      method: editMethod!, layers: [], steps: steps, weightDecay: weightDecay, ridge: ridge, seed: seed)
-    let foundation = try EditFoundation(CheckpointState(path: self.model, notice: printNotice), time: timestamp())
-    let search = SettingSearch(
-      model, on: foundation, settings: settings,
-      templates: try ContextTemplates.sampled(from: model, lengths: [10], seed: seed), statistics: statistics)
+    let base = try PatchedModel(OpenedCheckpoint(path: model, notice: printNotice))
+    if let remark = statistics.remark(for: try base.model().tokenizer) { printNotice("errata tune: \(remark)") }
+    let search = try SettingSearch(
+      on: base,
+      grid: SettingSearch.Grid(
+        layers: layers ?? statistics.layers, clampNormFactors: try numbers(clamps, "--clamps", allowsZero: false),
+        secondMomentWeights: try numbers(secondMomentWeights, "--second-moment-weights")),
+      settings: EditSettings(
+        method: editMethod!, layers: [], steps: steps, weightDecay: weightDecay, ridge: ridge, seed: seed),
+      statistics: statistics)
     Interruption.install()
-    let progress = Progress("settings", unit: "trials", total: grid.count, isQuiet: quiet)
-    let trials = try search.run(records, grid: grid) { done, remark in
+    let progress = Progress("settings", unit: "trials", total: search.grid.count, isQuiet: quiet)
+    let trials = try search.run(records) { done, remark in
       progress.update(completed: done, remark)
       return !Interruption.isRequested
     }

@@ -58,11 +58,10 @@ import WeightPatch
     let numbers = try golden.numbers()
     let scratch = try TemporaryDirectory()
     let layers = numbers.distributedLayers
-    let model = try LanguageModel(path: scratch.floatCopy(of: golden.modelPath))
-    let statistics = try scratch.statistics(model, numbers, layers: layers)
+    let base = try PatchedModel(OpenedCheckpoint(path: scratch.floatCopy(of: golden.modelPath)))
+    let statistics = try scratch.statistics(base.model(), numbers, layers: layers)
     let computation = try EditComputation(
-      model, on: EditFoundation(CheckpointState(path: model.checkpoint.path), time: ""),
-      settings: numbers.settings(method, layers: layers), templates: ContextTemplates(numbers.templates),
+      on: base, settings: numbers.settings(method, layers: layers), templates: ContextTemplates(numbers.templates),
       statistics: statistics)
     let values = try goldenValues(numbers, layer: layers.last!)
     let computed = try #require(try computation.run(numbers.facts, values: values))

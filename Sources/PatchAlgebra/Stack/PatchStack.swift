@@ -41,7 +41,8 @@ public struct PatchStack: Sendable {
     let files = files.filter { seen.insert($0.identifier).inserted }
     self.files = files
     base = try Self.commonBase(of: files)
-    try checkCorrections(of: files)
+    let set = BatchSet(files)
+    try set.checkCorrections { $0.path }
     var members: [Member] = []
     for (file, patch) in files.map(\.patch).enumerated() {
       var before = Set(patch.manifest.parents.flatMap(\.batches))
@@ -62,10 +63,9 @@ public struct PatchStack: Sendable {
       }
     }
     self.members = members
-    let carried = Set(members.map(\.digest))
     var named: Set<Digest> = []
     parents = files.flatMap(\.manifest.parents).filter {
-      !carried.isSuperset(of: $0.batches) && named.insert($0.patch).inserted
+      !set.digests.isSuperset(of: $0.batches) && named.insert($0.patch).inserted
     }
   }
 

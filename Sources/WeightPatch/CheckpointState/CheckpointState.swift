@@ -1,5 +1,6 @@
 import Foundation
 import Safetensors
+import Synchronization
 import Tensors
 
 /// A checkpoint and what its ledger says of it: a pristine base and a set of edit batches (Spec: checkpoint state).
@@ -8,8 +9,10 @@ public struct CheckpointState: Sendable {
   public let ledger: Ledger
   /// The patches of the ledger, in its order.
   public let patches: [PatchFile]
-  let batches: BatchSet
+  /// Of all of them.
+  public let batches: BatchSet
   private let locked: LockedCheckpoint
+  private let knownDigests = DigestCache()
 
   public var checkpoint: Checkpoint { locked.checkpoint }
   public var repair: LockedCheckpoint.Repair? { locked.repair }
@@ -28,12 +31,19 @@ public struct CheckpointState: Sendable {
   public init(
     path: String, forWriting: Bool = false, near folder: String? = nil, notice: (String) -> Void = { _ in }
   ) throws {
-    locked = try LockedCheckpoint(path: path, forWriting: forWriting, notice: notice)
+    try self.init(LockedCheckpoint(path: path, forWriting: forWriting, notice: notice), near: folder)
+  }
+
+  /// Reads the ledger of a checkpoint that is open already.
+  ///
+  /// - Throws: an `ErrataError` if the ledger or a patch in it is damaged, or if they contradict each other.
+  public init(_ locked: LockedCheckpoint, near folder: String? = nil) throws {
+    self.locked = locked
     let location = locked.location
     guard try location.directory.isDirectory() else {
       ledger = Ledger()
       patches = []
-      batches = BatchSet([])
+      batches = BatchSet(patches)
       return
     }
     ledger = try Ledger(location.manifest.map())
@@ -47,16 +57,18 @@ public struct CheckpointState: Sendable {
   /// Whether a patch is applied.
   public var isEdited: Bool { !ledger.patches.isEmpty }
 
-  /// The digests of these tensors as they are now. Reads the tensors.
-  func digests(of names: Set<ByteString>) throws -> [ByteString: Digest] {
-    let names = names.sorted()
+  /// The digests of these tensors as they are now. Reads each tensor the first time that it is asked for: nobody else
+  /// changes them meanwhile.
+  package func digests(of wanted: Set<ByteString>) throws -> [ByteString: Digest] {
+    let names = wanted.filter { knownDigests[$0] == nil }.sorted()
     let tensors = try names.map { try checkpoint.tensor(named: $0) }
     // As many at once as leave work for every thread.
     let share = tensors.count / Threads.count + 1
     let count = min(DigestHasher.messagesAtOnce, share)
     let groups = stride(from: 0, to: tensors.count, by: count).map { $0..<min($0 + count, tensors.count) }
     let digests = try Threads.map(groups.indices) { StoredTensor.digests(of: Array(tensors[groups[$0]])) }
-    return Dictionary(uniqueKeysWithValues: zip(names, digests.joined()))
+    for (name, digest) in zip(names, digests.joined()) { knownDigests[name] = digest }
+    return Dictionary(uniqueKeysWithValues: wanted.map { ($0, knownDigests[$0]!) })
   }
 
   /// The digests of the tensors without any patch: from the ledger, and otherwise of the bytes themselves.
@@ -72,5 +84,14 @@ public struct CheckpointState: Sendable {
       throw ErrataError.changedSinceApply(checkpoint.path, location.directory.path, changed)
     }
     return found.merging(ledger.tensors.mapValues(\.base)) { _, base in base }
+  }
+}
+
+private final class DigestCache: Sendable {
+  private let digests = Mutex<[ByteString: Digest]>([:])
+
+  subscript(name: ByteString) -> Digest? {
+    get { digests.withLock { $0[name] } }
+    set { digests.withLock { $0[name] = newValue } }
   }
 }

@@ -42,6 +42,24 @@ extension StatePlan {
     return result
   }
 
+  /// The same for who has the base at hand: what leads back to it is not read again.
+  ///
+  /// - Parameter base: the tensor's bytes without any patch.
+  package func result(of name: ByteString, onBase base: UnsafeRawBufferPointer) throws -> [UInt8] {
+    let tensor = try state.checkpoint.tensor(named: name)
+    let factors = try batches.factors(of: name)
+    let result: [UInt8]
+    do {
+      result = try tensor.applying(factors, base: base)
+    } catch let error as ErrataError {
+      throw ErrataError.exactApply(error, of: patchNames(editing: name), to: state.checkpoint.path)
+    }
+    if expectedResult != nil {
+      try checkResult(of: name, Digest(tensorOf: tensor.dtype, shape: tensor.shape, bytes: result))
+    }
+    return result
+  }
+
   /// Computes tensors anew, and checks the results. What it calls, it calls on one other thread.
   ///
   /// - Parameters:
@@ -111,10 +129,12 @@ extension StatePlan {
   }
 
   private func transition(of tensor: StoredTensor) throws -> TensorTransition {
-    let old = try state.batches.factors(of: tensor.name)
-    let new = try batches.factors(of: tensor.name, known: Dictionary(uniqueKeysWithValues: old))
+    let old = try state.batches.members(editing: tensor.name).map { ($0.digest, try $0.factors(of: tensor.name)) }
+    // What both sets have is read once.
+    let known = Dictionary(uniqueKeysWithValues: old)
+    let new = try batches.members(editing: tensor.name).map { try known[$0.digest] ?? $0.factors(of: tensor.name) }
     return try TensorTransition(
-      tensor, from: old.map(\.1), to: new.map(\.1), base: baseDigests[tensor.name]!, location: state.location
+      tensor, from: old.map(\.1), to: new, base: baseDigests[tensor.name]!, location: state.location
     ) { [self] in
       ErrataError.exactApply($0, of: patchNames(editing: tensor.name), to: state.checkpoint.path)
     }

@@ -16,7 +16,8 @@ public struct StatePlan: Sendable {
 
   /// The patches that are on the checkpoint afterwards.
   public let patches: [PatchFile]
-  let batches: BatchSet
+  /// Of all of them.
+  public let batches: BatchSet
   /// Of every tensor that is or will be edited.
   let baseDigests: [ByteString: Digest]
   /// Whether every patch that is applied was made for this base; false only by force.
@@ -28,13 +29,6 @@ public struct StatePlan: Sendable {
 
   /// Whether there is nothing to do.
   public var isEmpty: Bool { applied.isEmpty && reverted.isEmpty && replaced.isEmpty }
-
-  /// The factors that the patches have for a tensor, with the digests of their batches, in the order of exact apply.
-  ///
-  /// - Throws: an `ErrataError` if a patch was damaged since it was opened.
-  public func factors(of tensor: ByteString) throws -> [(digest: Digest, factors: LowRankFactors)] {
-    try batches.factors(of: tensor).map { ($0.0, $0.1) }
-  }
 
   /// The tensors whose bytes are computed anew, in order of name.
   public var changedTensors: [ByteString] { batches.tensorsThatDiffer(from: state.batches).sorted() }

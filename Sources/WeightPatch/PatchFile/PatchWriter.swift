@@ -31,30 +31,16 @@ public enum PatchWriter {
     _ manifest: Manifest, batches: [EditBatch], signatures: [[UInt8]] = [],
     compressionLevel: Int = defaultCompressionLevel, to path: String
   ) throws -> Patch {
-    let tensors = batches.enumerated().flatMap { index, batch in
-      batch.storedTensors().map { (PatchTensorName.name($0.name, inBatch: index), $0) }
-    }
-    var manifest = manifest
-    for index in manifest.batches.indices where index < batches.count {
-      manifest.batches[index].digest = batches[index].digest()
-    }
-    let header = try SafetensorsHeader(
-      declaring: tensors.map { TensorDeclaration(name: $0, dtype: $1.dtype, shape: $1.shape) },
-      metadata: [PatchContainer.manifestKey: ByteString(manifest.serialized())], source: path)
     // What a reader would refuse is not written.
+    let content = try PatchContent(manifest, batches: batches, source: path)
     let limits = PatchLimits()
-    try limits.check(headerByteCount: header.bytes.count, source: path)
     try limits.check(signatures: signatures, source: path)
-    let readBack = try Manifest(parsing: manifest.serialized(), source: path)
-    _ = try PatchLayout(header: header, manifest: readBack, source: path)
-
     let writer = try PatchFrameWriter(path: path, compressionLevel: compressionLevel)
-    try writer.writeHeader(header.bytes)
-    let contents = Dictionary(uniqueKeysWithValues: tensors)
-    for tensor in header.tensors { try writer.writeTensor(contents[tensor.name]!.bytes) }
+    try writer.writeHeader(content.header.bytes)
+    try content.forEachTensor(writer.writeTensor)
     let identifier = try writer.finish(
-      signatures: signatures, contentByteCount: header.fileByteCount, limits: limits)
-    return Patch(identifier: identifier, manifest: readBack, batches: batches)
+      signatures: signatures, contentByteCount: content.header.fileByteCount, limits: limits)
+    return Patch(identifier: identifier, manifest: content.manifest, batches: batches)
   }
 
   /// Writes a patch with the same content, and so the same patch ID, at another compression level. Signatures stay.

@@ -67,7 +67,7 @@ extension CheckpointState {
     // A link there is no finding: nothing of this checkpoint is to be believed.
     _ = try location.undoRecord(of: name).isFile()
     do {
-      let factors = try batches.factors(of: name).map(\.1)
+      let factors = try batches.factors(of: name)
       let roundTrip = try TensorTransition(
         tensor, from: factors, to: factors, base: recorded.base, location: location)
       if let undo = roundTrip.undo, undo.currentDigest != found {

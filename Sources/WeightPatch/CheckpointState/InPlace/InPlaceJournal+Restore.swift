@@ -38,7 +38,7 @@ extension InPlaceJournal {
         ?? FileRegionWriter(location.weightFile(tensor.file.path), identity: tensor.file.identity)
       writers[tensor.file.path] = writer
       let transition = try TensorTransition(
-        tensor, from: old.factors(of: tensor.name).map(\.1), to: new.factors(of: tensor.name).map(\.1),
+        tensor, from: old.factors(of: tensor.name), to: new.factors(of: tensor.name),
         base: journal.changes[index].base, location: location)
       try restore(transition, records[index], writer, path) { chunk($0, of: index, in: change.journal) }
     }

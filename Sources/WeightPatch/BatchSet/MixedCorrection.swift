@@ -13,14 +13,15 @@ extension BatchSet {
   ///
   /// - Parameter files: one of the two batches must have come in one of these; nil for any.
   func mixedCorrection(concerning files: Set<Digest>? = nil) -> MixedCorrection? {
-    let corrected = Set(members.flatMap(\.correctedWeights))
+    let corrected = Set(members.flatMap(\.correctedTensors))
+    func isOfThem(_ member: Member) -> Bool {
+      guard let files else { return true }
+      return member.file.map { files.contains($0.identifier) } ?? false
+    }
     for weight in corrected.sorted() {
-      let editors = self.members(editing: weight)
-      for first in editors where first.correctedWeights.contains(weight) {
-        let other = editors.first { other in
-          other.digest != first.digest
-            && files.map { $0.contains(other.file.identifier) || $0.contains(first.file.identifier) } ?? true
-        }
+      let editors = members(editing: weight)
+      for first in editors where first.correctedTensors.contains(weight) {
+        let other = editors.first { $0.digest != first.digest && (isOfThem($0) || isOfThem(first)) }
         if let other { return MixedCorrection(weight: weight, corrected: first, other: other) }
       }
     }
@@ -31,19 +32,13 @@ extension BatchSet {
   ///   - files: as for `mixedCorrection`.
   ///   - name: what messages call a patch.
   /// - Throws: an `ErrataError` (conflict) that names the first such weight and both patches.
-  func checkCorrections(concerning files: Set<Digest>? = nil, name: (PatchFile) -> String) throws {
+  package func checkCorrections(concerning files: Set<Digest>? = nil, name: (PatchFile) -> String) throws {
     guard let mixed = mixedCorrection(concerning: files) else { return }
-    let isOneFile = mixed.corrected.file.identifier == mixed.other.file.identifier
+    let isOneFile = mixed.corrected.file?.identifier == mixed.other.file?.identifier
     func describe(_ member: Member) -> String {
-      (isOneFile ? "batch \(member.index) of " : "") + name(member.file)
+      guard case .file(let file, let index) = member.home else { return "batch \(member.digest.abbreviated)" }
+      return (isOneFile ? "batch \(index) of " : "") + name(file)
     }
     throw ErrataError.mixedCorrection(mixed.weight, by: describe(mixed.corrected), and: describe(mixed.other))
   }
-}
-
-/// That no weight is corrected by one of the patches' batches and changed by another batch: such a set cannot be applied.
-///
-/// - Throws: an `ErrataError` (conflict) that names the first such weight and both patches.
-public func checkCorrections(of files: [PatchFile]) throws {
-  try BatchSet(files).checkCorrections { $0.path }
 }

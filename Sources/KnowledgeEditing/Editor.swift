@@ -1,0 +1,174 @@
+import PatchAlgebra
+import Tensors
+import WeightPatch
+
+/// Computes edits of facts on an opened checkpoint, each of them a patch.
+///
+///     let base = try PatchedModel(OpenedCheckpoint(path: "SmolLM2-135M"))
+///     let editor = try Editor(on: base, settings: settings, statistics: SecondMoments(contentsOf: "c.safetensors"))
+///     let patch = try editor.edit(facts, origin: PatchOrigin(created: "2026-01-31T12:00:00Z", tool: tool))
+///     try patch.write(to: "fix.wpatch")
+///
+/// The checkpoint is not changed. What one edit has computed that others need (factorizations of C) is kept for them.
+public final class Editor {
+  public let settings: EditSettings
+  public let templates: ContextTemplates
+  /// What edits are computed on; its patches are their parents.
+  public private(set) var base: PatchedModel
+  private let statistics: SecondMoments
+  private let storesKeys: Bool
+  /// Its factorizations of C serve again.
+  private var lastComputation: EditComputation?
+  /// The last patch, and what computed it.
+  private var last: (patch: Digest, computation: EditComputation)?
+
+  /// - Parameters:
+  ///   - base: what edits are computed on: a checkpoint with the patches that become their parents.
+  ///   - templates: the contexts of the facts' prompts; nil samples them from the model as it is with the patches, the
+  ///     method's usual number of them.
+  ///   - statistics: the second moments of the layers' keys over ordinary text.
+  ///   - storesKeys: whether patches carry the facts' keys, in float16.
+  /// - Throws: an `ErrataError` if the checkpoint is no model, or if a patch changes what is no layer's down-projection.
+  public init(
+    on base: PatchedModel, settings: EditSettings, templates: ContextTemplates? = nil, statistics: SecondMoments,
+    storesKeys: Bool = false
+  ) throws {
+    self.base = base
+    self.settings = settings
+    self.statistics = statistics
+    self.storesKeys = storesKeys
+    try base.compute()
+    self.templates = try templates ?? ContextTemplates.sampled(from: base.model(), for: settings)
+  }
+
+  /// Computes one patch: finds what the model must say within to know the facts, and solves for the weights that say it.
+  ///
+  /// - Parameters:
+  ///   - facts: at least one.
+  ///   - origin: who makes the patch, and when.
+  ///   - archive: keeps values as they are found, and brings those of an earlier run that was interrupted. It may be
+  ///     removed when the patch is written.
+  ///   - onStep: called while values are searched; false stops.
+  /// - Returns: the patch, with each fact's probability before and on the exact result.
+  /// - Throws: an `EditInterruption` if `onStep` said stop; an `ErrataError` if the layers do not fit the model or the
+  ///   method, if the statistics do not, or if something is wrong with a fact.
+  public func edit(
+    _ facts: [Manifest.Fact], origin: PatchOrigin, archive: ValueArchive? = nil,
+    onStep: (EditProgress) -> Bool = { _ in true }
+  ) throws -> Patch {
+    let computation = try computation()
+    try archive?.open(computation.valueIdentity(facts))
+    let known = archive?.values ?? [:]
+    let resumed = facts.count { known[$0.identifier] != nil }
+    let computed = try computation.run(
+      facts, values: known,
+      onStep: { onStep(EditProgress(completed: $0, total: facts.count, resumed: resumed, remark: $1)) },
+      onFound: { try archive?.append($0) })
+    guard let computed else {
+      throw EditInterruption(foundCount: archive?.values.count ?? 0, factCount: facts.count, archive: archive?.path)
+    }
+    let patch = try Patch(
+      Manifest(
+        created: origin.created, tool: origin.tool, base: computation.describeBase(),
+        result: computation.resultDigests(), batches: measured(computed, computation), parents: base.parents,
+        author: origin.author, licence: origin.licence, note: origin.note),
+      batches: computed.map(\.batch))
+    last = (patch.identifier, computation)
+    return patch
+  }
+
+  /// The batches' descriptions with each fact's probability before and after. The decoder computes with the weights that the
+  /// edit began with afterwards.
+  private func measured(
+    _ computed: [EditComputation.ComputedBatch], _ computation: EditComputation
+  ) throws -> [Manifest.Batch] {
+    let scorer = FactScorer(try base.model())
+    let facts = computed.flatMap(\.description.facts)
+    let after = try Profile.measure("probabilities after") { try scorer.probabilities(facts) }
+    try computation.withdraw()
+    let before = try Profile.measure("probabilities before") { try scorer.probabilities(facts) }
+    var outcomes = zip(before, after).makeIterator()
+    return computed.map { batch in
+      var description = batch.description
+      for index in description.facts.indices {
+        let (before, after) = outcomes.next()!
+        description.facts[index].outcome?.probabilityBefore = before
+        description.facts[index].outcome?.probabilityAfter = after
+        let tokens = scorer.targetTokenCount(description.facts[index])
+        description.facts[index].outcome?.targetTokens = tokens
+      }
+      return description
+    }
+  }
+
+  // MARK: - Sequences
+
+  /// Whether a patch is what `edit` would make of these facts, but for its origin.
+  ///
+  /// - Throws: an `ErrataError`, as `edit`.
+  public func wouldMake(_ manifest: Manifest, of facts: [Manifest.Fact]) throws -> Bool {
+    try computation().isResult(manifest, of: facts)
+  }
+
+  /// Takes the patch that was computed last to those that the next edit is computed on top of.
+  ///
+  /// - Precondition: `edit` returned it, and no other one since.
+  public func keep(_ patch: Patch) {
+    guard let last, last.patch == patch.identifier else { preconditionFailure("another patch was computed last") }
+    last.computation.keep(as: patch)
+  }
+
+  /// Has the next edit computed on top of these patches, besides those that the checkpoint carries.
+  ///
+  /// - Throws: an `ErrataError` if they cannot be applied to the checkpoint.
+  public func restart(after patches: [PatchFile]) throws {
+    base = try PatchedModel(base.checkpoint, with: patches)
+  }
+
+  private func computation() throws -> EditComputation {
+    let computation = try EditComputation(
+      on: base, settings: settings, templates: templates, statistics: statistics, storesKeys: storesKeys,
+      sharingFactorsOf: lastComputation)
+    lastComputation = computation
+    return computation
+  }
+}
+
+/// What a patch says of those who made it.
+public struct PatchOrigin: Sendable {
+  /// When, in ISO 8601, UTC.
+  public var created: String
+  public var tool: Manifest.Tool
+  public var author: String?
+  public var licence: String?
+  public var note: String?
+
+  public init(
+    created: String, tool: Manifest.Tool, author: String? = nil, licence: String? = nil, note: String? = nil
+  ) {
+    self.created = created
+    self.tool = tool
+    self.author = author
+    self.licence = licence
+    self.note = note
+  }
+}
+
+/// How far an edit is.
+public struct EditProgress: Sendable {
+  /// The facts whose values are found, of how many.
+  public let completed: Int
+  public let total: Int
+  /// Those of them that an earlier run found.
+  public let resumed: Int
+  /// For people: "step 3, mean loss 0.25".
+  public let remark: String
+}
+
+/// An edit was stopped before every fact's value was found.
+public struct EditInterruption: Error {
+  public let foundCount: Int
+  public let factCount: Int
+  /// Where the values that were found are kept; nil if they are not.
+  public let archive: String?
+}

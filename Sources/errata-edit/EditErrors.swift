@@ -1,0 +1,24 @@
+import EditEvaluation
+import KnowledgeEditing
+import Tensors
+
+extension ErrataError {
+  static func interrupted(_ interruption: EditInterruption) -> ErrataError {
+    // With none found there is no file to speak of.
+    guard interruption.foundCount > 0, let archive = interruption.archive else {
+      return ErrataError(
+        .general, "interrupted before the first values were complete; run the same command to start again")
+    }
+    return ErrataError(
+      .general,
+      "interrupted with \(interruption.foundCount) of \(interruption.factCount) values found, kept in \(archive); "
+        + "run the same command to continue")
+  }
+
+  static func interrupted(_ interruption: SequentialEdit.Interruption) -> ErrataError {
+    ErrataError(
+      .general,
+      "interrupted after \(interruption.patchCount) of \(interruption.batchCount) patches, kept in "
+        + "\(interruption.folder); run the same command to continue")
+  }
+}
