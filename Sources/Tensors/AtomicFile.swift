@@ -88,12 +88,6 @@ public final class AtomicFile {
     guard access(parent, W_OK | X_OK) == 0 else { throw ErrataError.outputNotWritable(path, errno) }
   }
 
-  private static func isSameFile(_ first: String, _ second: String) -> Bool {
-    var statuses = (stat(), stat())
-    guard stat(first, &statuses.0) == 0, stat(second, &statuses.1) == 0 else { return false }
-    return statuses.0.st_dev == statuses.1.st_dev && statuses.0.st_ino == statuses.1.st_ino
-  }
-
   deinit {
     if !isCommitted { unlinkat(directory, temporaryName, 0) }
     close(descriptor)
@@ -176,4 +170,11 @@ public func synchronizeDirectory(_ path: String) throws {
   guard descriptor >= 0 else { throw ErrataError.system("open", path, errno) }
   defer { close(descriptor) }
   guard fsync(descriptor) == 0 || errno == EINVAL else { throw ErrataError.system("write", path, errno) }
+}
+
+/// Whether two paths lead to one file.
+package func isSameFile(_ first: String, _ second: String) -> Bool {
+  var statuses = (stat(), stat())
+  guard stat(first, &statuses.0) == 0, stat(second, &statuses.1) == 0 else { return false }
+  return statuses.0.st_dev == statuses.1.st_dev && statuses.0.st_ino == statuses.1.st_ino
 }

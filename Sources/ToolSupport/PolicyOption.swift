@@ -15,7 +15,12 @@ public struct PolicyOption: ParsableArguments {
 
   /// The policy's path; nil if no signature is asked for.
   public var path: String? {
-    if let option { return option }
+    option ?? Self.ofEnvironment
+  }
+
+  /// The policy that `ERRATA_POLICY` names, for tools that have no `--policy`: they take no patch, but say that what they
+  /// make is not signed.
+  public static var ofEnvironment: String? {
     let path = ProcessInfo.processInfo.environment["ERRATA_POLICY"]
     return path == "" ? nil : path
   }

@@ -12,7 +12,7 @@ public let errataVersion = "0.1.0"
 public enum ToolMain {
   /// - Parameter arguments: those behind the command's name; nil takes the process's.
   public static func run<Command: ParsableCommand>(_ command: Command.Type, _ arguments: [String]? = nil) -> Never {
-    let name = calledName ?? command.configuration.commandName ?? CommandLine.arguments[0]
+    let name = name(of: command)
     start(name)
     BrokenMapping.explain(as: name)
     do {
@@ -57,6 +57,15 @@ public enum ToolMain {
       exit(code == 0 ? ErrataError.Category.general.rawValue : code)
     }
     exit(code)
+  }
+
+  /// Says a failure that does not end the tool.
+  static func sayFailure(_ error: ErrataError, of command: (some ParsableCommand).Type) {
+    say(name(of: command), error.message)
+  }
+
+  private static func name(of command: (some ParsableCommand).Type) -> String {
+    calledName ?? command.configuration.commandName ?? CommandLine.arguments[0]
   }
 
   /// The command that another tool became this one for (`becomeTool`).

@@ -149,6 +149,20 @@ extension ErrataError {
       "\(checkpoint): several patches are applied: \(list(entries)); name those to revert, or use --last or --all")
   }
 
+  static func undoRecordLost(_ patch: String, _ checkpoint: String, _ ledger: String) -> ErrataError {
+    ErrataError(
+      .general,
+      "\(patch): it is in the weights of \(checkpoint), but its undo record is not here: restore \(ledger), or take the "
+        + "base checkpoint from its source")
+  }
+
+  static func presenceUnknown(_ patch: String, _ checkpoint: String) -> ErrataError {
+    ErrataError(
+      .general,
+      "\(patch): no ledger of \(checkpoint) names it, and the weights are neither the base that it was made for "
+        + "nor that base with it; 'errata verify \(checkpoint) --base BASE --patch \(patch)' compares them")
+  }
+
   // MARK: Ledgers
 
   static func damagedLedger(_ path: String, _ reason: String) -> ErrataError {
@@ -175,11 +189,31 @@ extension ErrataError {
   // MARK: Verification
 
   /// The report names the tensors; this ends the tool.
-  static func doesNotVerify(_ checkpoint: String, failed: Int, checked: Int) -> ErrataError {
+  static func doesNotVerify(_ report: VerificationReport) -> ErrataError {
+    let (tensors, files) = (Set(report.findings.map(\.tensor)).count, report.fileFindings.count)
+    let failed =
+      (tensors == 0 ? [] : ["\(tensors) of \(report.checked.count) tensors checked"])
+      + (files == 0 ? [] : ["\(files) of \(report.comparedFiles!.count) files beside the weights"])
+    let source =
+      report.areNamed ? "the base and the patches" : tensors == 0 ? "the base has" : "the ledger and the base"
+    return ErrataError(
+      .verification,
+      "\(report.checkpoint): \(failed.joined(separator: " and ")) \(tensors + files == 1 ? "is" : "are") not what "
+        + "\(source)\(tensors == 0 && !report.areNamed ? "" : " say"); restore the checkpoint from its source")
+  }
+
+  static func signedForAnotherBase(_ checkpoint: String, _ patches: [Ledger.Entry]) -> ErrataError {
     ErrataError(
       .verification,
-      "\(checkpoint): \(failed) of \(checked) tensors checked \(failed == 1 ? "is" : "are") not what the ledger and the "
-        + "base say; restore the checkpoint from its source")
+      "\(checkpoint): \(list(patches)) \(patches.count == 1 ? "was" : "were") made for another base, and a signature "
+        + "speaks for a patch on the base that it was made for only; apply \(patches.count == 1 ? "it" : "them") there")
+  }
+
+  static func signedOnTopOfOthers(_ checkpoint: String, _ patches: [Ledger.Entry]) -> ErrataError {
+    ErrataError(
+      .verification,
+      "\(checkpoint): \(list(patches)) \(patches.count == 1 ? "was" : "were") computed on top of patches that are not "
+        + "here, and a signature speaks for a patch on top of them only; apply those too")
   }
 
   // MARK: Changes in place

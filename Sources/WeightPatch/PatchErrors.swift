@@ -2,6 +2,10 @@ import Tensors
 
 /// What is wrong with a patch, in words. `source` is the file's path.
 extension ErrataError {
+  static func patchExists(_ path: String) -> ErrataError {
+    ErrataError(.general, "\(path): is there already; name another output, or replace it with --force")
+  }
+
   // MARK: The file
 
   static func directoryForPatch(_ path: String) -> ErrataError {

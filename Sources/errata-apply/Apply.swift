@@ -13,14 +13,15 @@ struct Apply: ParsableCommand {
       FILE.errata beside a single file.
 
       A patch with a signature that fails, or one that is not signed as a policy asks, ends the tool with exit code 5 \
-      before anything is written, also with --force.
+      before anything is written, also with --force. So does, under a policy, a patch on another base than its own. A \
+      signed copy of a patch that is applied already brings its signatures into the ledger.
       """,
     version: errataVersion)
 
   @Argument(help: "The checkpoint: a directory, or one .safetensors file.")
   var checkpoint: String
 
-  @Argument(help: "The patches.")
+  @Argument(help: "The patches, - for standard input.")
   var patches: [String]
 
   @OptionGroup
@@ -51,24 +52,28 @@ struct Apply: ParsableCommand {
     let state = try CheckpointState(
       path: checkpoint, forWriting: destination.inPlace && !destination.dryRun, near: folder, notice: printNotice)
     let plan = try state.planApply(files, force: force, time: timestamp())
-    let report: StateReport? = plan.isEmpty ? nil : try write(plan)
+    if let trust { try plan.checkNothingIsForced(under: trust) }
+    let notes = try notes(plan)
+    // An output that was asked for is left, also where nothing changes.
+    let report: StateReport? = plan.isEmpty && destination.output == nil ? nil : try write(plan)
     if json {
-      printJSON(answer(plan, report))
+      printJSON(answer(plan, report, notes))
     } else {
       for line in lines(plan, report) { print(line) }
     }
     for path in report?.copiedFiles ?? [] { printNotice(ownFileNotice(path)) }
-    for remark in plan.contradictions + [plan.repetition].compactMap({ $0 }) { printNotice("note: \(remark)") }
-    for file in plan.applied {
-      for summary in file.manifest.batches.compactMap(\.leftOutSummary) {
-        printNotice("note: \(printable("\(file.path): \(summary)"))")
-      }
-    }
+    for note in notes { printNotice("note: \(note)") }
+  }
+
+  private func notes(_ plan: StatePlan) throws -> [String] {
     let verb = destination.dryRun ? "would be applied" : "applied"
-    if !plan.fitsBase { printNotice("note: \(verb) by force to a base that the patch was not made for") }
-    for file in plan.withoutParents {
-      printNotice("note: \(printable(file.path)): \(verb) by force without the patches that it was computed on top of")
+    let leftOut = plan.applied.flatMap { file in
+      file.manifest.batches.compactMap(\.leftOutSummary).map { "\(file.path): \($0)" }
     }
+    return plan.contradictions + [plan.repetition].compactMap { $0 } + leftOut
+      + (plan.fitsBase ? [] : ["\(verb) by force to a base that the patch was not made for"])
+      + plan.withoutParents.map { "\($0.path): \(verb) by force without the patches that it was computed on top of" }
+      + (try plan.remarks())
   }
 
   /// - Returns: nil for a dry run.
@@ -89,18 +94,25 @@ struct Apply: ParsableCommand {
 
   private func lines(_ plan: StatePlan, _ report: StateReport?) -> [String] {
     let verb = destination.dryRun ? "would apply" : "applied"
-    var lines = plan.alreadyApplied.map { "already applied: \($0.name) (\($0.identifier.abbreviated))" }
+    var lines = plan.alreadyApplied.map { file in
+      let signs = plan.signed.contains { $0.identifier == file.identifier }
+      return "already applied: \(file.name) (\(file.identifier.abbreviated))"
+        + (signs ? "; its new signatures \(destination.dryRun ? "would come" : "came") into the ledger" : "")
+    }
     lines += plan.applied.map { "\(verb) \($0.extent): \($0.name) (\($0.identifier.abbreviated))" }
     let written = destination.output ?? checkpoint
-    lines.append(report.map { "\(written): \($0.summary(size: formatBytes))" } ?? "nothing written")
+    lines.append(
+      report.map { "\(written): \(plan.isEmpty ? "copied, no change" : $0.summary(size: formatBytes))" }
+        ?? "nothing written")
     return lines
   }
 
-  private func answer(_ plan: StatePlan, _ report: StateReport?) -> JSON {
+  private func answer(_ plan: StatePlan, _ report: StateReport?, _ notes: [String]) -> JSON {
     [
       "checkpoint": JSON(checkpoint), "output": report == nil ? .null : JSON(destination.output ?? checkpoint),
       "dry_run": .bool(destination.dryRun),
       "applied": .array(plan.applied.map(\.json)), "already_applied": .array(plan.alreadyApplied.map(\.json)),
+      "signed": .array(plan.signed.map(\.json)), "notes": .array(notes.map { JSON($0) }),
       "left_out": .array(
         plan.applied.flatMap { $0.manifest.batches.flatMap { $0.leftOut.keys.sorted().map(JSON.string) } }),
       "fits_base": .bool(plan.fitsBase), "result": report?.json ?? .null,

@@ -25,7 +25,7 @@ struct Compact: ParsableCommand {
       """,
     version: errataVersion)
 
-  @Argument(help: "The patch.")
+  @Argument(help: "The patch, - for standard input.")
   var patch: String
 
   @Option(
@@ -61,8 +61,11 @@ struct Compact: ParsableCommand {
   @Option(parsing: .unconditional, help: "Only this batch (from 0; default: all).")
   var batch: Int?
 
-  @Option(name: [.short, .long], help: "The patch to write.")
+  @Option(name: [.short, .long], help: "The patch to write, - for standard output.")
   var output: String
+
+  @OptionGroup
+  var replacement: ReplaceOption
 
   @Option(help: "The checkpoint that the patch is for: records the digests of the result.")
   var base: String?
@@ -97,26 +100,28 @@ struct Compact: ParsableCommand {
   private var extent: CompactionExtent? { tolerance.map { .tolerance($0) } ?? rank.map { .rank($0) } }
 
   func run() throws {
-    try PatchWriter.checkOutput(output, inputs: [patch])
+    try PatchWriter.checkOutput(output, inputs: [patch], replacing: replacement.isAllowed)
+    let trust = try PolicyOption.ofEnvironment.map(TrustPolicy.init)
     let reader = try PatchReader(copying: patch)
     let isSameContent = extent == nil && factors == nil
-    let written = try isSameContent ? recompress(reader) : compact()
+    let written = try isSameContent ? recompress(reader) : compact(PatchFile(reader))
     let report = CompactionReport(
-      patch: written, path: output, byteCount: try PatchReader(path: output).byteCount,
+      patch: written, path: output, byteCount: written.writtenByteCount!,
       byteCountBefore: reader.byteCount, isSameContent: isSameContent)
     if json {
       printJSON(report.json)
     } else {
       for line in report.lines { print(line) }
     }
+    // Signatures stay with the content.
+    if let trust, !isSameContent { printNotice("note: \(trust.remarkOnNewPatch(in: output))") }
   }
 
   private func recompress(_ reader: PatchReader) throws -> Patch {
     try PatchWriter.recompress(reader, compressionLevel: compressionLevel!, to: output)
   }
 
-  private func compact() throws -> Patch {
-    let file = try PatchFile(path: patch)
+  private func compact(_ file: PatchFile) throws -> Patch {
     var derived =
       if let extent {
         try file.compacted(to: extent, in: norm ?? .facts, as: factors, batch: batch)

@@ -39,14 +39,17 @@ struct Diff: ParsableCommand {
       """,
     version: errataVersion)
 
-  @Argument(help: "A patch or a checkpoint: a directory, or one .safetensors file.")
+  @Argument(help: "A patch, - for standard input, or a checkpoint: a directory, or one .safetensors file.")
   var first: String
 
   @Argument(help: "Another one.")
   var second: String
 
-  @Option(name: [.short, .long], help: "Write the difference of two checkpoints as a patch.")
+  @Option(name: [.short, .long], help: "Write the difference of two checkpoints as a patch, - for standard output.")
   var output: String?
+
+  @OptionGroup
+  var replacement: ReplaceOption
 
   @Option(parsing: .unconditional, help: "Checkpoints: the share of |D| that a rank may leave, in the Frobenius norm.")
   var tolerance: Double?
@@ -102,6 +105,7 @@ struct Diff: ParsableCommand {
       if rank != nil { throw ValidationError("--rank goes with two checkpoints") }
     }
     if kind != .membership && base != nil { throw ValidationError("--base goes with a checkpoint and a patch") }
+    if output == nil && replacement.isAllowed { throw ValidationError("--force goes with -o") }
     if output == nil && isWithoutCorrection { throw ValidationError("--no-correction goes with -o") }
     if output == nil && common { throw ValidationError("--common goes with -o") }
     if output == nil && (author != nil || licence != nil || note != nil) {
@@ -158,7 +162,7 @@ struct Diff: ParsableCommand {
   }
 
   private func writePatch(_ output: String) throws -> Bool {
-    try PatchWriter.checkOutput(output)
+    try PatchWriter.checkOutput(output, replacing: replacement.isAllowed)
     let states = (try open(first), try open(second))
     guard !states.0.isEdited else { throw ErrataError.baseCarriesPatches(first, states.0.ledger.patches.count) }
     let progress = ByteProgress("comparing", isQuiet: quiet)
@@ -170,7 +174,7 @@ struct Diff: ParsableCommand {
       to: output, author: author, licence: licence, note: note, created: timestamp(),
       tool: Manifest.Tool(name: "errata", version: errataVersion))
     let report = DifferencePatchReport(
-      path: output, patch: written, byteCount: try PatchReader(path: output).byteCount, tensors: difference.tensors,
+      path: output, patch: written, byteCount: written.writtenByteCount!, tensors: difference.tensors,
       leftOut: difference.leftOut, isExact: !isWithoutCorrection)
     answer(report.lines, report.json)
     return true

@@ -19,7 +19,7 @@ struct Drop: ParsableCommand {
       """,
     version: errataVersion)
 
-  @Argument(help: "The patch.")
+  @Argument(help: "The patch, - for standard input.")
   var patch: String
 
   @Option(
@@ -27,8 +27,11 @@ struct Drop: ParsableCommand {
     help: "The fact: its ID, the first digits of it, or the exact subject. May be repeated.")
   var facts: [String]
 
-  @Option(name: [.short, .long], help: "The patch to write.")
+  @Option(name: [.short, .long], help: "The patch to write, - for standard output.")
   var output: String
+
+  @OptionGroup
+  var replacement: ReplaceOption
 
   @Option(help: "The checkpoint that the patch is for: records the digests of the result.")
   var base: String?
@@ -40,8 +43,9 @@ struct Drop: ParsableCommand {
   var json = false
 
   func run() throws {
-    try PatchWriter.checkOutput(output, inputs: [patch])
+    try PatchWriter.checkOutput(output, inputs: [patch], replacing: replacement.isAllowed)
     var derived = try PatchFile(path: patch).dropping(facts)
+    let trust = try PolicyOption.ofEnvironment.map(TrustPolicy.init)
     if let base { try derived.recordResult(onBase: LockedCheckpoint(path: base, notice: printNotice)) }
     let written = try derived.write(
       to: output, author: author, created: timestamp(), tool: Manifest.Tool(name: "errata", version: errataVersion))
@@ -50,5 +54,6 @@ struct Drop: ParsableCommand {
     } else {
       print(derived.summary(written, path: output))
     }
+    if let trust { printNotice("note: \(trust.remarkOnNewPatch(in: output))") }
   }
 }

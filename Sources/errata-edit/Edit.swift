@@ -31,7 +31,7 @@ struct Edit: ParsableCommand {
   @Argument(help: "The checkpoint's directory.")
   var model: String
 
-  @Option(help: "A facts file: CounterFact, MQuAKE, zsRE, EasyEdit, or plain JSONL or CSV.")
+  @Option(help: "A facts file: CounterFact, MQuAKE, zsRE, EasyEdit, or plain JSONL or CSV; - for standard input.")
   var facts: String
 
   @Option(help: "Which records of it, like 0-9 (default: all).")
@@ -71,8 +71,11 @@ struct Edit: ParsableCommand {
   @Flag(help: "With --batch-size: do not score all facts so far after each batch.")
   var noEvaluation = false
 
-  @Option(name: [.short, .long], help: "The patch to write, or the folder of patches.")
+  @Option(name: [.short, .long], help: "The patch to write, - for standard output; or the folder of patches.")
   var output: String
+
+  @OptionGroup
+  var replacement: ReplaceOption
 
   @Option(
     help: ArgumentHelp(
@@ -112,7 +115,7 @@ struct Edit: ParsableCommand {
   func run() throws {
     profile.start()
     // What is cheap to check is checked before the model is opened.
-    if batchSize == nil { try PatchWriter.checkOutput(output, inputs: after) }
+    if batchSize == nil { try PatchWriter.checkOutput(output, inputs: after, replacing: replacement.isAllowed) }
     let invalid = InvalidRecords(areSkipped: skipInvalid) { printNotice("errata edit: \($0)") }
     let given = try FactRecord.read(facts, selection: records, areDistinct: true, invalid: invalid)
     let parents = try after.map { try PatchFile(path: $0) }
@@ -133,7 +136,7 @@ struct Edit: ParsableCommand {
   }
 
   private func edit(_ records: [FactRecord], _ editor: Editor) throws {
-    let archive = ValueArchive(outputPath: output)
+    let archive = ValueArchive(outputPath: output == "-" ? "errata-edit" : output)
     let lines = ProgressLines(isQuiet: quiet)
     let patch: Patch
     do {
@@ -141,10 +144,12 @@ struct Edit: ParsableCommand {
     } catch let interruption as EditInterruption {
       throw ErrataError.interrupted(interruption)
     }
-    try Profile.measure("write the patch") { try patch.write(to: output, compressionLevel: compressionLevel) }
+    let written = try Profile.measure("write the patch") {
+      try patch.write(to: output, compressionLevel: compressionLevel)
+    }
     archive.remove()
     lines.finish()
-    EditReport(patch: patch, path: output, seconds: lines.secondsElapsed).print(asJSON: json, profile)
+    EditReport(patch: written, path: output, seconds: lines.secondsElapsed).print(asJSON: json, profile)
   }
 
   private func editInSequence(_ records: [FactRecord], _ editor: Editor, _ parents: [PatchFile]) throws {

@@ -10,9 +10,7 @@ struct EditReport {
   let seconds: Double
 
   private var facts: [Manifest.Fact] { patch.manifest.batches.flatMap(\.facts) }
-  private var byteCount: Int {
-    ((try? FileManager.default.attributesOfItem(atPath: path)[.size]) as? Int) ?? 0
-  }
+  private var byteCount: Int { patch.writtenByteCount! }
 
   func print(asJSON: Bool, _ profile: ProfileOptions) {
     if asJSON {

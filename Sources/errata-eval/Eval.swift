@@ -39,7 +39,7 @@ struct Eval: ParsableCommand {
   @Argument(help: "The checkpoints' directories.")
   var models: [String]
 
-  @Option(help: "A facts file: CounterFact, zsRE, EasyEdit, or plain JSONL or CSV.")
+  @Option(help: "A facts file: CounterFact, zsRE, EasyEdit, or plain JSONL or CSV; - for standard input.")
   var facts: String?
 
   @Option(help: "Which records of it, like 0-9 (default: all).")
@@ -82,7 +82,7 @@ struct Eval: ParsableCommand {
     help: "Write the metrics as CSV (model, section, metric, value, count, standard error); - for standard output.")
   var csv: String?
 
-  @Option(help: "Write every record, text and question with its results as lines of JSON.")
+  @Option(help: "Write every record, text and question with its results as lines of JSON; - for standard output.")
   var cases: String?
 
   @Flag(help: "Print the result, with every prompt's scores, as JSON.")
@@ -113,6 +113,9 @@ struct Eval: ParsableCommand {
     if let perplexityTokens, perplexityTokens < 2 { throw ValidationError("--perplexity-tokens must be 2 or more") }
     if let shots, shots < 0 { throw ValidationError("--shots must be zero or more") }
     if let limit, limit < 1 { throw ValidationError("--limit must be positive") }
+    if cases == "-", json || csv == "-" {
+      throw ValidationError("of --json, --csv - and --cases - one at a time writes to standard output")
+    }
     if csv == "-", json { throw ValidationError("--json and --csv - exclude each other") }
   }
 
@@ -179,7 +182,7 @@ struct Eval: ParsableCommand {
       if csv == "-" { print(text: lines) } else { try AtomicFile.write(Array(lines.utf8), to: csv) }
     }
     if let cases {
-      let file = try AtomicFile(path: cases)
+      let file = try openOutput(cases)
       for line in EvaluationFile.cases(results) { try file.write(line.serialized() + [UInt8(ascii: "\n")]) }
       try file.commit()
     }

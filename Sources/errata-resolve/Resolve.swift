@@ -24,7 +24,7 @@ struct Resolve: ParsableCommand {
       """,
     version: errataVersion)
 
-  @Argument(help: "The patch.")
+  @Argument(help: "The patch, - for standard input.")
   var patch: String
 
   @OptionGroup
@@ -39,8 +39,11 @@ struct Resolve: ParsableCommand {
   @Flag(help: "With --tradeoff: every tensor for itself.")
   var perTensor = false
 
-  @Option(name: [.short, .long], help: "The patch to write.")
+  @Option(name: [.short, .long], help: "The patch to write, - for standard output.")
   var output: String?
+
+  @OptionGroup
+  var replacement: ReplaceOption
 
   @Option(help: "The checkpoint that the patch is for: records the digests of the result.")
   var base: String?
@@ -53,7 +56,7 @@ struct Resolve: ParsableCommand {
 
   func validate() throws {
     if tradeoff {
-      if slack.areGiven || output != nil || base != nil || author != nil {
+      if slack.areGiven || output != nil || replacement.isAllowed || base != nil || author != nil {
         throw ValidationError("--tradeoff writes no patch: it goes with --batch, --per-tensor and --json only")
       }
     } else {
@@ -68,7 +71,7 @@ struct Resolve: ParsableCommand {
   }
 
   func run() throws {
-    if let output { try PatchWriter.checkOutput(output, inputs: [patch]) }
+    if let output { try PatchWriter.checkOutput(output, inputs: [patch], replacing: replacement.isAllowed) }
     let file = try PatchFile(path: patch)
     if tradeoff {
       let report = TradeOffReport(tradeOff: try TradeOff(of: file, batch: batch), isPerTensor: perTensor)
@@ -80,6 +83,7 @@ struct Resolve: ParsableCommand {
       return
     }
     var derived = try file.resolved(chosenSlack(), batch: batch)
+    let trust = try PolicyOption.ofEnvironment.map(TrustPolicy.init)
     if let base { try derived.recordResult(onBase: LockedCheckpoint(path: base, notice: printNotice)) }
     let written = try derived.write(
       to: output!, author: author, created: timestamp(), tool: Manifest.Tool(name: "errata", version: errataVersion))
@@ -88,5 +92,6 @@ struct Resolve: ParsableCommand {
     } else {
       print(derived.summary(written, path: output!))
     }
+    if let trust { printNotice("note: \(trust.remarkOnNewPatch(in: output!))") }
   }
 }

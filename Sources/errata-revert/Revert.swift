@@ -10,8 +10,9 @@ struct Revert: ParsableCommand {
     commandName: "errata revert",
     abstract: "Takes patches back, or single facts, bit for bit.",
     discussion: """
-      The result is exactly the checkpoint that never had the patch; where no patch remains, every file has the bytes \
-      that it had before the first. Without a patch named, the one that is applied is taken back.
+      The result is exactly the checkpoint that never had the patch. Every edited tensor is compared with the digest \
+      that the ledger recorded of its base; all others stay as they are, and are compared with nothing. Without a patch \
+      named, the one that is applied is taken back.
 
       --fact takes single facts back. The patches that carry them are solved again without them, without the model, as \
       'errata drop' does: the checkpoint becomes exactly what it would be with the patch that 'errata drop' writes.
@@ -59,6 +60,8 @@ struct Revert: ParsableCommand {
   }
 
   func run() throws {
+    // What --fact makes is another patch, which nobody signed.
+    let trust = facts.isEmpty ? nil : try PolicyOption.ofEnvironment.map(TrustPolicy.init)
     let state = try CheckpointState(
       path: checkpoint, forWriting: destination.inPlace && !destination.dryRun,
       near: destination.folder(changing: checkpoint), notice: printNotice)
@@ -67,13 +70,24 @@ struct Revert: ParsableCommand {
     if !facts.isEmpty { try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true) }
     defer { try? FileManager.default.removeItem(atPath: folder) }
     let (plan, notApplied) = try plan(state, folder: folder)
-    let report: StateReport? = plan.isEmpty ? nil : try write(plan)
+    // An output that was asked for is left, also where nothing changes.
+    let report: StateReport? = plan.isEmpty && destination.output == nil ? nil : try write(plan)
+    let notes = [try state.checkpoint.remarkOnOtherWeights()].compactMap { $0 } + unsigned(plan, trust)
     if json {
-      printJSON(answer(plan, notApplied, report))
+      printJSON(answer(plan, notApplied, report, notes))
     } else {
       for line in lines(plan, notApplied, report) { print(line) }
     }
     for path in report?.copiedFiles ?? [] { printNotice(ownFileNotice(path)) }
+    for note in notes { printNotice("note: \(note)") }
+  }
+
+  private func unsigned(_ plan: StatePlan, _ trust: TrustPolicy?) -> [String] {
+    guard let trust else { return [] }
+    let written = destination.output ?? checkpoint
+    return plan.replaced.map {
+      trust.remarkOnNewPatch(in: written, "\($0.new.identifier.abbreviated) (\($0.name))")
+    }
   }
 
   private func plan(_ state: CheckpointState, folder: String) throws -> (plan: StatePlan, notApplied: [String]) {
@@ -125,7 +139,7 @@ struct Revert: ParsableCommand {
     let verb = destination.dryRun ? "would revert" : "reverted"
     let entries = plan.state.ledger.patches
     var lines = notApplied.map { "not applied: \($0)" }
-    if entries.isEmpty { lines.append("\(checkpoint): no patch is applied") }
+    if entries.isEmpty { lines.append("\(checkpoint): has no ledger, so no patch is recorded as applied") }
     lines += plan.reverted.map { file in
       "\(verb) \(file.extent): \(entries.first { $0.patch == file.identifier }!)"
     }
@@ -135,18 +149,35 @@ struct Revert: ParsableCommand {
         + replacement.new.identifier.abbreviated
     }
     let written = destination.output ?? checkpoint
-    lines.append(report.map { "\(written): \($0.summary(size: formatBytes))" } ?? "nothing written")
+    lines.append(
+      report.map { "\(written): \(plan.isEmpty ? "copied, no change" : $0.summary(size: formatBytes))" + rest(plan) }
+        ?? "nothing written")
     return lines
   }
 
-  private func answer(_ plan: StatePlan, _ notApplied: [String], _ report: StateReport?) -> JSON {
+  /// What the edited tensors were compared with, where no patch remains.
+  private func rest(_ plan: StatePlan) -> String {
+    guard plan.entries.isEmpty, !plan.reverted.isEmpty else { return "" }
+    let foreign = plan.state.patchesForAnotherBase
+    let tensors = plan.state.ledger.tensors.count == 1 ? "the edited tensor has" : "every edited tensor has"
+    let those = plan.reverted.count == 1 ? "the patch was" : "the patches were"
+    return ", no patch is left: \(tensors) "
+      + (foreign.isEmpty
+        ? "the digest of the base that \(those) made for"
+        : "the digest that the ledger recorded when it was edited, which is not that of the base that "
+          + "\(foreign.map(\.description).joined(separator: ", ")) \(foreign.count == 1 ? "was" : "were") made for")
+  }
+
+  private func answer(_ plan: StatePlan, _ notApplied: [String], _ report: StateReport?, _ notes: [String]) -> JSON {
     [
       "checkpoint": JSON(checkpoint), "output": report == nil ? .null : JSON(destination.output ?? checkpoint),
       "dry_run": .bool(destination.dryRun),
       "reverted": .array(plan.reverted.map(\.json)),
       "replaced": .array(
         plan.replaced.map { ["old": JSON($0.old.identifier.description), "new": JSON($0.new.identifier.description)] }),
-      "not_applied": .array(notApplied.map { JSON($0) }),
+      "not_applied": .array(notApplied.map { JSON($0) }), "notes": .array(notes.map { JSON($0) }),
+      "patches_for_another_base": .array(
+        plan.state.patchesForAnotherBase.map { JSON($0.patch.description) }),
       "remaining": .array(plan.entries.map { JSON($0.patch.description) }), "result": report?.json ?? .null,
     ]
   }

@@ -36,7 +36,11 @@ struct CheckpointReport {
 extension CheckpointReport {
   /// The report, one element a line.
   var lines: [String] {
-    guard !applied.isEmpty else { return ["\(printable(path)): no ledger: pristine as far as Errata knows"] }
+    guard !applied.isEmpty else {
+      return [
+        "\(path): no ledger, so no patch is recorded; the weights were compared with nothing"
+      ]
+    }
     let facts = facts
     return ["checkpoint  \(printable(path))", ""] + patchTable
       + (facts.isEmpty ? [] : [""] + ListedFact.table(facts, isElided: true)) + [""] + tensorTable

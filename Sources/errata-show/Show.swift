@@ -24,12 +24,13 @@ struct Show: ParsableCommand {
       proven. 'errata verify' proves a patch of any size.
 
       Of a checkpoint, the ledger: the applied patches, their facts, and the edited tensors with their digests as \
-      recorded. 'errata verify' checks whether that is so.
+      recorded. 'errata verify' checks whether that is so. Several patches and checkpoints are shown one after another; \
+      --json then gives an array.
       """,
     version: errataVersion)
 
-  @Argument(help: "A .wpatch file, or a checkpoint: a directory, or one .safetensors file.")
-  var path: String
+  @Argument(help: "Patch files, - for standard input, or checkpoints: directories, or single .safetensors files.")
+  var paths: [String]
 
   @Option(help: "Only the facts with this in their subject, or with an ID that begins so (four digits or more).")
   var fact: String?
@@ -49,58 +50,70 @@ struct Show: ParsableCommand {
   private static let multiplicationLimit = 2e9
 
   func validate() throws {
+    if tradeoff && paths.count > 1 { throw ValidationError("--tradeoff is of one patch") }
     if tradeoff && fact != nil { throw ValidationError("--tradeoff and --fact exclude each other") }
     if fact == "" { throw ValidationError("--fact needs a subject, or a part of one, or the first digits of an ID") }
   }
 
   func run() throws {
     if tradeoff { try showTradeOff() }
-    if namesCheckpoint(path) { try showCheckpoint() } else { try showPatch() }
+    var answers: [JSON] = []
+    var isFirst = true
+    try forEachInput(of: Self.self, paths) { path in
+      if !isFirst, !json { print("") }
+      isFirst = false
+      if namesCheckpoint(path) { try showCheckpoint(path, &answers) } else { try showPatch(path, &answers) }
+    } atEnd: {
+      if json { printAnswers(answers, of: paths) }
+    }
   }
 
-  private func showPatch() throws {
+  private func showPatch(_ path: String, _ answers: inout [JSON]) throws {
     let report: PatchReport
-    let isSmall = try MappedFile(path: path).bytes.count <= Self.wholeFileLimit
-    let reader = try PatchReader(path: path, checksSeal: full || isSmall)
+    // Of a stream there is no part without the rest.
+    let isSmall = try InputStreams.isOne(path) || MappedFile(path: path).bytes.count <= Self.wholeFileLimit
+    let reader =
+      try InputStreams.isOne(path) ? PatchReader(copying: path) : PatchReader(path: path, checksSeal: full || isSmall)
     let cost = reader.figureCost
     let isCheap = cost.elements <= Self.elementLimit && cost.multiplications <= Self.multiplicationLimit
     if full || isSmall && isCheap {
       let file = try PatchFile(reader)
       report = PatchReport(
-        file.patch, path: path, byteCount: reader.byteCount,
+        file.patch, path: reader.source, byteCount: reader.byteCount,
         batchByteCounts: reader.manifest.batches.indices.map(reader.byteCount(ofBatch:)),
         signatures: PatchSignature.read(file))
     } else {
-      report = PatchReport(header: reader, path: path)
+      report = PatchReport(header: reader, path: reader.source)
     }
-    try answer(report.listedFacts, report.lines, report.json)
+    try give(path, report.listedFacts, report.lines, report.json, &answers)
   }
 
   /// Solving again takes linear algebra, which this tool does not carry.
   private func showTradeOff() throws -> Never {
-    if namesCheckpoint(path) { throw ErrataError.tradeOffOfCheckpoint(path) }
-    becomeTool("resolve", ["--tradeoff"] + (json ? ["--json"] : []) + ["--", path], as: "errata show")
+    if namesCheckpoint(paths[0]) { throw ErrataError.tradeOffOfCheckpoint(paths[0]) }
+    becomeTool("resolve", ["--tradeoff"] + (json ? ["--json"] : []) + ["--", paths[0]], as: "errata show")
     throw ErrataError.noResolveTool
   }
 
-  private func showCheckpoint() throws {
+  private func showCheckpoint(_ path: String, _ answers: inout [JSON]) throws {
     let state = try CheckpointState(path: path, notice: printNotice)
     let report = CheckpointReport(state)
-    try answer(report.facts, report.lines, report.json)
+    try give(path, report.facts, report.lines, report.json, &answers)
   }
 
-  /// Prints the whole report, or the facts that are asked for.
-  private func answer(_ facts: [ListedFact], _ lines: @autoclosure () -> [String], _ report: @autoclosure () -> JSON)
-    throws
-  {
+  /// Gives the whole report, or the facts that are asked for.
+  private func give(
+    _ path: String, _ facts: [ListedFact], _ lines: @autoclosure () -> [String], _ report: @autoclosure () -> JSON,
+    _ answers: inout [JSON]
+  ) throws {
     guard let fact else {
-      if json { printJSON(report()) } else { for line in lines() { print(line) } }
+      if json { answers.append(report()) } else { for line in lines() { print(line) } }
       return
     }
     let found = facts.filter { $0.matches(fact) }
     guard !found.isEmpty else { throw ErrataError.noSuchFact(path, fact) }
     if json {
-      printJSON(["path": JSON(path), "facts": .array(found.map(\.json))])
+      answers.append(["path": JSON(path), "facts": .array(found.map(\.json))])
     } else {
       for line in ListedFact.table(found, isElided: false) { print(line) }
     }

@@ -7,17 +7,20 @@ import WeightPatch
 struct Sign: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "errata sign",
-    abstract: "Signs a patch, or takes a signature off.",
+    abstract: "Signs patches, or takes signatures off.",
     discussion: """
       The signature says: I approve the patch with this ID. It is kept in the file, beside up to 15 others, and \
       changes neither the ID nor what the patch does. The patch itself is rewritten, as a whole or not at all; \
       --output writes a signed copy. 'errata keygen' makes keys; 'errata verify --key' and 'errata apply --policy' \
       check signatures.
+
+      Of a checkpoint, the patches that its ledger carries are signed, all or none; weights stay as they are, and must be \
+      what the ledger says. A signed copy of an applied patch brings its signatures there too: 'errata apply'.
       """,
     version: errataVersion)
 
-  @Argument(help: "The patch.")
-  var patch: String
+  @Argument(help: "The patches, - for standard input, or checkpoints that carry patches.")
+  var paths: [String]
 
   @Option(help: "The private key to sign with.")
   var key: String?
@@ -32,8 +35,11 @@ struct Sign: ParsableCommand {
   @Flag(help: "Take off all signatures.")
   var removeAll = false
 
-  @Option(name: [.short, .long], help: "The patch to write (default: in place).")
+  @Option(name: [.short, .long], help: "The patch or checkpoint to write, - for standard output (default: in place).")
   var output: String?
+
+  @OptionGroup
+  var replacement: ReplaceOption
 
   @Flag(help: "Print the result as JSON.")
   var json = false
@@ -43,75 +49,96 @@ struct Sign: ParsableCommand {
       throw ValidationError("give one of --key, --remove and --remove-all")
     }
     if note != nil && key == nil { throw ValidationError("--note goes with --key") }
+    if output != nil && paths.count > 1 { throw ValidationError("--output goes with one patch or checkpoint") }
     if let remove, remove.utf8.count < 8 || !remove.allSatisfy({ $0.isASCII && $0.isHexDigit }) {
       throw ValidationError("--remove needs a key ID: 8 hexadecimal digits or more")
     }
   }
 
-  private var destination: String { output ?? patch }
-
   func run() throws {
-    // Naming the patch itself is signing in place.
-    if let output { try PatchWriter.checkOutput(output) }
-    if let key { try sign(with: key) } else { try takeOff() }
+    let change = try change()
+    var answers: [JSON] = []
+    try forEachInput(of: Self.self, paths) { path in
+      if namesCheckpoint(path) {
+        try changeCheckpoint(path, change, &answers)
+      } else {
+        try changePatch(path, change, &answers)
+      }
+    } atEnd: {
+      if json { printAnswers(answers, of: paths) }
+    }
   }
 
-  private func sign(with path: String) throws {
+  private func change() throws -> SignatureChange {
+    if let key { return .sign(with: try privateKey(key), note: note) }
+    return remove.map { .remove($0) } ?? .removeAll
+  }
+
+  private func privateKey(_ path: String) throws -> PrivateKey {
     let key = try KeyFile.privateKey(path: path)
     if KeyFile.isOpenToOthers(path: path) {
-      printNotice("note: \(printable(path)): others can read this private key; close it with chmod 600")
+      printNotice("note: \(path): others can read this private key; close it with chmod 600")
     }
-    var signing = try PatchSigning(path: patch)
-    let statement = SignatureStatement(
-      of: signing.file, name: URL(fileURLWithPath: destination).lastPathComponent, created: timestamp(),
-      tool: Manifest.Tool(name: "errata", version: errataVersion), note: note)
-    let isNew = try signing.sign(with: key, statement)
-    if isNew { try signing.write(to: destination) }
-    let identifier = key.publicKey.identifier
-    if json {
-      printJSON(answer(signing, ["signed": .bool(isNew), "key": JSON(identifier.description)]))
-    } else if isNew {
-      let file = signing.file
-      print(
-        "\(printable(destination)): patch \(file.identifier.abbreviated), \(file.extent), signed with key "
-          + identifier.abbreviated)
-    } else {
-      print("\(printable(patch)): already signed with key \(identifier.abbreviated), nothing written")
-    }
+    return key
   }
 
-  private func takeOff() throws {
-    var signing = try PatchSigning(path: patch)
-    let before = signing.signatureCount
-    if let remove {
-      guard signing.remove(keyIdentifier: remove) > 0 else { throw ErrataError.noSuchSignature(patch, remove) }
-    } else {
-      signing.removeAll()
-    }
-    let (removed, left) = (before - signing.signatureCount, signing.signatureCount)
-    if removed > 0 { try signing.write(to: destination) }
-    if json {
-      printJSON(answer(signing, ["removed": .integer(removed)]))
-    } else if removed == 0 {
-      print("\(printable(patch)): has no signature, nothing written")
-    } else {
-      print(
-        "\(printable(destination)): \(removed) signature\(removed == 1 ? "" : "s") taken off, "
-          + "\(left == 0 ? "none" : "\(left)") left")
-    }
+  private func give(_ line: String) {
+    if !json { print(line) }
   }
 
-  private func answer(_ signing: PatchSigning, _ members: KeyValuePairs<ByteString, JSON>) -> JSON {
-    var object = JSONObject(members)
-    object["file"] = JSON(destination)
+  private func changePatch(_ path: String, _ change: SignatureChange, _ answers: inout [JSON]) throws {
+    let destination = output ?? path
+    // Naming the patch itself is signing in place.
+    if let output { try PatchWriter.checkOutput(output, replacing: replacement.isAllowed || isSameFile(output, path)) }
+    var signing = try PatchSigning(path: path)
+    let effect = try change.make(
+      in: &signing, of: path,
+      name: destination == "-" ? signing.file.name : URL(fileURLWithPath: destination).lastPathComponent)
+    // An output that was asked for is left, also where nothing changes.
+    let isWritten = effect.isChange || destination != path || path == "-"
+    if isWritten { try signing.write(to: destination) }
+    if effect.isChange {
+      let patch = "patch \(signing.file.identifier.abbreviated), \(signing.file.extent), "
+      give("\(destination): \(key == nil ? "" : patch)\(effect.text)")
+    } else {
+      give("\(path): \(effect.text), \(isWritten ? "copied to \(destination)" : "nothing written")")
+    }
+    answers.append(answer(effect, signing, path: destination))
+  }
+
+  private func changeCheckpoint(_ path: String, _ change: SignatureChange, _ answers: inout [JSON]) throws {
+    let state = try CheckpointState(path: path, forWriting: output == nil, notice: printNotice)
+    guard state.isEdited else { throw ErrataError.nothingToSign(path) }
+    var results: [JSON] = []
+    var lines: [String] = []
+    let files = try zip(state.patches, state.ledger.patches).map { file, entry -> PatchFile in
+      var signing = PatchSigning(file)
+      let effect = try change.make(in: &signing, of: "\(path): \(entry)", name: entry.name)
+      lines.append("\(path): patch \(entry), \(effect.text)")
+      results.append(answer(effect, signing, path: file.path))
+      return signing.file
+    }
+    let plan = try state.planSigning(files)
+    if let output {
+      try plan.write(to: output)
+      lines.append("\(output): \(plan.isEmpty ? "copied, no change" : "written, with these signatures in its ledger")")
+    } else if plan.isEmpty {
+      lines.append("\(path): nothing written")
+    } else {
+      try plan.writeInPlace()
+    }
+    lines.forEach(give)
+    for entry in state.patchesForAnotherBase {
+      printNotice("note: \(path): \(entry) was made for another base: no policy takes it on this one")
+    }
+    answers.append(["checkpoint": JSON(path), "output": JSON(output ?? path), "patches": .array(results)])
+  }
+
+  private func answer(_ effect: SignatureChange.Effect, _ signing: PatchSigning, path: String) -> JSON {
+    var object = effect.members
+    object["file"] = JSON(path)
     object["patch"] = JSON(signing.file.identifier.description)
     object["signatures"] = .integer(signing.signatureCount)
     return .object(object)
-  }
-}
-
-extension ErrataError {
-  fileprivate static func noSuchSignature(_ path: String, _ digits: String) -> ErrataError {
-    ErrataError(.general, "\(path): no signature names a key \(digits); 'errata show' lists those that there are")
   }
 }

@@ -31,11 +31,14 @@ struct Stack: ParsableCommand {
       """,
     version: errataVersion)
 
-  @Argument(help: "The patches.")
+  @Argument(help: "The patches, - for standard input.")
   var patches: [String]
 
-  @Option(name: [.short, .long], help: "The patch to write.")
+  @Option(name: [.short, .long], help: "The patch to write, - for standard output.")
   var output: String?
+
+  @OptionGroup
+  var replacement: ReplaceOption
 
   @Flag(help: "Solve all facts as one batch per layer.")
   var resolve = false
@@ -89,7 +92,7 @@ struct Stack: ParsableCommand {
   }
 
   func run() throws {
-    if let output { try PatchWriter.checkOutput(output, inputs: patches) }
+    if let output { try PatchWriter.checkOutput(output, inputs: patches, replacing: replacement.isAllowed) }
     let stack = try PatchStack(try patches.map { try PatchFile(path: $0) })
     let settlement = try stack.settled(
       prefer.map { $0 == "first" ? .first : $0 == "last" ? .last : .identifier($0) })
@@ -99,6 +102,7 @@ struct Stack: ParsableCommand {
       resolve
       ? try stack.resolved(settlement, slack: slack.areGiven ? chosenSlack() : nil, statistics: statistics)
       : try stack.summed(settlement)
+    let trust = try PolicyOption.ofEnvironment.map(TrustPolicy.init)
     if let base { try stacked.recordResult(onBase: LockedCheckpoint(path: base, notice: printNotice)) }
     let written =
       dryRun
@@ -115,5 +119,6 @@ struct Stack: ParsableCommand {
       for line in report.lines { print(line) }
     }
     for notice in report.notices { printNotice(notice) }
+    if let trust, let output, !dryRun { printNotice("note: \(trust.remarkOnNewPatch(in: output))") }
   }
 }

@@ -58,7 +58,7 @@ struct Tune: ParsableCommand {
   @Option(parsing: .unconditional, help: "The seed of the sampled context templates.")
   var seed: UInt64 = 0
 
-  @Option(name: [.short, .long], help: "Write the best settings to this file, for 'errata edit --hparams'.")
+  @Option(name: [.short, .long], help: "Write the best settings, for 'errata edit --hparams'; - for standard output.")
   var output: String?
 
   @Flag(help: "Print the result as JSON.")
@@ -90,7 +90,7 @@ struct Tune: ParsableCommand {
   }
 
   func run() throws {
-    if let output {
+    if let output, output != "-" {
       try AtomicFile.check(path: output) { (try? HyperparameterFile(contentsOf: $0)) != nil }
     }
     let layers = try self.layers.map(parseLayers)
@@ -116,7 +116,11 @@ struct Tune: ParsableCommand {
     progress.finish()
     guard let trials else { throw ErrataError(.general, "interrupted before every combination was tried") }
     let report = TuneReport(trials: trials)
-    if let output { try AtomicFile.write(Array(report.hyperparameters.prettyPrinted().utf8), to: output) }
+    if let output {
+      let sink = try openOutput(output)
+      try sink.write(report.hyperparameters.prettyPrinted().utf8)
+      try sink.commit()
+    }
     report.print(asJSON: json, output: output)
   }
 }

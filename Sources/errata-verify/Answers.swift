@@ -20,54 +20,89 @@ struct PatchAnswer {
   }
 }
 
-/// What is said of a checkpoint: that it is what it should be, or every tensor that is not.
+/// What is said of a checkpoint: that it is what it should be, or every tensor and file that is not; and what was compared
+/// with what.
 struct CheckpointAnswer {
   let report: VerificationReport
-  /// Of the applied patches, in their order.
+  /// Of the patches, in their order.
   let signatures: [SignatureReport]
   /// The path of the base that it was compared with.
   let base: String?
-  /// Whether signatures are asked for and there is nothing that they could speak for.
-  let isUnknown: Bool
+  let asksForSignatures: Bool
+  /// What the directory holds besides the checkpoint.
+  let otherWeights: String?
+
+  /// Whether signatures are asked for and there is nothing that they could speak for: the ledger could have been taken away.
+  var isUnknown: Bool { asksForSignatures && report.patches.isEmpty && base == nil }
 
   var lines: [String] {
-    let foreign = report.patchesForAnotherBase.map { "note: \(printable($0.description)) was made for another base" }
-    guard report.findings.isEmpty else {
-      return report.findings.map { printable("\($0.tensor): \($0.problem)") }
-        + (report.isOnlyOfType ? ["only the dtype differs: compare with a base in the same type"] : [])
-        + foreign + signatureLines
-    }
-    return [printable("\(report.checkpoint): \(verdict)")] + foreign + signatureLines
+    let findings =
+      report.findings.map { "\($0.tensor): \($0.problem)" } + report.fileFindings.map { "\($0.file): \($0.problem)" }
+      + (report.isOnlyOfType ? ["only the dtype differs: compare with a base in the same type"] : [])
+    let notes =
+      report.patchesForAnotherBase.map { "note: \($0) was made for another base" }
+      + report.patchesWithoutParents.map { "note: \($0) was computed on top of patches that are not here" }
+      + (otherWeights.map { ["note: " + $0] } ?? [])
+    return (report.holds ? ["\(report.checkpoint): \(verdict)"] : findings) + notes
+      + signatureLines
   }
 
   /// What the patches carry, and, where signatures are asked for, which patches carry none.
   private var signatureLines: [String] {
     zip(report.patches, signatures).flatMap { entry, patch in
-      if patch.signatures.isEmpty, patch.policy != nil { return [printable("\(entry): not signed")] }
-      return patch.signatures.map { printable("\(entry): signature \($0.frame): \($0)") }
+      if patch.signatures.isEmpty, patch.policy != nil { return ["\(entry): not signed"] }
+      return patch.signatures.map { "\(entry): signature \($0.frame): \($0)" }
     }
   }
 
   private var verdict: String {
-    let patches = count(report.patches.count, "patch", "patches")
-    if let base {
-      let number = report.checked.count
-      let tensors = (number == 1 ? "its one tensor is that of " : "all \(number) tensors are those of ") + base
-      return report.patches.isEmpty
-        ? "\(tensors), bit for bit" : "\(tensors) plus \(patches) (\(report.edited.count) edited), bit for bit"
-    }
-    if isUnknown { return "no ledger: no patch is applied that could be signed" }
-    if report.patches.isEmpty { return "no ledger: pristine as far as Errata knows (--base compares it with its base)" }
-    let tensors = count(report.edited.count, "edited tensor is its", "edited tensors are their")
-    return "\(tensors) base plus \(patches), bit for bit"
+    guard let base else { return verdictWithoutBase }
+    let number = report.checked.count
+    let tensors = (number == 1 ? "its one tensor is that of " : "all \(number) tensors are those of ") + base
+    let patches = report.patches.isEmpty ? "" : " plus \(patchCount) (\(report.edited.count) edited)"
+    return tensors + patches + files + ", bit for bit" + (report.areNamed ? "; the ledger was not looked at" : "")
   }
+
+  private var files: String {
+    guard let files = report.comparedFiles else { return "" }
+    return ", and \(files.count == 1 ? "\(files[0]) is" : "\(files.count) files beside the weights are") the same"
+  }
+
+  private var verdictWithoutBase: String {
+    guard !report.patches.isEmpty else {
+      return isUnknown
+        ? "no ledger: no patch is recorded that could be signed"
+        : "no ledger, and so nothing to compare its \(count(report.tensorCount, "tensor", "tensors")) with: "
+          + "--base compares them with a base"
+    }
+    let tensors = count(
+      report.edited.count, "edited tensor is its recorded base", "edited tensors are their recorded bases")
+    let others = report.tensorCount - report.edited.count
+    let rest =
+      (others == 0 ? [] : [count(others, "other tensor", "other tensors")])
+      + (report.fileCount == 0 ? [] : [count(report.fileCount, "file", "files") + " beside the weights"])
+    return "\(tensors) plus \(patchCount), bit for bit"
+      + (rest.isEmpty
+        ? ""
+        : "; \(rest.joined(separator: " and ")) \(others + report.fileCount == 1 ? "was" : "were") not compared (--base)")
+  }
+
+  private var patchCount: String { count(report.patches.count, "patch", "patches") }
 
   var json: JSON {
     var object = report.json.objectValue!
     object["base"] = base.map { JSON($0) } ?? .null
     object["signatures"] = .array(signatures.map(\.json))
-    object["verified"] = .bool(report.findings.isEmpty && !isUnknown && signatures.allSatisfy(\.holds))
+    object["verified"] = isVerified.map { .bool($0) } ?? .null
+    object["notes"] = .array((otherWeights.map { [$0] } ?? []).map { JSON($0) })
     return .object(object)
+  }
+
+  /// nil where nothing was compared and nothing asked for.
+  private var isVerified: Bool? {
+    if !report.holds || isUnknown || !signatures.allSatisfy(\.holds) { return false }
+    if asksForSignatures, (try? report.checkWhatWasSigned()) == nil { return false }
+    return report.checked.isEmpty ? nil : true
   }
 
   private func count(_ number: Int, _ one: String, _ several: String) -> String {

@@ -47,7 +47,7 @@ import WeightPatch
 
   @Test func saysThatThereIsNoLedger() throws {
     let report = try CheckpointReport(CheckpointState(path: base))
-    #expect(report.lines == ["\(base): no ledger: pristine as far as Errata knows"])
+    #expect(report.lines == ["\(base): no ledger, so no patch is recorded; the weights were compared with nothing"])
     #expect(report.json["has_ledger"] == false && report.json["patches"] == [])
   }
 

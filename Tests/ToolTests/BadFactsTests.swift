@@ -134,7 +134,7 @@ extension ToolTests {
         ["edit", "samples/model", "--stats", "samples/stats.safetensors", "-o", "o.wpatch"], ["eval", "samples/model"],
         ["tune", "samples/model", "--stats", "samples/stats.safetensors"],
       ] {
-        let result = try scratch.errata(tool + ["--facts", "facts.json"])
+        let result = try Tool.errata(tool + ["--facts", "facts.json"], in: scratch.path)
         #expect(result.exitCode == 2)
         #expect(
           result.errors

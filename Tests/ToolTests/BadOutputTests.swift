@@ -76,7 +76,30 @@ extension ToolTests {
       try scratch.fail(
         command + ["-o", ""], exitCode: 2,
         message: "errata \(command[0]): the name of the output is empty; name a file to write")
-      for _ in 0...1 { try scratch.succeed(command + ["-o", "result.wpatch"]) }
+      try scratch.succeed(command + ["-o", "result.wpatch"])
+      let bytes = try scratch.bytes("result.wpatch")
+      try scratch.write(scratch.bytes("q.wpatch"), to: "result.wpatch")
+      try scratch.fail(
+        command + ["-o", "result.wpatch"], exitCode: 1,
+        message:
+          "errata \(command[0]): result.wpatch: is there already; name another output, or replace it with --force")
+      #expect(try scratch.bytes("result.wpatch") == scratch.bytes("q.wpatch"))
+      try scratch.succeed(command + ["-o", "result.wpatch", "--force"], environment: Self.epoch)
+      #expect(try scratch.bytes("result.wpatch") != scratch.bytes("q.wpatch") && !bytes.isEmpty)
+    }
+
+    private static let epoch = ["SOURCE_DATE_EPOCH": "1770000000"]
+
+    /// The same bytes come out of a pipe, and what the tool says goes to standard error. (A signature names its file.)
+    @Test(arguments: makers.dropLast()) func aPatchGoesToStandardOutput(command: [String]) throws {
+      try copyPatches()
+      try scratch.succeed(command + ["-o", "result.wpatch"], environment: Self.epoch)
+      let quoted = (command + ["-o", "-"]).map { "'\($0)'" }.joined(separator: " ")
+      let piped = try Tool.run(
+        "/bin/sh", ["-c", "'\(Tool.folder)/errata' \(quoted) | cat > piped.wpatch"], in: scratch.path,
+        environment: Self.epoch)
+      #expect(try scratch.bytes("piped.wpatch") == scratch.bytes("result.wpatch"))
+      #expect(piped.output == "" && piped.errors.contains("-: "))
     }
 
     @Test(arguments: makers.dropLast()) func anInputPatchIsNotReplaced(command: [String]) throws {
@@ -118,9 +141,13 @@ extension ToolTests {
         message: "errata edit: q.wpatch: is an input, which would be lost; name another output")
     }
 
-    @Test func anEarlierResultIsReplaced() throws {
+    @Test func anEarlierResultIsReplacedByForce() throws {
       let command = edit + ["o.wpatch", "--quiet"]
-      for _ in 0...1 { #expect(try Tool.errata(command, in: scratch.path).exitCode == 0) }
+      try scratch.succeed(command)
+      try scratch.fail(
+        command, exitCode: 1,
+        message: "errata edit: o.wpatch: is there already; name another output, or replace it with --force")
+      try scratch.succeed(command + ["--force"])
     }
 
     /// The superuser writes where others may not.

@@ -131,10 +131,21 @@ extension ToolTests {
     @Test func whatIsAppliedOrRevertedAlreadyIsLeftAlone() throws {
       try scratch.succeed("apply", "samples/model", "samples/eiffel-tower.wpatch", "-o", "edited")
       let again = try scratch.succeed("apply", "edited", "samples/eiffel-tower.wpatch", "-o", "twice")
-      #expect(again.output == "already applied: eiffel-tower.wpatch (9212b2e27263)\nnothing written\n")
+      #expect(again.output == "already applied: eiffel-tower.wpatch (9212b2e27263)\ntwice: copied, no change\n")
+      for file in ["model.safetensors", ".errata/ledger.json"] {
+        #expect(try scratch.bytes("twice/\(file)") == scratch.bytes("edited/\(file)"))
+      }
       let none = try scratch.succeed("revert", "samples/model", "-o", "restored")
-      #expect(none.output == "samples/model: no patch is applied\nnothing written\n")
-      #expect(try scratch.names() == ["edited", "samples"])
+      #expect(
+        none.output
+          == "samples/model: has no ledger, so no patch is recorded as applied\nrestored: copied, no change\n")
+      try scratch.expectSampleModel("restored")
+      #expect(try scratch.names() == ["edited", "restored", "samples", "twice"])
+      try scratch.copyModel()
+      for option in ["--in-place", "--dry-run"] {
+        let answer = try scratch.succeed("revert", "model", option).output
+        #expect(answer == "model: has no ledger, so no patch is recorded as applied\nnothing written\n")
+      }
     }
 
     @Test func inPlace() throws {

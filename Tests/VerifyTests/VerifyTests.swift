@@ -27,7 +27,7 @@ import WeightPatch
   private func answer(_ path: String, base: String? = nil) throws -> CheckpointAnswer {
     let report = try CheckpointState(path: path).verify(
       against: base.map { try CheckpointState(path: $0).checkpoint })
-    return CheckpointAnswer(report: report, signatures: [], base: base, isUnknown: false)
+    return CheckpointAnswer(report: report, signatures: [], base: base, asksForSignatures: false, otherWeights: nil)
   }
 
   private var patchAnswer: PatchAnswer {
@@ -50,13 +50,14 @@ import WeightPatch
             + "seal, structure and digests hold"
         ])
     #expect(patchAnswer.json["verified"] == true)
-    #expect(try answer(edited).lines == ["\(edited): 1 edited tensor is its base plus 1 patch, bit for bit"])
+    #expect(try answer(edited).lines == ["\(edited): 1 edited tensor is its recorded base plus 1 patch, bit for bit"])
     #expect(
       try answer(edited, base: base).lines
         == ["\(edited): its one tensor is that of \(base) plus 1 patch (1 edited), bit for bit"])
     #expect(
       try answer(base).lines
-        == ["\(base): no ledger: pristine as far as Errata knows (--base compares it with its base)"])
+        == ["\(base): no ledger, and so nothing to compare its 1 tensor with: --base compares them with a base"])
+    #expect(try answer(base).json["verified"] == .null)
     #expect(try answer(base, base: base).lines == ["\(base): its one tensor is that of \(base), bit for bit"])
     for arguments in [[patch.path], [edited], [edited, "--base", base], [base], [edited, "--json"]] {
       try Verify.parse(arguments + ["--quiet"]).run()

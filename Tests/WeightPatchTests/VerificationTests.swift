@@ -220,10 +220,26 @@ import Testing
       (.differsFromBase, "is edited by no patch, and differs from the base's"), (.notInBase, "is not in the base"),
     ]
     for (problem, text) in expected { #expect(problem.description == text) }
+    func message(tensors: Int, files: Int, areNamed: Bool = false) -> String {
+      ErrataError.doesNotVerify(
+        VerificationReport(
+          checkpoint: "m", patches: [], areNamed: areNamed, patchesForAnotherBase: [],
+          checked: (0..<9).map { ByteString("\($0)") }, edited: [],
+          findings: (0..<tensors).map { TensorFinding(tensor: ByteString("\($0)"), problem: .missing) },
+          comparedFiles: ["a", "b", "c"],
+          fileFindings: (0..<files).map { FileFinding(file: "\($0)", problem: .missing) })
+      ).message
+    }
+    let ending = "; restore the checkpoint from its source"
     #expect(
-      ErrataError.doesNotVerify("m", failed: 2, checked: 9)
-        == ErrataError(
-          .verification,
-          "m: 2 of 9 tensors checked are not what the ledger and the base say; restore the checkpoint from its source"))
+      message(tensors: 2, files: 0) == "m: 2 of 9 tensors checked are not what the ledger and the base say" + ending)
+    #expect(
+      message(tensors: 1, files: 1)
+        == "m: 1 of 9 tensors checked and 1 of 3 files beside the weights are not what the ledger and the base say"
+        + ending)
+    #expect(message(tensors: 0, files: 1) == "m: 1 of 3 files beside the weights is not what the base has" + ending)
+    #expect(
+      message(tensors: 1, files: 0, areNamed: true)
+        == "m: 1 of 9 tensors checked is not what the base and the patches say" + ending)
   }
 }

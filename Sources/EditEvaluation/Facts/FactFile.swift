@@ -13,7 +13,8 @@ enum FactFile {
 
   /// - Throws: an `ErrataError` that names the file, and what is wrong with it where, if it cannot be taken apart.
   static func records(_ path: String) throws -> [Record] {
-    let file = try MappedFile(path: path)
+    let file = try MappedFile(input: path, limit: maximumLength)
+    let path = file.path
     return try withExtendedLifetime(file) {
       guard file.bytes.count <= maximumLength else { throw ErrataError.factsFileTooLong(path, maximumLength) }
       let records = try records(file.bytes, path)

@@ -1,7 +1,8 @@
 import Tensors
 
 extension CheckpointState {
-  /// Plans to apply patches. What is applied already is left out; what is named twice counts once.
+  /// Plans to apply patches. What is applied already is left out, but that its new signatures come into the ledger; what is
+  /// named twice counts once.
   ///
   /// - Parameters:
   ///   - force: applies a patch to a base that it was not made for, and without its parents.
@@ -14,7 +15,8 @@ extension CheckpointState {
     let present = Set(patches.map(\.identifier))
     let alreadyApplied = distinct.filter { present.contains($0.identifier) }
     let applied = distinct.filter { !present.contains($0.identifier) }.parentsFirst
-    let all = patches + applied
+    let signing = try withSignatures(of: alreadyApplied)
+    let all = signing.patches + applied
     let newBatches = BatchSet(all)
     let orphans = applied.filter { !$0.parents(missingIn: newBatches).isEmpty }
     if let orphan = orphans.first, !force {
@@ -36,7 +38,7 @@ extension CheckpointState {
       return misfits.isEmpty && file.manifest.result != nil && newBatches.digests == file.batchDigests.union(parents)
     }
     return StatePlan(
-      state: self, applied: applied, alreadyApplied: alreadyApplied, reverted: [], replaced: [],
+      state: self, applied: applied, alreadyApplied: alreadyApplied, signed: signing.signed, reverted: [], replaced: [],
       entries: ledger.patches + applied.map { Ledger.Entry(patch: $0.identifier, name: $0.displayName, applied: time) },
       patches: all, batches: newBatches, baseDigests: bases, fitsBase: misfits.isEmpty, withoutParents: orphans,
       expectedResult: witness.map { ($0.path, $0.manifest.result!) })
@@ -76,7 +78,7 @@ extension PatchFile {
     !other.batchDigests.isDisjoint(with: manifest.parents.flatMap(\.batches))
   }
 
-  fileprivate func parents(missingIn batches: BatchSet) -> [Manifest.Parent] {
+  func parents(missingIn batches: BatchSet) -> [Manifest.Parent] {
     manifest.parents.filter { !batches.digests.isSuperset(of: $0.batches) }
   }
 

@@ -163,7 +163,9 @@ extension StatePlan {
     if try !location.directory.isDirectory() { try location.directory.makeDirectory() }
     try location.patches.makeDirectory()
     try location.undoRecords.makeDirectory()
-    for file in patches { try file.reader.writeCopy(to: location.patch(file.identifier)) }
+    for file in patches {
+      try file.reader.writeCopy(to: location.patch(file.identifier), signatures: file.signatures)
+    }
     for name in batches.tensors.subtracting(changedTensors).sorted() {
       try FileCopy(from: state.location.undoRecord(of: name), to: location.undoRecord(of: name)).runUnsynchronized()
     }

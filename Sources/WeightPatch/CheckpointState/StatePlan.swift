@@ -7,6 +7,8 @@ public struct StatePlan: Sendable {
   public let applied: [PatchFile]
   /// What the command named and is applied already.
   public let alreadyApplied: [PatchFile]
+  /// What is applied already, and will have other signatures in the ledger.
+  package var signed: [PatchFile] = []
   /// What will be taken back, in the order of the ledger.
   public let reverted: [PatchFile]
   /// What will give way to a patch made from it, in the order of the ledger.
@@ -28,7 +30,7 @@ public struct StatePlan: Sendable {
   let expectedResult: (source: String, digests: [ByteString: Digest])?
 
   /// Whether there is nothing to do.
-  public var isEmpty: Bool { applied.isEmpty && reverted.isEmpty && replaced.isEmpty }
+  public var isEmpty: Bool { applied.isEmpty && reverted.isEmpty && replaced.isEmpty && signed.isEmpty }
 
   /// The tensors whose bytes are computed anew, in order of name.
   public var changedTensors: [ByteString] { batches.tensorsThatDiffer(from: state.batches).sorted() }

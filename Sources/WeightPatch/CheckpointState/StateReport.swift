@@ -27,7 +27,7 @@ extension StateReport {
   /// - Parameter size: words a number of bytes.
   public func summary(size: (Int) -> String) -> String {
     let written = "\(tensors.count) tensor\(tensors.count == 1 ? "" : "s") written"
-    guard editedByteCount > 0 else { return written + ", every file is as it was before the first patch" }
+    guard editedByteCount > 0 else { return written }
     let share = (1000 * Double(undoByteCount) / Double(editedByteCount)).rounded() / 10
     return written + ", undo records \(size(undoByteCount)) (\(share)% of \(size(editedByteCount)) edited)"
   }

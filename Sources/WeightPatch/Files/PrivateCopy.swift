@@ -17,25 +17,29 @@ enum PrivateCopy {
   static func map(
     path: String, near folder: String?, limit: Int, check: (UnsafeRawBufferPointer) throws -> Void
   ) throws -> MappedFile {
-    var status = stat()
-    let isPipe = stat(path, &status) == 0 && [S_IFIFO, S_IFSOCK].contains(status.st_mode & S_IFMT)
+    let isStream = InputStreams.isOne(path)
     // Of a pipe, its other side is waited for; a device that takes a pipe's name meanwhile is refused.
-    let input = open(path, O_RDONLY | O_CLOEXEC | (isPipe ? 0 : O_NONBLOCK))
+    let input = try isStream ? InputStreams.open(path) : open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard input >= 0 else { throw ErrataError.file("open", path, errno) }
     defer { close(input) }
-    return try map(input, path: path, near: folder, limit: limit, check: check)
+    let name = path == "-" ? InputStreams.standardInput : path
+    return try map(input, path: name, isStream: isStream, near: folder, limit: limit, check: check)
   }
 
   /// The same of a file that is open.
   ///
-  /// - Parameter path: what messages call it.
+  /// - Parameters:
+  ///   - path: what messages call it.
+  ///   - isStream: whether it is read on from where it stands, whatever it is.
   static func map(
-    _ input: Int32, path: String, near folder: String?, limit: Int, check: (UnsafeRawBufferPointer) throws -> Void
+    _ input: Int32, path: String, isStream: Bool = false, near folder: String?, limit: Int,
+    check: (UnsafeRawBufferPointer) throws -> Void
   ) throws -> MappedFile {
     var status = stat()
     guard fstat(input, &status) == 0 else { throw ErrataError.file("read", path, errno) }
     let kind = status.st_mode & S_IFMT
     guard [S_IFREG, S_IFIFO, S_IFSOCK].contains(kind) else { throw ErrataError.neitherFileNorPipe(path) }
+    let isRead = isStream || kind != S_IFREG
     let copy = try unlinkedFile(near: folder, path)
     defer { close(copy) }
     var position = 0
@@ -43,12 +47,12 @@ enum PrivateCopy {
     while true {
       let isFirst = position == 0
       let count =
-        isFirst || kind != S_IFREG
+        isFirst || isRead
         ? try readFully(input, &buffer, path)
         : try retrying("copy", path) { errata_copy_range(input, copy, off_t(position), min(32 << 20, limit)) }
       if isFirst { try buffer.withUnsafeBytes { try check(UnsafeRawBufferPointer(rebasing: $0[..<count])) } }
       guard count > 0 else { break }
-      if isFirst || kind != S_IFREG { try write(buffer[..<count], to: copy, at: position, path) }
+      if isFirst || isRead { try write(buffer[..<count], to: copy, at: position, path) }
       position += count
       guard position <= limit else {
         throw ErrataError.overLimit(

@@ -8,11 +8,14 @@ public struct Patch: Sendable {
   public let manifest: Manifest
   /// As many as `manifest.batches`, in the same order; `manifest.batches[i].digest` is the digest of `batches[i]`.
   public let batches: [EditBatch]
+  /// The size of the file that it was written to; nil for one that was not written just now.
+  package var writtenByteCount: Int?
 
-  init(identifier: Digest, manifest: Manifest, batches: [EditBatch]) {
+  init(identifier: Digest, manifest: Manifest, batches: [EditBatch], writtenByteCount: Int? = nil) {
     self.identifier = identifier
     self.manifest = manifest
     self.batches = batches
+    self.writtenByteCount = writtenByteCount
   }
 
   /// A patch that is in no file yet.
@@ -30,8 +33,10 @@ public struct Patch: Sendable {
   /// Writes the file; it appears under its name only when it is complete.
   ///
   /// - Parameter compressionLevel: one of `PatchWriter.compressionLevels`.
+  /// - Returns: the patch, which knows the size of its file.
   /// - Throws: an `ErrataError` if the file cannot be written.
-  public func write(to path: String, compressionLevel: Int = PatchWriter.defaultCompressionLevel) throws {
+  @discardableResult
+  public func write(to path: String, compressionLevel: Int = PatchWriter.defaultCompressionLevel) throws -> Patch {
     try PatchWriter.write(manifest, batches: batches, compressionLevel: compressionLevel, to: path)
   }
 }

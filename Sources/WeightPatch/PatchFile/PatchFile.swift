@@ -7,7 +7,7 @@ public struct PatchFile: Sendable {
   public let path: String
   /// The patch ID.
   public let identifier: Digest
-  /// The payloads of its signature frames.
+  /// The payloads of its signature frames; those that it is to have, if they were changed.
   var signatures: [[UInt8]]
   let reader: PatchReader
   private let loaded = Loaded()
@@ -27,6 +27,9 @@ public struct PatchFile: Sendable {
     identifier = try reader.check()
     signatures = reader.signatures
   }
+
+  /// Whether the signatures are not those that are in the file.
+  var hasOtherSignatures: Bool { signatures != reader.signatures }
 
   public var name: String { String(path.split(separator: "/").last ?? "") }
   public var manifest: Manifest { reader.manifest }

@@ -2,14 +2,17 @@ import Tensors
 
 /// Writes the frames of a patch, one after another; the file appears under its name when it is finished.
 final class PatchFrameWriter {
-  private let file: AtomicFile
+  private let file: any OutputSink
   private let compressor: ZstdCompressor
   private var seal = DigestHasher()
   private var identifier = DigestHasher()
 
+  /// How many bytes the file has so far.
+  var byteCount: Int { file.byteCount }
+
   /// - Parameter compressionLevel: one of `PatchWriter.compressionLevels`.
   init(path: String, compressionLevel: Int) throws {
-    file = try AtomicFile(path: path)
+    file = try openOutput(path)
     compressor = ZstdCompressor(level: Int32(compressionLevel))
     try write(PatchContainer.magicFrame)
   }

@@ -45,7 +45,9 @@ public final class PatchReader: @unchecked Sendable {
 
   /// Reads a copy of the file, or of what comes from a pipe, that nobody else has: what is checked is what is used.
   ///
-  /// - Parameter folder: on whose file system the copy is made, without a name; by default, where temporary files are.
+  /// - Parameters:
+  ///   - path: `-` is standard input.
+  ///   - folder: on whose file system the copy is made, without a name; by default, where temporary files are.
   /// - Throws: as `init(path:)`; also if the copy cannot be made.
   public convenience init(copying path: String, near folder: String? = nil, limits: PatchLimits = PatchLimits()) throws
   {
@@ -53,7 +55,7 @@ public final class PatchReader: @unchecked Sendable {
     let file = try PrivateCopy.map(path: path, near: folder, limit: limits.fileByteCount) {
       try Self.checkMagic($0, path)
     }
-    try self.init(bytes: file.bytes, file: file, source: path, limits: limits)
+    try self.init(bytes: file.bytes, file: file, source: file.path, limits: limits)
   }
 
   /// The same of a file in a ledger.

@@ -8,12 +8,21 @@ public enum PatchWriter {
   /// Factors are mostly noise: more effort than this buys nothing (Spec: choosing types).
   public static let defaultCompressionLevel = 12
 
-  /// Before a patch is made: that it can be written, and replaces nothing but an earlier patch.
+  /// Before a patch is made: that it can be written, and replaces nothing, or nothing but an earlier patch.
   ///
-  /// - Parameter inputs: the paths of the patches that it is made from, which it does not replace either.
+  /// - Parameters:
+  ///   - path: `-` is standard output.
+  ///   - inputs: the paths of the patches that it is made from, which it does not replace either.
+  ///   - replacing: whether it may replace a patch.
   /// - Throws: an `ErrataError` that names the path.
-  public static func checkOutput(_ path: String, inputs: [String] = []) throws {
-    try AtomicFile.check(path: path, inputs: inputs) { (try? PatchReader(path: $0)) != nil }
+  public static func checkOutput(_ path: String, inputs: [String] = [], replacing: Bool = false) throws {
+    if path == "-" { return }
+    var isThere = false
+    try AtomicFile.check(path: path, inputs: inputs) { path in
+      isThere = (try? PatchReader(path: path)) != nil
+      return isThere
+    }
+    if isThere && !replacing { throw ErrataError.patchExists(path) }
   }
 
   /// Writes a patch; the file appears under its name only when it is complete.
@@ -40,7 +49,8 @@ public enum PatchWriter {
     try content.forEachTensor(writer.writeTensor)
     let identifier = try writer.finish(
       signatures: signatures, contentByteCount: content.header.fileByteCount, limits: limits)
-    return Patch(identifier: identifier, manifest: content.manifest, batches: batches)
+    return Patch(
+      identifier: identifier, manifest: content.manifest, batches: batches, writtenByteCount: writer.byteCount)
   }
 
   /// Writes a patch with the same content, and so the same patch ID, at another compression level. Signatures stay.
@@ -49,7 +59,7 @@ public enum PatchWriter {
   /// - Throws: an `ErrataError` if the patch is damaged, or if the file cannot be written.
   @discardableResult
   public static func recompress(_ reader: PatchReader, compressionLevel: Int, to path: String) throws -> Patch {
-    let patch = try reader.read()
+    var patch = try reader.read()
     let writer = try PatchFrameWriter(path: path, compressionLevel: compressionLevel)
     try writer.writeHeader(reader.header.bytes)
     let decompressor = ZstdDecompressor()
@@ -57,6 +67,7 @@ public enum PatchWriter {
     let identifier = try writer.finish(
       signatures: reader.signatures, contentByteCount: reader.header.fileByteCount, limits: PatchLimits())
     precondition(identifier == patch.identifier, "the content of a recompressed patch has changed")
+    patch.writtenByteCount = writer.byteCount
     return patch
   }
 }

@@ -2,15 +2,18 @@ import Tensors
 
 /// A patch whose signatures are changed: the rest of the file stays, byte for byte, but for the seal.
 public struct PatchSigning {
-  public let file: PatchFile
+  /// With the signatures as they are to be.
+  public private(set) var file: PatchFile
   /// The payloads of the signature frames as they are to be.
-  public private(set) var frames: [[UInt8]]
+  public private(set) var frames: [[UInt8]] {
+    get { file.signatures }
+    set { file.signatures = newValue }
+  }
 
   /// - Throws: an `ErrataError` if the file cannot be read or is damaged anywhere.
-  public init(path: String) throws {
-    file = try PatchFile(path: path)
-    frames = file.signatures
-  }
+  public init(path: String) throws { self.init(try PatchFile(path: path)) }
+
+  package init(_ file: PatchFile) { self.file = file }
 
   /// How many signatures there are, in all frames.
   public var signatureCount: Int { PatchSignature.read(frames, of: file).count }
@@ -45,6 +48,16 @@ public struct PatchSigning {
     }
     frames.append(frame)
     return true
+  }
+
+  /// Adds the signatures of another copy of the patch that this one does not have.
+  ///
+  /// - Throws: an `ErrataError` if there is no room.
+  mutating func add(of copy: PatchFile) throws {
+    let new = copy.signatures.filter { !frames.contains($0) }
+    let limit = PatchLimits().signatureCount
+    guard frames.count + new.count <= limit else { throw ErrataError.tooManySignatures(file.path, limit: limit) }
+    frames += new
   }
 
   /// Takes away the signatures that name a key, whether or not they hold.

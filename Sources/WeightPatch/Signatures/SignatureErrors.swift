@@ -29,15 +29,14 @@ extension ErrataError {
       if !signers.isEmpty { "is signed by \(signers) alone" } else if report.signatures.isEmpty {
         "is not signed"
       } else { "is not signed by a trusted key" }
-    let keys = policy.keys.map(\.description).joined(separator: ", ")
-    let wanted =
-      switch (policy.threshold, policy.keys.count) {
-      case (1, 1): "a signature by \(keys)"
-      case (let threshold, let count) where threshold == count: "signatures by \(keys)"
-      case (1, _): "a signature by one of \(keys)"
-      default: "signatures by \(policy.threshold) of \(keys)"
-      }
-    return ErrataError(.verification, "\(report.path): \(found); \(policy.source) asks for \(wanted)")
+    return ErrataError(.verification, "\(report.path): \(found); \(policy.source) asks for \(policy.wanted)")
+  }
+
+  package static func forcedUnderPolicy(_ patch: String, _ policy: TrustPolicy, _ checkpoint: String) -> ErrataError {
+    ErrataError(
+      .verification,
+      "\(patch): is not for \(checkpoint) as it is, and \(policy.source) takes a patch only on what it was made for, "
+        + "also with --force")
   }
 
   public static func nothingIsSigned(_ checkpoint: String) -> ErrataError {

@@ -36,6 +36,31 @@ public struct TrustPolicy: Sendable {
   }
 }
 
+// MARK: - Words
+
+extension TrustPolicy {
+  /// The signatures that it asks for.
+  var wanted: String {
+    let names = keys.map(\.description).joined(separator: ", ")
+    return switch (threshold, keys.count) {
+    case (1, 1): "a signature by \(names)"
+    case (let threshold, let count) where threshold == count: "signatures by \(names)"
+    case (1, _): "a signature by one of \(names)"
+    default: "signatures by \(threshold) of \(names)"
+    }
+  }
+
+  /// What is to be said of a patch that was made just now: no one has signed it.
+  ///
+  /// - Parameters:
+  ///   - place: the patch file, or the checkpoint that carries it.
+  ///   - patch: what the checkpoint's ledger calls it.
+  package func remarkOnNewPatch(in place: String, _ patch: String? = nil) -> String {
+    "\(place): \(patch.map { "patch \($0) " } ?? "")is new and not signed, and \(source) asks for \(wanted): "
+      + "'errata sign \(place) --key KEY' signs it"
+  }
+}
+
 // MARK: - The file
 
 extension TrustPolicy {

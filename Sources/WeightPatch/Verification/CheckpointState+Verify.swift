@@ -8,9 +8,9 @@ extension CheckpointState {
   ///
   /// - Parameters:
   ///   - base: where the pristine tensors are. Then all tensors are compared: the recorded bases by digest, and the
-  ///     tensors that no patch edits byte by byte.
+  ///     tensors that no patch edits byte by byte; and so are the files that decide what the model says.
   ///   - progress: is told after every step how many bytes are done, of how many. May throw to stop.
-  /// - Returns: every tensor that is not what it should be; that is no error here.
+  /// - Returns: every tensor and file that is not what it should be; that is no error here.
   /// - Throws: an `ErrataError` only if files cannot be read.
   public func verify(
     against base: Checkpoint? = nil, progress: (_ done: Int, _ total: Int) throws -> Void = { _, _ in }
@@ -36,13 +36,12 @@ extension CheckpointState {
       done += try workload(of: name, base)
       try progress(done, total)
     }
-    let foreign = patches.filter { file in
-      file.manifest.base.tensors.contains { ledger.tensors[$0.key]?.base != $0.value.digest }
-    }
-    return VerificationReport(
-      checkpoint: checkpoint.path, patches: ledger.patches,
-      patchesForAnotherBase: ledger.patches.filter { entry in foreign.contains { $0.identifier == entry.patch } },
-      checked: checked, edited: edited, findings: findings)
+    var report = VerificationReport(
+      checkpoint: checkpoint.path, patches: ledger.patches, patchesForAnotherBase: patchesForAnotherBase,
+      patchesWithoutParents: patchesWithoutParents, tensorCount: checkpoint.tensorNames.count,
+      fileCount: try checkpoint.companionFiles().count, checked: checked, edited: edited, findings: findings)
+    if let base { try report.compareFiles(of: checkpoint, with: base) }
+    return report
   }
 
   private func workload(of name: ByteString, _ base: Checkpoint?) throws -> Int {
@@ -90,20 +89,33 @@ extension CheckpointState {
     guard base.contains(name) else { return .notInBase }
     guard checkpoint.contains(name) else { return .missing }
     let (pristine, tensor) = (try base.tensor(named: name), try checkpoint.tensor(named: name))
+    guard let recorded = ledger.tensors[name] else { return tensor.difference(from: pristine) }
     if tensor.dtype != pristine.dtype {
-      let values = ledger.tensors[name] == nil ? pristine.retyping(to: tensor) : nil
-      return .retyped(expected: pristine.dtype, found: tensor.dtype, values: values)
+      return .retyped(expected: pristine.dtype, found: tensor.dtype, values: nil)
     }
-    if let recorded = ledger.tensors[name] {
-      let found = pristine.digest()
-      return found == recorded.base ? nil : .otherBase(expected: recorded.base, found: found)
-    }
-    return tensor.isIdentical(to: pristine) ? nil : .differsFromBase
+    let found = pristine.digest()
+    return found == recorded.base ? nil : .otherBase(expected: recorded.base, found: found)
+  }
+}
+
+extension VerificationReport {
+  mutating func compareFiles(of checkpoint: Checkpoint, with base: Checkpoint) throws {
+    guard checkpoint.directory != nil, base.directory != nil else { return }
+    let files = try FileFinding.all(in: checkpoint, base: base)
+    (comparedFiles, fileFindings) = (files.compared, files.findings)
   }
 }
 
 extension StoredTensor {
-  fileprivate func isIdentical(to other: StoredTensor) -> Bool {
+  /// How a tensor that no patch edits differs from the base's; nil if it does not.
+  func difference(from pristine: StoredTensor) -> TensorFinding.Problem? {
+    guard dtype == pristine.dtype else {
+      return .retyped(expected: pristine.dtype, found: dtype, values: pristine.retyping(to: self))
+    }
+    return isIdentical(to: pristine) ? nil : .differsFromBase
+  }
+
+  private func isIdentical(to other: StoredTensor) -> Bool {
     guard dtype == other.dtype, shape == other.shape, bytes.count == other.bytes.count else { return false }
     let theirs = other.bytes
     var isEqual = true
