@@ -29,9 +29,9 @@ let package = Package(
       name: "WeightPatch",
       dependencies: ["Safetensors", "CZstd", "CKernels", .product(name: "Crypto", package: "swift-crypto")]),
     .target(name: "PatchAlgebra", dependencies: ["WeightPatch", "LinearAlgebra"]),
-    .target(name: "Tokenizers", dependencies: ["Tensors"]),
+    .target(name: "Tokenization", dependencies: ["Tensors"]),
     .target(name: "Transformer", dependencies: ["Safetensors", "LinearAlgebra", "CKernels"]),
-    .target(name: "KnowledgeEditing", dependencies: ["Transformer", "Tokenizers", "PatchAlgebra"]),
+    .target(name: "KnowledgeEditing", dependencies: ["Transformer", "Tokenization", "PatchAlgebra"]),
     .target(name: "EditEvaluation", dependencies: ["KnowledgeEditing"]),
     .target(name: "ToolSupport", dependencies: ["Tensors", argumentParser]),
 
@@ -74,7 +74,8 @@ let package = Package(
     .testTarget(name: "SafetensorsTests", dependencies: ["Safetensors", "TestSupport"]),
     .testTarget(name: "WeightPatchTests", dependencies: ["WeightPatch", "TestSupport"]),
     .testTarget(name: "PatchAlgebraTests", dependencies: ["PatchAlgebra", "TestSupport"]),
-    .testTarget(name: "TokenizersTests", dependencies: ["Tokenizers", "CZstd"], exclude: ["Fixtures", "witness.py"]),
+    .testTarget(
+      name: "TokenizationTests", dependencies: ["Tokenization", "CZstd"], exclude: ["Fixtures", "witness.py"]),
     .testTarget(name: "ShowTests", dependencies: ["errata-show", "TestSupport"]),
     .testTarget(name: "VerifyTests", dependencies: ["errata-verify", "TestSupport"]),
     .testTarget(name: "TransformerTests", dependencies: ["Transformer", "TestSupport"]),

@@ -1,6 +1,6 @@
 import KnowledgeEditing
 import Tensors
-import Tokenizers
+import Tokenization
 import WeightPatch
 
 /// What facts and a tokenizer say about each other before anything is computed.

@@ -1,7 +1,7 @@
 import Foundation
 import KnowledgeEditing
 import Tensors
-import Tokenizers
+import Tokenization
 
 /// A text for measuring perplexity.
 public struct PerplexityText: Sendable {

@@ -1,5 +1,5 @@
 import Tensors
-import Tokenizers
+import Tokenization
 
 /// A corpus as sequences of tokens, one after the other, without padding: documents and paragraphs are packed, and a
 /// sequence ends where it is full.

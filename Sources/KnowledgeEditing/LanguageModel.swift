@@ -1,7 +1,7 @@
 import Foundation
 import Safetensors
 import Tensors
-import Tokenizers
+import Tokenization
 import Transformer
 import WeightPatch
 

@@ -1,5 +1,5 @@
 import Tensors
-import Tokenizers
+import Tokenization
 import WeightPatch
 
 /// A prompt as tokens, and where its subject ends.

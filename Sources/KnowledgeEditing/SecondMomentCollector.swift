@@ -3,7 +3,7 @@ import LinearAlgebra
 import PatchAlgebra
 import Safetensors
 import Tensors
-import Tokenizers
+import Tokenization
 import Transformer
 
 /// Collects second moments: all requested layers in one pass over a text, nothing above the last of them computed.

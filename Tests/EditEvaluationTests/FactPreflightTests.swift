@@ -1,7 +1,7 @@
 import Foundation
 import Tensors
 import Testing
-import Tokenizers
+import Tokenization
 import WeightPatch
 
 @testable import EditEvaluation
@@ -9,7 +9,7 @@ import WeightPatch
 @Suite struct FactPreflightTests {
   private func preflight(_ name: String) throws -> FactPreflight {
     let fixtures = URL(filePath: #filePath).deletingLastPathComponent()
-      .appending(path: "../TokenizersTests/Fixtures").standardizedFileURL.path
+      .appending(path: "../TokenizationTests/Fixtures").standardizedFileURL.path
     return FactPreflight(try Tokenizer(contentsOf: "\(fixtures)/\(name).tokenizer.json"))
   }
 

@@ -2,7 +2,7 @@ import Foundation
 import Tensors
 import TestSupport
 import Testing
-import Tokenizers
+import Tokenization
 
 @testable import KnowledgeEditing
 
@@ -14,7 +14,7 @@ import Tokenizers
     directory = try TemporaryDirectory()
     // One that puts a space before every text: documents can be told from continuations.
     let fixtures = URL(filePath: #filePath).deletingLastPathComponent()
-      .appending(path: "../TokenizersTests/Fixtures").standardizedFileURL.path
+      .appending(path: "../TokenizationTests/Fixtures").standardizedFileURL.path
     tokenizer = try Tokenizer(contentsOf: "\(fixtures)/llama2.tokenizer.json")
   }
 

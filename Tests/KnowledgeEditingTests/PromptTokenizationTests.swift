@@ -1,7 +1,7 @@
 import Foundation
 import Tensors
 import Testing
-import Tokenizers
+import Tokenization
 import WeightPatch
 
 @testable import KnowledgeEditing
@@ -12,7 +12,7 @@ import WeightPatch
 
   init() throws {
     let fixtures = URL(filePath: #filePath).deletingLastPathComponent()
-      .appending(path: "../TokenizersTests/Fixtures").standardizedFileURL.path
+      .appending(path: "../TokenizationTests/Fixtures").standardizedFileURL.path
     tokenizers = try ["llama2", "mistral", "gemma"].map {
       try Tokenizer(contentsOf: "\(fixtures)/\($0).tokenizer.json")
     }

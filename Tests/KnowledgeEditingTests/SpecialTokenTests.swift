@@ -4,7 +4,7 @@ import Safetensors
 import Tensors
 import TestSupport
 import Testing
-import Tokenizers
+import Tokenization
 import Transformer
 
 @testable import KnowledgeEditing

@@ -12,7 +12,7 @@ extension ToolTests {
       try scratch.copyModel()
       try scratch.remove("model/tokenizer.json")
       try FileManager.default.copyItem(
-        atPath: Samples.root + "/Tests/TokenizersTests/Fixtures/sample_llama2.tokenizer.json",
+        atPath: Samples.root + "/Tests/TokenizationTests/Fixtures/sample_llama2.tokenizer.json",
         toPath: scratch("model/tokenizer.json"))
     }
 

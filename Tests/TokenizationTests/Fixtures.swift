@@ -3,7 +3,7 @@ import Foundation
 import Tensors
 import Testing
 
-@testable import Tokenizers
+@testable import Tokenization
 
 /// A tokenizer of Fixtures/ with what `tokenizers` makes of hard strings (see make_fixtures.py).
 enum Fixture: String, CaseIterable {

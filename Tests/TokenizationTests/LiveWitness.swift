@@ -7,7 +7,7 @@ enum LiveWitness {
   private static let root = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../..")
     .standardizedFileURL
   private static let python = root.appending(path: ".venv/bin/python")
-  private static let script = root.appending(path: "Tests/TokenizersTests/witness.py").path
+  private static let script = root.appending(path: "Tests/TokenizationTests/witness.py").path
 
   static let isInstalled =
     FileManager.default.isExecutableFile(atPath: python.path)

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@testable import Tokenizers
+@testable import Tokenization
 
 /// The same numbers in every run. Constants of Knuth's MMIX (The Art of Computer Programming, 3.3.4).
 private struct LinearGenerator: RandomNumberGenerator {

@@ -2,7 +2,7 @@ import Foundation
 import Tensors
 import Testing
 
-@testable import Tokenizers
+@testable import Tokenization
 
 /// A tokenizer of four tokens, as the parts of a JSON text.
 private struct Parts {

@@ -2,7 +2,7 @@ import Foundation
 import Tensors
 import Testing
 
-@testable import Tokenizers
+@testable import Tokenization
 
 @Suite struct RandomStringTests {
   /// Thousands of strings; what the reference made of them is in Fixtures/.

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@testable import Tokenizers
+@testable import Tokenization
 
 private let environment = ProcessInfo.processInfo.environment
 

@@ -2,7 +2,7 @@ import Foundation
 import Tensors
 import Testing
 
-@testable import Tokenizers
+@testable import Tokenization
 
 /// Where SmolLM2's files are, for the tests that need them: a directory from the environment, or the package's cache.
 private let smolLM2Tokenizer: String? = {

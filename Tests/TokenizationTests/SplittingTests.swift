@@ -1,7 +1,7 @@
 import Tensors
 import Testing
 
-@testable import Tokenizers
+@testable import Tokenization
 
 /// The expected values are what `tokenizers` 0.23.3 makes of the same.
 @Suite struct SplittingTests {

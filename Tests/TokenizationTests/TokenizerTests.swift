@@ -2,7 +2,7 @@ import Foundation
 import Tensors
 import Testing
 
-@testable import Tokenizers
+@testable import Tokenization
 
 @Suite struct TokenizerTests {
   /// The use that the ranges are for: which token has the last byte of the subject?

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Tokenizers
+@testable import Tokenization
 
 @Suite struct FixtureTests {
   @Test(arguments: Fixture.allCases)

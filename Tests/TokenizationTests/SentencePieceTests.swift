@@ -1,7 +1,7 @@
 import Tensors
 import Testing
 
-@testable import Tokenizers
+@testable import Tokenization
 
 /// What tokenizers in SentencePiece's way do that byte-level ones do not.
 @Suite struct SentencePieceTests {
