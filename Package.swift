@@ -21,6 +21,7 @@ let package = Package(
   targets: [
     .target(name: "CKernels"),
     .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
     .target(name: "Tensors", dependencies: ["CKernels", .product(name: "Crypto", package: "swift-crypto")]),
     .target(name: "LinearAlgebra", dependencies: ["Tensors", "COpenBLAS"]),
@@ -31,7 +32,7 @@ let package = Package(
     .target(name: "PatchAlgebra", dependencies: ["WeightPatch", "LinearAlgebra"]),
     .target(name: "Tokenization", dependencies: ["Tensors"]),
     .target(name: "Transformer", dependencies: ["Safetensors", "LinearAlgebra", "CKernels"]),
-    .target(name: "KnowledgeEditing", dependencies: ["Transformer", "Tokenization", "PatchAlgebra"]),
+    .target(name: "KnowledgeEditing", dependencies: ["Transformer", "Tokenization", "PatchAlgebra", "CZlib"]),
     .target(name: "EditEvaluation", dependencies: ["KnowledgeEditing"]),
     .target(name: "ToolSupport", dependencies: ["Tensors", argumentParser]),
 
@@ -75,7 +76,8 @@ let package = Package(
     .testTarget(name: "WeightPatchTests", dependencies: ["WeightPatch", "TestSupport"]),
     .testTarget(name: "PatchAlgebraTests", dependencies: ["PatchAlgebra", "TestSupport"]),
     .testTarget(
-      name: "TokenizationTests", dependencies: ["Tokenization", "CZstd"], exclude: ["Fixtures", "witness.py"]),
+      name: "TokenizationTests", dependencies: ["Tokenization", "Tensors", "CZstd"],
+      exclude: ["Fixtures", "witness.py"]),
     .testTarget(name: "ShowTests", dependencies: ["errata-show", "TestSupport"]),
     .testTarget(name: "VerifyTests", dependencies: ["errata-verify", "TestSupport"]),
     .testTarget(name: "TransformerTests", dependencies: ["Transformer", "TestSupport"]),

@@ -90,18 +90,18 @@ import Testing
   @Test(
     arguments: [
       ([0x01, 0x03, 0x00, 0xFC, 0xFF, 0x61, 0x62, 0x63], 3, nil),
-      ([0x01, 0x03, 0x00, 0xFC, 0xFE, 0x61, 0x62, 0x63], 3, "a stored block's length is damaged"),
+      ([0x01, 0x03, 0x00, 0xFC, 0xFE, 0x61, 0x62, 0x63], 3, "invalid stored block lengths"),
       ([0x01, 0x03, 0x00, 0xFC, 0xFF, 0x61, 0x62, 0x63], 2, "it is longer than it says"),
       ([0x01, 0x03, 0x00, 0xFC, 0xFF, 0x61, 0x62, 0x63], 4, "it is shorter than it says"),
       ([0x01, 0x03, 0x00, 0xFC, 0xFF, 0x61], 3, "it ends early"),
       ([0x01, 0x03, 0x00, 0xFC, 0xFF, 0x61, 0x62, 0x63, 0], 3, "bytes follow its end"),
-      ([0x07], 3, "a block of an unknown kind"),
+      ([0x07], 3, "invalid block type"),
       // zlib's output for "abc", in the fixed code.
       ([0x4B, 0x4C, 0x4A, 0x06, 0x00], 3, nil),
       ([0x4B, 0x4C, 0x4A, 0x06], 3, "it ends early"),
       ([0x03, 0x00], 0, nil),
       ([], 0, "it ends early"),
-      ([0x03, 0x02, 0x00], 3, "a copy from before its beginning"),
+      ([0x03, 0x02, 0x00], 3, "invalid distance too far back"),
     ] as [([UInt8], Int, String?)])
   func inflates(bytes: [UInt8], count: Int, reason: String?) throws {
     let result = bytes.withUnsafeBytes { buffer in
@@ -113,10 +113,5 @@ import Testing
       #expect(output == Array("abc".utf8.prefix(count)))
     case .failure(let error): #expect(error.reason == reason)
     }
-  }
-
-  @Test func checksumsAsZipDoes() {
-    let value = Array("123456789".utf8).withUnsafeBytes { CyclicRedundancyCheck.value(of: $0) }
-    #expect(value == 0xCBF4_3926)
   }
 }

@@ -1,3 +1,4 @@
+import CZlib
 import Tensors
 
 /// The entries of a zip archive, stored or deflated, also in zip64 (PKWARE APPNOTE 6.3): as much as `.npz` files need.
@@ -82,7 +83,7 @@ struct ZipArchive {
       + (try bytes.integer(entry.headerOffset + 28, 2))
     let stored = try bytes.slice(start, entry.compressedCount)
     func checked(_ content: UnsafeRawBufferPointer) throws -> Result {
-      guard CyclicRedundancyCheck.value(of: content) == entry.checksum else {
+      guard crc32_z(0, content.baseAddress, content.count) == UInt(entry.checksum) else {
         throw ErrataError.notNumpyArchive(path, "the checksum of '\(name)' does not hold")
       }
       return try body(content)
@@ -167,18 +168,5 @@ private struct ZipBytes {
       throw ErrataError.notNumpyArchive(path, "it is cut off")
     }
     return UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + count])
-  }
-}
-
-/// CRC-32 as zip has it (reflected, polynomial 0xEDB88320).
-enum CyclicRedundancyCheck {
-  private static let table: [UInt32] = (0..<256).map { byte in
-    (0..<8).reduce(UInt32(byte)) { value, _ in value & 1 == 1 ? value >> 1 ^ 0xEDB8_8320 : value >> 1 }
-  }
-
-  static func value(of bytes: UnsafeRawBufferPointer) -> UInt32 {
-    table.withUnsafeBufferPointer { table in
-      ~bytes.reduce(~UInt32(0)) { table[Int(UInt8(truncatingIfNeeded: $0) ^ $1)] ^ $0 >> 8 }
-    }
   }
 }
