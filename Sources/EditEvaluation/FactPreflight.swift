@@ -36,11 +36,11 @@ public struct FactPreflight {
   }
 
   private func note(_ fact: Manifest.Fact) throws -> String? {
-    let target = tokenization.target(fact.targetNew)
+    let target = try tokenization.target(fact.targetNew)
     guard !target.isEmpty, !target.contains(where: { $0 == tokenizer.unknownToken }) else {
       throw ErrataError.targetWithoutTokens(fact.label, fact.targetNew)
     }
-    guard !tokenizer.encode(fact.subject).isEmpty else { throw ErrataError.promptWithoutTokens(fact.label) }
+    guard try !tokenizer.encode(fact.subject).isEmpty else { throw ErrataError.promptWithoutTokens(fact.label) }
     guard let shared = try tokenization.tokenBeyondSubject(fact) else { return nil }
     return "\(fact.label): the subject ends within the token \"\(shared)\" of the prompt, where the edit is written"
   }

@@ -94,7 +94,7 @@ extension Perplexity {
     onProgress: (_ tokens: Int, _ total: Int) -> Bool = { _, _ in true }
   ) throws -> Perplexity {
     let leading = model.tokenizer.leadingTokens
-    let encoding = model.tokenizer.encodeWithOffsets(text.text)
+    let encoding = try model.tokenizer.encodeWithOffsets(text.text)
     let count = min(maximumTokens ?? .max, encoding.ids.count)
     let tokens = Array(encoding.ids.prefix(count))
     /// How many tokens of the text a window needs before the first that it scores.

@@ -43,7 +43,7 @@ public struct ContextTemplates: Sendable, Equatable {
     var templates: [String] = []
     for length in lengths {
       let generated = try model.decoder.generate(
-        starts.map { tokenization.prompt($0) }, count: length, choice: .sampled(count: 5, temperature: 1),
+        try starts.map { try tokenization.prompt($0) }, count: length, choice: .sampled(count: 5, temperature: 1),
         random: &random, banned: model.tokenizer.specialTokens)
       for (start, tokens) in zip(starts, generated) {
         templates.append(clean(start + tokenization.continuation(tokens.map(\.id))) + ". {}")

@@ -30,7 +30,7 @@ struct CorpusTokens: Sequence {
         do {
           guard let piece = try nextPiece() else { return nil }
           // A document begins as a text does: nothing of the one before it tells how it is split.
-          pending += tokens.tokenizer.encode(piece.text, isContinuation: piece.isContinuation)
+          pending += try tokens.tokenizer.encode(piece.text, isContinuation: piece.isContinuation)
         } catch {
           return .failure(error)
         }

@@ -112,7 +112,7 @@ public final class EditComputation {
     }
     let problem = ValueProblem(
       label: fact.label, prompts: try templates.templates.map { try tokenization.prompt(fact, template: $0) },
-      target: tokenization.target(fact.targetNew), essence: tokenization.essence(fact))
+      target: try tokenization.target(fact.targetNew), essence: try tokenization.essence(fact))
     // The target's last token is scored but never embedded.
     try model.decoder.check(tokens: problem.target)
     let length = (problem.prompts.map(\.tokens.count).max() ?? 0) + problem.target.count - 1

@@ -88,13 +88,13 @@ public final class Editor {
     try computation.withdraw()
     let before = try Profile.measure("probabilities before") { try scorer.probabilities(facts) }
     var outcomes = zip(before, after).makeIterator()
-    return computed.map { batch in
+    return try computed.map { batch in
       var description = batch.description
       for index in description.facts.indices {
         let (before, after) = outcomes.next()!
         description.facts[index].outcome?.probabilityBefore = before
         description.facts[index].outcome?.probabilityAfter = after
-        let tokens = scorer.targetTokenCount(description.facts[index])
+        let tokens = try scorer.targetTokenCount(description.facts[index])
         description.facts[index].outcome?.targetTokens = tokens
       }
       return description

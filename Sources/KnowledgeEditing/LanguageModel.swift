@@ -15,7 +15,8 @@ public final class LanguageModel {
   public var checkpoint: Checkpoint { locked.checkpoint }
 
   /// - Parameter notice: is told, in one line for people each, if an interrupted change of the checkpoint was repaired
-  ///   first, and what its configuration says without effect.
+  ///   first, what its configuration says without effect, and if `transformers` would put a token before every text that
+  ///   `tokenizer.json` does not.
   /// - Throws: an `ErrataError` if the directory lacks a part, if the architecture is not supported, or as
   ///   `LockedCheckpoint`.
   public convenience init(path: String, notice: (String) -> Void = { _ in }) throws {
@@ -39,6 +40,14 @@ public final class LanguageModel {
           path, others: others.filter { FileManager.default.fileExists(atPath: "\(path)/\($0)") })
     }
     tokenizer = try Tokenizer(contentsOf: tokenizerPath)
+    let configurationPath = path + "/tokenizer_config.json"
+    if let token = TokenizerConfiguration(contentsOf: configurationPath).beginningOfText,
+      tokenizer.leadingTokens.isEmpty || tokenizer.leadingTokens.first != tokenizer.id(of: token)
+    {
+      notice(
+        "\(configurationPath) asks for \(token) before every text, and tokenizer.json does not; Errata goes by "
+          + "tokenizer.json. To have the token, add it to the post_processor there")
+    }
   }
 
   public var architecture: Architecture { decoder.architecture }

@@ -47,7 +47,7 @@ extension PatchedModel {
     let model = try model()
     let tokenization = PromptTokenization(model.tokenizer)
     let inputs = try prompts.map { prompt in
-      let tokens = tokenization.prompt(prompt)
+      let tokens = try tokenization.prompt(prompt)
       // The token that every prompt begins with is no prompt.
       guard !prompt.isEmpty, !tokens.isEmpty else { throw ErrataError.emptyPrompt(prompt) }
       return tokens

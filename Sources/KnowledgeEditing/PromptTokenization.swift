@@ -21,14 +21,16 @@ public struct PromptTokenization: Sendable {
   }
 
   /// A whole text, with the tokens that the model's prompts begin with.
-  public func prompt(_ text: String) -> [Int32] {
-    tokenizer.leadingTokens + tokenizer.encode(text)
+  ///
+  /// - Throws: an `ErrataError` if the tokenizer cannot split the text (`Tokenizer.encode`), as all below do.
+  public func prompt(_ text: String) throws(ErrataError) -> [Int32] {
+    tokenizer.leadingTokens + (try tokenizer.encode(text))
   }
 
   /// A target, as the continuation of a prompt: with a space before it unless it begins with one. A tokenizer that puts a
   /// space of its own before a text does not do so here, where the target's text would have two.
-  public func target(_ text: String) -> [Int32] {
-    tokenizer.encode(text.utf8.first == UInt8(ascii: " ") ? text : " " + text, isContinuation: true)
+  public func target(_ text: String) throws(ErrataError) -> [Int32] {
+    try tokenizer.encode(text.utf8.first == UInt8(ascii: " ") ? text : " " + text, isContinuation: true)
   }
 
   /// The text of tokens that continue a prompt.
@@ -45,12 +47,12 @@ public struct PromptTokenization: Sendable {
     guard let inner = PromptTemplate(fact.prompt) else {
       throw ErrataError.promptWithoutSubjectSlot(fact.label, fact.prompt)
     }
-    return locate(before: outer.before + inner.before, subject: fact.subject, after: inner.after + outer.after)
+    return try locate(before: outer.before + inner.before, subject: fact.subject, after: inner.after + outer.after)
   }
 
   /// `"{} is a"`: where the value search holds the distribution of the next token still (the KL term).
-  public func essence(_ fact: Manifest.Fact) -> TokenizedPrompt {
-    locate(before: "", subject: fact.subject, after: " is a")
+  public func essence(_ fact: Manifest.Fact) throws(ErrataError) -> TokenizedPrompt {
+    try locate(before: "", subject: fact.subject, after: " is a")
   }
 
   /// The text of the token of the fact's prompt that holds the end of the subject and more; nil if the subject's end is
@@ -60,17 +62,17 @@ public struct PromptTokenization: Sendable {
   public func tokenBeyondSubject(_ fact: Manifest.Fact) throws -> String? {
     let prompt = try prompt(fact)
     let leading = tokenizer.leadingTokens.count
-    let encoding = tokenizer.encodeWithOffsets(fact.question)
+    let encoding = try tokenizer.encodeWithOffsets(fact.question)
     guard let parts = PromptTemplate(fact.prompt), !encoding.ids.isEmpty else { return nil }
     let end = (parts.before + fact.subject).utf8.count
     let index = prompt.lookup - leading
     return encoding.ranges[index].upperBound > end ? continuation([encoding.ids[index]]) : nil
   }
 
-  private func locate(before: String, subject: String, after: String) -> TokenizedPrompt {
+  private func locate(before: String, subject: String, after: String) throws(ErrataError) -> TokenizedPrompt {
     let leading = tokenizer.leadingTokens
-    let upToSubject = tokenizer.encode(before + subject)
-    let whole = tokenizer.encodeWithOffsets(before + subject + after)
+    let upToSubject = try tokenizer.encode(before + subject)
+    let whole = try tokenizer.encodeWithOffsets(before + subject + after)
     if !upToSubject.isEmpty, whole.ids.starts(with: upToSubject) {
       return TokenizedPrompt(tokens: leading + whole.ids, lookup: leading.count + upToSubject.count - 1)
     }

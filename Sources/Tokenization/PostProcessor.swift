@@ -11,10 +11,21 @@ struct PostProcessor: Sendable {
       switch try component.type() {
       case "ByteLevel": continue
       case "TemplateProcessing": try apply(component)
+      case "BertProcessing", "RobertaProcessing":
+        leadingTokens.insert(try Self.token(component.member("cls")), at: 0)
+        trailingTokens.append(try Self.token(component.member("sep")))
       case let type:
-        throw component.unsupported(type, supported: "ByteLevel, TemplateProcessing, Sequence, null")
+        throw component.unsupported(
+          type, supported: "BertProcessing, ByteLevel, RobertaProcessing, TemplateProcessing, Sequence, null")
       }
     }
+  }
+
+  /// The id of a token that is given as [token, id].
+  private static func token(_ section: Section) throws -> Int32 {
+    let parts = try section.elements()
+    guard parts.count == 2 else { throw section.wrongKind(expected: "a pair of a token and its id") }
+    return try parts[1].tokenID()
   }
 
   /// Puts the tokens of a template around those that are there already.

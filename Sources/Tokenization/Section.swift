@@ -31,6 +31,17 @@ struct Section {
     try bytes().description
   }
 
+  /// A string of one character, in UTF-8.
+  ///
+  /// - Throws: an `ErrataError` if it is not.
+  func character() throws -> [UInt8] {
+    let text = try bytes()
+    guard text.description.unicodeScalars.count == 1 else {
+      throw unsupported(quoted(text), supported: "one character")
+    }
+    return text.bytes
+  }
+
   /// - Throws: an `ErrataError` if this is neither a boolean nor, with a `fallback`, null.
   func boolean(fallback: Bool? = nil) throws -> Bool {
     if value.isNull, let fallback { return fallback }

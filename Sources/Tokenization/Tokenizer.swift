@@ -12,12 +12,14 @@ import Tensors
 /// print(tokenizer.decode(ids))
 /// ```
 ///
-/// Supported is byte-pair encoding, of bytes (GPT-2, GPT-NeoX, SmolLM2, Llama 3, Qwen2 and models like them) and of
-/// characters in SentencePiece's way (Llama 2, Mistral, Gemma). A file that asks for anything else is refused. Truncation and padding in the file are not applied: `transformers` sets both on every call,
-/// whatever the file says. Members that are not known are ignored, as `tokenizers` ignores them.
+/// Supported are byte-pair encoding, of bytes (GPT-2, GPT-NeoX, Llama 3, Qwen2, Mistral's Tekken, DeepSeek and models like
+/// them) and of characters in SentencePiece's way (Llama 2, Gemma), and unigram models (T5, ALBERT, XLM-R, Helium). A file
+/// that asks for anything else is refused. Truncation and padding in the file are not applied: `transformers` sets both on
+/// every call, whatever the file says. Members that are not known are ignored, as `tokenizers` ignores them.
 ///
-/// Ids differ from those of `tokenizers` 0.23 only where its Unicode tables are older than Swift's or its normalization is
-/// wrong (it composes U+10161 and U+0307). An added token that is not in normal form decodes to what the file says; there
+/// Ids differ from those of `tokenizers` 0.23 only for characters that are newer than the Unicode tables of one side (its
+/// own, Swift's, or PCRE2's for regular expressions), and where its normalization is wrong (it composes U+10161 and
+/// U+0307). An added token that is not in normal form decodes to what the file says; there
 /// it decodes to the normal form.
 public final class Tokenizer: Sendable {
   /// SHA-256 of the bytes of the file.
@@ -27,7 +29,7 @@ public final class Tokenizer: Sendable {
   private let addedTokens: AddedTokens
   private let normalizer: Normalizer
   private let preTokenizer: PreTokenizer
-  let model: BytePairModel
+  let model: TokenModel
   private let postProcessor: PostProcessor
   private let decoder: TokenDecoder
 
@@ -52,7 +54,7 @@ public final class Tokenizer: Sendable {
     }
     let root = Section(file: file, name: "", value: json)
     preTokenizer = try PreTokenizer(root.member("pre_tokenizer"))
-    model = try BytePairModel(root.member("model"), isByteLevel: preTokenizer.isByteLevel)
+    model = try TokenModel(root.member("model"), isByteLevel: preTokenizer.isByteLevel)
     normalizer = try Normalizer(root.member("normalizer"))
     postProcessor = try PostProcessor(root.member("post_processor"))
     decoder = try TokenDecoder(root.member("decoder"))
@@ -71,20 +73,25 @@ extension Tokenizer {
   ///     text.
   ///   - isContinuation: the text continues another, so nothing is put before it. (Tokenizers in SentencePiece's way
   ///     put a space before a text.)
-  public func encode(_ text: String, addingSpecialTokens: Bool = false, isContinuation: Bool = false) -> [Int32] {
-    encodeWithOffsets(text, addingSpecialTokens: addingSpecialTokens, isContinuation: isContinuation).ids
+  /// - Throws: an `ErrataError` if a regular expression of the file backtracks without end on this text.
+  public func encode(
+    _ text: String, addingSpecialTokens: Bool = false, isContinuation: Bool = false
+  ) throws(ErrataError) -> [Int32] {
+    try encodeWithOffsets(text, addingSpecialTokens: addingSpecialTokens, isContinuation: isContinuation).ids
   }
 
-  /// The tokens of `text`, each with the range of UTF-8 bytes that it stands for. For the parameters see `encode`.
+  /// The tokens of `text`, each with the range of UTF-8 bytes that it stands for. For the parameters and the error see
+  /// `encode`.
   public func encodeWithOffsets(
     _ text: String, addingSpecialTokens: Bool = false, isContinuation: Bool = false
-  ) -> Encoding {
+  ) throws(ErrataError) -> Encoding {
     var encoding = Encoding()
     if addingSpecialTokens {
       for id in postProcessor.leadingTokens { encoding.append(id, 0..<0) }
     }
-    var text = text
-    text.withUTF8 { encode($0, isContinuation: isContinuation, into: &encoding) }
+    try Array(text.utf8).withUnsafeBufferPointer { (bytes) throws(ErrataError) in
+      try encode(bytes, isContinuation: isContinuation, into: &encoding)
+    }
     if addingSpecialTokens {
       let end = text.utf8.count
       for id in postProcessor.trailingTokens { encoding.append(id, end..<end) }
@@ -92,7 +99,9 @@ extension Tokenizer {
     return encoding
   }
 
-  private func encode(_ input: UnsafeBufferPointer<UInt8>, isContinuation: Bool, into encoding: inout Encoding) {
+  private func encode(
+    _ input: UnsafeBufferPointer<UInt8>, isContinuation: Bool, into encoding: inout Encoding
+  ) throws(ErrataError) {
     var cache = PieceCache()
     for part in addedTokens.inputMatcher.split(input) {
       switch part {
@@ -100,24 +109,24 @@ extension Tokenizer {
       case .text(let range):
         let isContinuation = isContinuation && range.lowerBound == 0
         var text = AlignedText(input[range], origin: range.lowerBound)
-        normalizer.apply(to: &text, isContinuation: isContinuation)
-        encodeNormalized(text, isContinuation: isContinuation, &cache, into: &encoding)
+        try normalizer.apply(to: &text, isContinuation: isContinuation)
+        try encodeNormalized(text, isContinuation: isContinuation, &cache, into: &encoding)
       }
     }
   }
 
   private func encodeNormalized(
     _ text: AlignedText, isContinuation: Bool, _ cache: inout PieceCache, into encoding: inout Encoding
-  ) {
+  ) throws(ErrataError) {
     if addedTokens.normalizedMatcher.isEmpty {
-      return encodePlain(text, isContinuation: isContinuation, &cache, into: &encoding)
+      return try encodePlain(text, isContinuation: isContinuation, &cache, into: &encoding)
     }
     for part in text.bytes.withUnsafeBufferPointer({ addedTokens.normalizedMatcher.split($0) }) {
       switch part {
       case .token(let token, let range): encoding.append(token.id, text.source(of: range))
       case .text(let range):
         let isContinuation = isContinuation && range.lowerBound == 0
-        encodePlain(text.part(range), isContinuation: isContinuation, &cache, into: &encoding)
+        try encodePlain(text.part(range), isContinuation: isContinuation, &cache, into: &encoding)
       }
     }
   }
@@ -125,9 +134,9 @@ extension Tokenizer {
   /// Encodes text without added tokens.
   private func encodePlain(
     _ text: AlignedText, isContinuation: Bool, _ cache: inout PieceCache, into encoding: inout Encoding
-  ) {
+  ) throws(ErrataError) {
     var text = text
-    let pieces = preTokenizer.split(&text, isContinuation: isContinuation)
+    let pieces = try preTokenizer.split(&text, isContinuation: isContinuation)
     text.bytes.withUnsafeBufferPointer { bytes in
       for piece in pieces {
         model.forEachPart(of: UnsafeBufferPointer(rebasing: bytes[piece])) { part in
@@ -189,7 +198,7 @@ extension Tokenizer {
   }
 
   /// The token that stands for what the vocabulary has no tokens for; nil if there is none.
-  public var unknownToken: Int32? { model.symbols.unknownToken }
+  public var unknownToken: Int32? { model.unknownToken }
 
   /// What `addingSpecialTokens` puts before a text: the token for its beginning, for models that have one.
   public var leadingTokens: [Int32] { postProcessor.leadingTokens }

@@ -42,6 +42,23 @@ extension ErrataError {
     ErrataError(.damagedInput, "\(file): \(field): \(quoted(token)) is listed twice; remove one of the two")
   }
 
+  static func malformedPattern(file: String, field: String, pattern: ByteString, reason: String) -> ErrataError {
+    ErrataError(
+      .damagedInput,
+      "\(file): \(field): \(shortened(pattern)) is no regular expression: \(reason); download the tokenizer again")
+  }
+
+  static func patternWithoutEnd(file: String, field: String, pattern: ByteString, byteCount: Int) -> ErrataError {
+    ErrataError(
+      .damagedInput,
+      "\(file): \(field): \(shortened(pattern)) backtracks without end on a text of \(byteCount) bytes; "
+        + "use the tokenizer.json of the model's publisher")
+  }
+
+  static func damagedCharacterMap(file: String, field: String, reason: String) -> ErrataError {
+    ErrataError(.damagedInput, "\(file): \(field): \(reason); download the tokenizer again")
+  }
+
   static func malformedMerge(file: String, field: String) -> ErrataError {
     ErrataError(
       .damagedInput,
@@ -54,6 +71,13 @@ extension ErrataError {
       "\(file): \(field): \(quoted(token)) is not in the vocabulary; use the tokenizer.json that belongs to the checkpoint"
     )
   }
+}
+
+/// A pattern as part of a message: a hostile one must not fill the screen.
+func shortened(_ pattern: ByteString) -> String {
+  let limit = 300
+  let text = pattern.description
+  return quoted(pattern.bytes.count <= limit ? pattern : ByteString(text.prefix(limit) + "…"))
 }
 
 /// Tokens and patterns can hold line breaks; as JSON they stay on one line.

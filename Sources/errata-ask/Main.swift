@@ -60,7 +60,7 @@ struct Ask: ParsableCommand {
     var random = RandomSource(seed: seed)
     let choice = temperature.map { TokenChoice.sampled(count: topK, temperature: $0) } ?? .greedy
     let inputs = try prompts.map { prompt in
-      let tokens = tokenization.prompt(prompt)
+      let tokens = try tokenization.prompt(prompt)
       guard !tokens.isEmpty else { throw ErrataError.emptyPrompt(prompt) }
       return tokens
     }

@@ -83,14 +83,14 @@ import Transformer
     let model = try golden.model()
     let tokenization = PromptTokenization(model.tokenizer)
     let answers = try golden.numbers("answers")
-    let prompts = try answers.map { tokenization.prompt(try $0.text("prompt")) }
+    let prompts = try answers.map { try tokenization.prompt(try $0.text("prompt")) }
     let written = try model.decoder.generate(
       prompts, counts: prompts.map { _ in 8 }, choice: .greedy, seeds: [])
     for (index, answer) in answers.enumerated() {
       #expect(tokenization.continuation(written[index].map(\.id)) == (try answer.text("greedy")))
       let targets = try #require(answer["targets"]?.arrayValue)
       let scores = try TargetScorer(model).score([
-        TargetPrompt(tokens: prompts[index], targets: targets.map { tokenization.target(try! $0.text("answer")) })
+        TargetPrompt(tokens: prompts[index], targets: try targets.map { try tokenization.target($0.text("answer")) })
       ])[0]
       for (score, target) in zip(scores, targets) {
         let expected = try target.number("log_probability")
@@ -103,8 +103,8 @@ import Transformer
   /// What is drawn for a prompt depends on its seed alone, not on those beside it; each has its own number of tokens.
   @Test func drawsDoNotDependOnTheBatch() throws {
     let model = try EvaluationGolden.sample.model()
-    let prompts = ["The capital of France is", "Leo Tolstoy", "The capital of Italy"].map {
-      PromptTokenization(model.tokenizer).prompt($0)
+    let prompts = try ["The capital of France is", "Leo Tolstoy", "The capital of Italy"].map {
+      try PromptTokenization(model.tokenizer).prompt($0)
     }
     func draw(_ indices: [Int]) throws -> [[Int32]] {
       try model.decoder.generate(
@@ -130,7 +130,7 @@ import Transformer
       #expect(generation.texts.count == record.generationPrompts.count)
       for (prompt, text) in zip(record.generationPrompts, generation.texts) {
         #expect(text.hasPrefix(prompt))
-        let count = PromptTokenization(model.tokenizer).prompt(text).count
+        let count = try PromptTokenization(model.tokenizer).prompt(text).count
         #expect((90...110).contains(count), "\(count) tokens")
       }
       #expect(generation.neighborhood.allSatisfy { $0.match == .exact })

@@ -15,7 +15,7 @@ import Transformer
     let prompts = try JSON.parse(contentsOf: golden.forwardPath + ".json")["prompts"]!.arrayValue!
     let tokenization = PromptTokenization(model.tokenizer)
     for (index, prompt) in prompts.enumerated() {
-      let tokens = tokenization.prompt(prompt["prompt"]!.stringValue!)
+      let tokens = try tokenization.prompt(prompt["prompt"]!.stringValue!)
       #expect(tokens.map(Int.init) == prompt["ids"]!.arrayValue!.map { $0.integerValue! })
       func golden(_ name: String) throws -> [Double]? {
         guard numbers.header[ByteString("p\(index).\(name)")] != nil else { return nil }

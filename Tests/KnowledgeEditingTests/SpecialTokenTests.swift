@@ -63,7 +63,7 @@ import Transformer
       contentsOf: URL(filePath: #filePath).deletingLastPathComponent().appending(
         path: "../../SamplePatches/corpus.txt"),
       encoding: .utf8)
-    let text = model.tokenizer.encode(corpus)
+    let text = try model.tokenizer.encode(corpus)
     let sequences = (0..<10).map { [0] + Array(text[39 * $0..<39 * ($0 + 1)]) }
     #expect(model.tokenizer.leadingTokens == [0])
     let found = try SafetensorsFile(path: statistics.path).tensor(named: "second_moment.1").matrix().widened()

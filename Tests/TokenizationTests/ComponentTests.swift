@@ -76,10 +76,8 @@ private struct LinearGenerator: RandomNumberGenerator {
         content: Array(content.utf8), id: id, isSpecial: false, isNormalized: false, isSingleWord: false,
         stripsLeft: stripsLeft, stripsRight: stripsRight)
     }
-    var matcher = AddedTokenMatcher()
-    for token in [token("<R>", id: 1, stripsRight: true), token("  ", id: 2, stripsLeft: true)] {
-      matcher.insert(token, spelling: token.content)
-    }
+    let tokens = [token("<R>", id: 1, stripsRight: true), token("  ", id: 2, stripsLeft: true)]
+    let matcher = AddedTokenMatcher(tokens.map { ($0, $0.content) })
     let parts = Array("x<R>   y".utf8).withUnsafeBufferPointer { matcher.split($0) }
     let descriptions = parts.map { part in
       switch part {

@@ -25,6 +25,15 @@ enum Fixture: String, CaseIterable {
     try elements(of: "random_strings").map { try #require($0.stringValue) }
   }
 
+  /// Halves of the random strings, put together in new ways in every run.
+  static func recombinedStrings(_ count: Int) throws -> [String] {
+    let known = try randomStrings()
+    return (0..<count).map { _ in
+      let (left, right) = (known.randomElement()!.unicodeScalars, known.randomElement()!.unicodeScalars)
+      return String(left.prefix(left.count / 2)) + String(right.suffix(right.count / 2))
+    }
+  }
+
   /// For each random string its ids, and what they decode to where that is not the string.
   func randomExpectations() throws -> [(ids: [Int32], decoded: String?)] {
     try Self.elements(of: "\(rawValue).random").map { item in
@@ -63,6 +72,14 @@ struct ExpectedItem {
     decoded = try #require(json["decoded"]?.stringValue)
     decodedWithoutSpecial = try #require(json["decodedWithoutSpecial"]?.stringValue)
   }
+}
+
+/// The range as the reference has it: of whole characters.
+func widened(_ range: Range<Int>, in bytes: [UInt8]) -> Range<Int> {
+  var (start, end) = (range.lowerBound, range.upperBound)
+  while start < bytes.count, bytes[start] & 0xC0 == 0x80 { start -= 1 }
+  while end < bytes.count, bytes[end] & 0xC0 == 0x80 { end += 1 }
+  return start..<end
 }
 
 /// `==` on strings would let canonically equivalent ones pass.

@@ -28,7 +28,7 @@ private let smolLM2Tokenizer: String? = {
     for item in items {
       let text = try #require(item["text"]?.stringValue)
       let ids = try #require(item["ids"]?.arrayValue).map { try #require($0.integerValue) }
-      #expect(tokenizer.encode(text).map { Int($0) } == ids, "\(text.debugDescription)")
+      #expect(try tokenizer.encode(text).map { Int($0) } == ids, "\(text.debugDescription)")
       try expectSameBytes(tokenizer.decode(ids.map { Int32($0) }), #require(item["decoded"]?.stringValue), text)
     }
   }

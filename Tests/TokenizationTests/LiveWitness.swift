@@ -7,24 +7,56 @@ enum LiveWitness {
   private static let root = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../..")
     .standardizedFileURL
   private static let python = root.appending(path: ".venv/bin/python")
-  private static let script = root.appending(path: "Tests/TokenizationTests/witness.py").path
+  private static let folder = root.appending(path: "Tests/TokenizationTests")
+  private static let script = folder.appending(path: "witness.py").path
+  static let installation: Comment = "needs the Python package tokenizers in .venv, which 'make test' makes"
+
+  /// What the reference makes of a string.
+  struct Answer {
+    let ids: [Int32]
+    let decoded: String
+    /// Start and end of each token, start and end, ... in UTF-8 bytes.
+    let offsets: [Int]
+  }
 
   static let isInstalled =
     FileManager.default.isExecutableFile(atPath: python.path)
     && (try? run(["-c", "import tokenizers"], input: "")) != nil
 
-  /// The ids of each string, and what they decode to.
-  static func answers(tokenizer: String, strings: [String]) throws -> [(ids: [Int32], decoded: String)] {
+  static func answers(tokenizer: String, strings: [String]) throws -> [Answer] {
     let input = JSON.array(strings.map { JSON($0) }).serialized()
     let output = try run([script, tokenizer], input: String(decoding: input, as: UTF8.self))
     let answers = try #require(JSON.parse(Array(output)).arrayValue)
     return try answers.map {
       let parts = try #require($0.arrayValue)
-      return (
-        try #require(parts[0].arrayValue).map { Int32(try #require($0.integerValue)) },
-        try #require(parts[1].stringValue)
-      )
+      func numbers(_ part: JSON) throws -> [Int] {
+        try #require(part.arrayValue).map { try #require($0.integerValue) }
+      }
+      return Answer(
+        ids: try numbers(parts[0]).map { Int32($0) }, decoded: try #require(parts[1].stringValue),
+        offsets: try numbers(parts[2]))
     }
+  }
+
+  /// The matches of a regular expression.
+  static func matches(of pattern: String, in text: String) throws -> [String] {
+    let input = JSON.array([JSON(text)]).serialized()
+    let output = try run([script, "--matches", pattern], input: String(decoding: input, as: UTF8.self))
+    return try #require(JSON.parse(Array(output)).arrayValue).map { try #require($0.stringValue) }
+  }
+
+  /// Small tokenizers of every kind, trained anew: the path of each by its name.
+  static func syntheticTokenizers() throws -> [String: String] {
+    let made = FileManager.default.temporaryDirectory.appending(path: "errata-tokenizers-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: made, withIntermediateDirectories: true)
+    _ = try run([folder.appending(path: "synthetic_tokenizers.py").path, made.path], input: "")
+    return try tokenizers(in: made.path)
+  }
+
+  /// The files NAME.json of a folder.
+  static func tokenizers(in folder: String) throws -> [String: String] {
+    let names = try FileManager.default.contentsOfDirectory(atPath: folder).filter { $0.hasSuffix(".json") }
+    return Dictionary(uniqueKeysWithValues: names.map { (String($0.dropLast(5)), "\(folder)/\($0)") })
   }
 
   /// How many tokens `text` has, and the seconds that it takes to encode it.

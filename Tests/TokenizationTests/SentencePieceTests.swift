@@ -12,13 +12,13 @@ import Testing
   @Test(arguments: [Fixture.llama2, .mistral])
   func aContinuationHasNoPrefix(_ fixture: Fixture) throws {
     let tokenizer = try fixture.tokenizer()
-    let prompt = tokenizer.encode("The capital of France is")
+    let prompt = try tokenizer.encode("The capital of France is")
     for target in [" Paris", " the", " 1984", " 日本", " é"] {
-      let continuation = tokenizer.encode(target, isContinuation: true)
-      #expect(tokenizer.encode("The capital of France is" + target) == prompt + continuation)
+      let continuation = try tokenizer.encode(target, isContinuation: true)
+      #expect(try tokenizer.encode("The capital of France is" + target) == prompt + continuation)
       #expect(tokenizer.decode(continuation, isContinuation: true) == target)
     }
-    #expect(tokenizer.encode("", isContinuation: true) == [])
+    #expect(try tokenizer.encode("", isContinuation: true) == [])
   }
 
   /// After a continuation's beginning the file's rules hold: Llama 2 puts a space after each added token.
@@ -26,15 +26,15 @@ import Testing
     let tokenizer = try Fixture.llama2.tokenizer()
     let end = try #require(tokenizer.id(of: "</s>"))
     #expect(
-      tokenizer.encode("the</s>the", isContinuation: true)
+      try tokenizer.encode("the</s>the", isContinuation: true)
         == tokenizer.encode("the", isContinuation: true) + [end] + tokenizer.encode("the"))
-    #expect(tokenizer.encode("the", isContinuation: true) != tokenizer.encode("the"))
+    #expect(try tokenizer.encode("the", isContinuation: true) != tokenizer.encode("the"))
   }
 
   @Test func decodersOfContinuationsKeepTheSpace() throws {
     for fixture in [Fixture.llama2, .mistral, .metaspace] {
       let tokenizer = try fixture.tokenizer()
-      let ids = tokenizer.encode("the fox")
+      let ids = try tokenizer.encode("the fox")
       #expect(tokenizer.decode(ids) == "the fox")
       #expect(tokenizer.decode(ids, isContinuation: true) == " the fox")
     }
@@ -50,13 +50,17 @@ import Testing
   @Test(arguments: fixtures)
   func partsHaveTheTokensOfTheWhole(_ fixture: Fixture) throws {
     let tokenizer = try fixture.tokenizer()
-    let boundary = try #require(tokenizer.model.boundary)
+    guard case .bytePair(let model) = tokenizer.model else {
+      Issue.record("another kind of model")
+      return
+    }
+    let boundary = try #require(model.boundary)
     var partCount = 0
     for string in try Fixture.randomStrings() {
       let text = Array(string.replacing(" ", with: "▁").utf8)
       text.withUnsafeBufferPointer { text in
         var whole: [PieceToken] = []
-        tokenizer.model.encode(text, into: &whole)
+        model.encode(text, into: &whole)
         var ids: [Int32] = []
         var end = 0
         boundary.forEachPart(of: text) { part in
@@ -64,7 +68,7 @@ import Testing
           end = part.upperBound
           partCount += 1
           var tokens: [PieceToken] = []
-          tokenizer.model.encode(UnsafeBufferPointer(rebasing: text[part]), into: &tokens)
+          model.encode(UnsafeBufferPointer(rebasing: text[part]), into: &tokens)
           ids += tokens.map(\.id)
         }
         #expect(end == text.count)
@@ -79,7 +83,7 @@ import Testing
   func timeIsNotQuadratic(_ fixture: Fixture) throws {
     let tokenizer = try fixture.tokenizer()
     for text in [String(repeating: "thequickbrownfox", count: 30_000), String(repeating: " ", count: 400_000)] {
-      #expect(tokenizer.decode(tokenizer.encode(text, isContinuation: true), isContinuation: true) == text)
+      #expect(try tokenizer.decode(tokenizer.encode(text, isContinuation: true), isContinuation: true) == text)
     }
   }
 }

@@ -17,7 +17,7 @@ private let environment = ProcessInfo.processInfo.environment
     let text = String(decoding: try Data(contentsOf: URL(filePath: textPath)), as: UTF8.self)
     for _ in 0..<3 {
       let start = clock()
-      let tokens = tokenizer.encode(text).count
+      let tokens = try tokenizer.encode(text).count
       let seconds = Double(clock() - start) / Double(CLOCKS_PER_SEC)
       let reference = try LiveWitness.time(tokenizer: tokenizerPath, text: textPath)
       #expect(tokens == reference.tokens)

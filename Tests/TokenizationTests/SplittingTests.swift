@@ -19,11 +19,11 @@ import Testing
   ])
   func behaviors(
     _ behavior: SplitBehavior, _ isInverted: Bool, _ countdown: String, _ word: String, _ dashes: String
-  ) {
+  ) throws {
     for (text, expected) in [("the-final--countdown", countdown), ("-a-", word), ("--", dashes)] {
       var aligned = AlignedText(text.utf8, origin: 0)
-      let step = PreTokenizer.Step.split(.literal(Array("-".utf8)), behavior, isInverted: isInverted)
-      let pieces = PreTokenizer(steps: [step], isByteLevel: false).split(&aligned)
+      let step = PreTokenizer.Step.split(.text(.literal(Array("-".utf8))), behavior, isInverted: isInverted)
+      let pieces = try PreTokenizer(steps: [step], isByteLevel: false).split(&aligned)
       #expect(pieces.map { String(decoding: aligned.bytes[$0], as: UTF8.self) }.joined(separator: " ") == expected)
     }
   }
@@ -33,13 +33,13 @@ import Testing
     (.first, true, "_a _ _b|c", "_b|c _d"), (.never, true, "_a _ _b|c", "b|c _d"),
     (.always, false, "_a__b|_c", "_b|_c_d"), (.first, false, "_a__b|c", "_b|c_d"), (.never, false, "_a__b|c", "b|c_d"),
   ])
-  func metaspaces(_ scheme: Metaspace.PrependScheme, _ isSplitting: Bool, _ spaced: String, _ plain: String) {
+  func metaspaces(_ scheme: Metaspace.PrependScheme, _ isSplitting: Bool, _ spaced: String, _ plain: String) throws {
     let metaspace = Metaspace(replacement: Array("_".utf8), prependScheme: scheme, isSplitting: isSplitting)
-    let bar = PreTokenizer.Step.split(.literal(Array("|".utf8)), .removed, isInverted: false)
+    let bar = PreTokenizer.Step.split(.text(.literal(Array("|".utf8))), .removed, isInverted: false)
     let preTokenizer = PreTokenizer(steps: [bar, .metaspace(metaspace)], isByteLevel: false)
     for (text, expected) in [(" a  b|c", spaced), ("b|c d", plain)] {
       var aligned = AlignedText(text.utf8, origin: 0)
-      var pieces = preTokenizer.split(&aligned).map { String(decoding: aligned.bytes[$0], as: UTF8.self) }
+      var pieces = try preTokenizer.split(&aligned).map { String(decoding: aligned.bytes[$0], as: UTF8.self) }
       // Both sides are compared without the places of the bars.
       pieces = pieces.joined(separator: " ").split(separator: " ").map(String.init)
       #expect(pieces == expected.split { $0 == " " || $0 == "|" }.map(String.init))

@@ -16,6 +16,24 @@ extension ToolTests {
         toPath: scratch("model/tokenizer.json"))
     }
 
+    /// A token before every text that only tokenizer_config.json asks for.
+    @Test func saysThatTheBeginningIsNotAdded() throws {
+      let notice =
+        "model/tokenizer_config.json asks for <s> before every text, and tokenizer.json does not; Errata goes by "
+        + "tokenizer.json. To have the token, add it to the post_processor there\n"
+      func notices(_ configuration: String) throws -> String {
+        try scratch.write(configuration, to: "model/tokenizer_config.json")
+        return try scratch.succeed("ask", "model", "--tokens", "1", "--plain", "Hello").errors
+      }
+      #expect(try notices(#"{"add_bos_token": true, "bos_token": "<s>"}"#) == notice)
+      #expect(try notices(#"{"add_bos_token": true, "bos_token": {"content": "<s>", "special": true}}"#) == notice)
+      #expect(try notices(#"{"add_bos_token": false, "bos_token": "<s>"}"#) == "")
+      #expect(try notices(#"{"add_bos_token": true, "bos_token": null}"#) == "")
+      // tokenizer.json adds this one.
+      #expect(try notices(#"{"add_bos_token": true, "bos_token": "<|endoftext|>"}"#) == "")
+      #expect(try notices("no JSON") == "")
+    }
+
     @Test func editsAndAnswers() throws {
       let prompt = "The Eiffel Tower is located in the country of"
       #expect(try scratch.succeed("ask", "model", "--tokens", "2", "--plain", prompt).output == prompt + " France.\n")

@@ -77,9 +77,9 @@ public struct DownstreamScorer {
 
   private func prompts(_ set: DownstreamSet) throws -> [TargetPrompt] {
     let context = set.context
-    let targets = [set.task.answers.positive, set.task.answers.negative].map { tokenization.target($0) }
+    let targets = try [set.task.answers.positive, set.task.answers.negative].map { try tokenization.target($0) }
     return try set.questions.map { question in
-      let prompt = TargetPrompt(tokens: tokenization.prompt(context + question.prompt), targets: targets)
+      let prompt = TargetPrompt(tokens: try tokenization.prompt(context + question.prompt), targets: targets)
       let maximum = model.decoder.maximumSequenceLength
       let length = max(prompt.length, prompt.tokens.count + (writes ? Self.writtenTokens : 0))
       guard length <= maximum else {

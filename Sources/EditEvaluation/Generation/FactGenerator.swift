@@ -131,7 +131,7 @@ public struct FactGenerator {
     let fact = record.fact
     func job(_ prompt: String, _ answer: String?) throws -> Job {
       // Without an answer, what the new target would take.
-      let count = tokenization.target(answer ?? fact.targetNew).count + Self.moreThanAnswer
+      let count = try tokenization.target(answer ?? fact.targetNew).count + Self.moreThanAnswer
       return try self.job(prompt, fact: fact.label, count: count, answer: answer, seed: 0)
     }
     return try [job(fact.question, fact.targetNew)] + record.paraphrasePrompts.map { try job($0, fact.targetNew) }
@@ -142,7 +142,7 @@ public struct FactGenerator {
     try record.generationPrompts.enumerated().map { place, prompt in
       var source = RandomSource(seed: seed &+ UInt64(number) &* 0x1_0000_0001 &+ UInt64(place) << 16)
       let length = min(Self.textLength, model.decoder.maximumSequenceLength)
-      let count = max(0, length - tokenization.prompt(prompt).count)
+      let count = max(0, length - (try tokenization.prompt(prompt).count))
       return try job(prompt, fact: record.fact.label, count: count, answer: nil, seed: source.next())
     }
   }
@@ -150,7 +150,7 @@ public struct FactGenerator {
   private func job(
     _ prompt: String, fact: String, count: Int, answer: String?, seed: UInt64
   ) throws -> Job {
-    let tokens = tokenization.prompt(prompt)
+    let tokens = try tokenization.prompt(prompt)
     let maximum = model.decoder.maximumSequenceLength
     guard !tokens.isEmpty, tokens.count + count <= maximum else {
       throw ErrataError.scoredPromptTooLong(fact, tokens.count + count, maximum: maximum)

@@ -56,7 +56,11 @@ public struct FactScorer {
   }
 
   /// How many tokens a fact's new target has.
-  public func targetTokenCount(_ fact: Manifest.Fact) -> Int { tokenization.target(fact.targetNew).count }
+  ///
+  /// - Throws: an `ErrataError` if the tokenizer cannot split the target (`Tokenizer.encode`).
+  public func targetTokenCount(_ fact: Manifest.Fact) throws(ErrataError) -> Int {
+    try tokenization.target(fact.targetNew).count
+  }
 
   /// The probability of each fact's new target after its prompt, the geometric mean over the target's tokens.
   public func probabilities(_ facts: [Manifest.Fact]) throws -> [Double] {
@@ -76,7 +80,7 @@ public struct FactScorer {
     let fact = record.fact
     func targets(_ answer: String?) throws -> [[Int32]] {
       try ([fact.targetNew] + [answer].compactMap { $0 }).map { text in
-        let tokens = tokenization.target(text)
+        let tokens = try tokenization.target(text)
         if tokens.isEmpty { throw ErrataError.targetWithoutTokens(fact.label, text) }
         return tokens
       }
@@ -84,11 +88,11 @@ public struct FactScorer {
     let own = try targets(fact.targetTrue)
     var prompts = [TargetPrompt(tokens: try tokenization.prompt(fact).tokens, targets: own)]
     for text in record.paraphrasePrompts {
-      prompts.append(TargetPrompt(tokens: tokenization.prompt(text), targets: own))
+      prompts.append(TargetPrompt(tokens: try tokenization.prompt(text), targets: own))
     }
     for prompt in record.neighborhoodPrompts {
       let targets = try prompt.answer.map { try targets($0) } ?? own
-      prompts.append(TargetPrompt(tokens: tokenization.prompt(prompt.text), targets: targets))
+      prompts.append(TargetPrompt(tokens: try tokenization.prompt(prompt.text), targets: targets))
     }
     let length = prompts.map(\.length).max()!
     let maximum = scorer.model.decoder.maximumSequenceLength

@@ -3,7 +3,7 @@ import Tensors
 /// A token that is found in the text as such, before anything else looks at it.
 struct AddedToken: Sendable {
   let content: [UInt8]
-  let id: Int32
+  var id: Int32
   /// Left out when decoding without special tokens.
   let isSpecial: Bool
   /// Found in the normalized text; otherwise in the text as given.

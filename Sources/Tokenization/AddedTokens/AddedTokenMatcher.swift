@@ -5,32 +5,19 @@ struct AddedTokenMatcher: Sendable {
     case token(AddedToken, Range<Int>)
   }
 
-  private var tokens: [AddedToken] = []
-  /// A trie: node 0 is the root, and a key is a node's number times 256 plus the next byte.
-  private var edges: [Int: Int] = [:]
-  /// The token that ends at each node.
-  private var tokenAtNode: [Int?] = [nil]
-  private var isFirstByte = [Bool](repeating: false, count: 256)
+  private let tokens: [AddedToken]
+  private let spellings: PrefixTree
+  private let isFirstByte: [Bool]
 
   var isEmpty: Bool { tokens.isEmpty }
 
-  /// Adds a token that stands in the text as `spelling`; of two with one spelling the later counts.
-  mutating func insert(_ token: AddedToken, spelling: [UInt8]) {
-    guard let first = spelling.first else { return }
-    isFirstByte[Int(first)] = true
-    var node = 0
-    for byte in spelling {
-      let key = node << 8 | Int(byte)
-      if let known = edges[key] {
-        node = known
-      } else {
-        node = tokenAtNode.count
-        edges[key] = node
-        tokenAtNode.append(nil)
-      }
-    }
-    tokenAtNode[node] = tokens.count
-    tokens.append(token)
+  /// - Parameter tokens: each with how it stands in the text; of two with one spelling the later counts.
+  init(_ tokens: [(token: AddedToken, spelling: [UInt8])]) {
+    self.tokens = tokens.map(\.token)
+    spellings = PrefixTree(tokens.map(\.spelling))
+    var isFirstByte = [Bool](repeating: false, count: 256)
+    for byte in tokens.compactMap(\.spelling.first) { isFirstByte[Int(byte)] = true }
+    self.isFirstByte = isFirstByte
   }
 
   /// The parts of `text` in order. Together they cover it; a token's part includes the white space that it strips.
@@ -63,13 +50,7 @@ struct AddedTokenMatcher: Sendable {
 
   private func longestMatch(in text: UnsafeBufferPointer<UInt8>, at start: Int) -> (token: Int, end: Int)? {
     var longest: (token: Int, end: Int)?
-    var node = 0
-    var position = start
-    while position < text.count, let next = edges[node << 8 | Int(text[position])] {
-      node = next
-      position += 1
-      if let token = tokenAtNode[node] { longest = (token, position) }
-    }
+    spellings.forEachMatch(in: text, at: start) { longest = ($0, $1) }
     return longest
   }
 }

@@ -18,41 +18,45 @@ struct AddedTokens: Sendable {
   /// - Throws: an `ErrataError` if a token is listed twice or its id contradicts the vocabulary.
   init(_ section: Section, normalizer: Normalizer, vocabulary: inout Vocabulary) throws {
     var tokens: [AddedToken] = []
-    var inputMatcher = AddedTokenMatcher()
-    var normalizedMatcher = AddedTokenMatcher()
+    var input: [(AddedToken, [UInt8])] = []
+    var normalized: [(AddedToken, [UInt8])] = []
     var contents: Set<[UInt8]> = []
     for element in try section.elements() {
-      let token = try AddedToken(element)
+      var token = try AddedToken(element)
       if token.content.isEmpty { continue }
       guard contents.insert(token.content).inserted else {
         throw ErrataError.repeatedAddedToken(
           file: section.file, field: element.name, token: ByteString(token.content))
       }
-      try Self.enter(token, in: &vocabulary, element)
+      token.id = try Self.enter(token, in: &vocabulary, element)
       if token.isNormalized {
         var spelling = AlignedText(token.content, origin: 0)
-        normalizer.apply(to: &spelling)
-        normalizedMatcher.insert(token, spelling: spelling.bytes)
+        try normalizer.apply(to: &spelling)
+        normalized.append((token, spelling.bytes))
       } else {
-        inputMatcher.insert(token, spelling: token.content)
+        input.append((token, token.content))
       }
       tokens.append(token)
     }
     self.tokens = tokens
-    self.inputMatcher = inputMatcher
-    self.normalizedMatcher = normalizedMatcher
+    inputMatcher = AddedTokenMatcher(input)
+    normalizedMatcher = AddedTokenMatcher(normalized)
     specialTokens = Set(tokens.filter(\.isSpecial).map(\.id))
   }
 
-  private static func enter(_ token: AddedToken, in vocabulary: inout Vocabulary, _ section: Section) throws {
+  /// The id of a token; of two the one that the model gives.
+  private static func enter(_ token: AddedToken, in vocabulary: inout Vocabulary, _ section: Section) throws -> Int32 {
     let content = ByteString(token.content)
     if let known = vocabulary.id(of: token.content) {
-      guard known == token.id else {
+      guard vocabulary.token(of: token.id).map({ $0.elementsEqual(token.content) }) ?? false else {
         throw ErrataError.otherTokenID(
           file: section.file, field: section.name, token: content, id: token.id, expected: known)
       }
-    } else if !vocabulary.insert(token.content, id: Int(token.id)) {
+      return known
+    }
+    guard vocabulary.insert(token.content, id: Int(token.id)) else {
       throw ErrataError.sharedTokenID(file: section.file, field: section.name, token: content, id: Int(token.id))
     }
+    return token.id
   }
 }

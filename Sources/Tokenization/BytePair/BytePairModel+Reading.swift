@@ -4,14 +4,8 @@ extension BytePairModel {
   /// Reads `model`.
   ///
   /// - Parameter isByteLevel: the pre-tokenizer hands the model bytes, not characters.
-  /// - Throws: an `ErrataError` for another kind of model, an option that is not supported, or a merge whose tokens are
-  ///   not in the vocabulary.
+  /// - Throws: an `ErrataError` for an option that is not supported, or a merge whose tokens are not in the vocabulary.
   init(_ section: Section, isByteLevel: Bool) throws {
-    let type = section.member("type")
-    // Old files do not name the type; only BPE has merges.
-    guard try type.value.isNull ? !section.member("merges").value.isNull : type.string() == "BPE" else {
-      throw type.unsupported(type.value.isNull ? "a model without merges" : try type.string(), supported: "BPE")
-    }
     vocabulary = try Vocabulary(section.member("vocab"))
     try Self.refuseUnsupportedOptions(section)
     ignoresMerges = try section.member("ignore_merges").boolean(fallback: false)

@@ -36,7 +36,7 @@ struct InitialSymbols: Sendable {
     while position < piece.count {
       let start = position
       let byte = piece[start]
-      position += isByteLevel ? 1 : Self.length(ofCharacterWith: byte)
+      position += isByteLevel ? 1 : byte.characterLength
       let known: Int32? =
         isByteLevel || byte < 0x80
         ? tokens[Int(byte)] : vocabulary.id(of: UnsafeBufferPointer(rebasing: piece[start..<position]))
@@ -57,14 +57,5 @@ struct InitialSymbols: Sendable {
       previousIsUnknown = known == nil
     }
     return symbols
-  }
-
-  private static func length(ofCharacterWith lead: UInt8) -> Int {
-    switch lead {
-    case ..<0x80: 1
-    case ..<0xE0: 2
-    case ..<0xF0: 3
-    default: 4
-    }
   }
 }

@@ -4,6 +4,8 @@ struct TokenDecoder: Sendable {
     case byteLevel
     case byteFallback
     case fuse
+    /// A space between the tokens: what is done without a decoder.
+    case separate
     case replace(TextPattern, by: [UInt8])
     case metaspace(Metaspace)
     /// Removes up to so many times a character from the ends of each token.
@@ -19,9 +21,11 @@ struct TokenDecoder: Sendable {
     var tokens = tokens
     for step in steps {
       switch step {
-      case .byteLevel: tokens = tokens.map { ByteAlphabet.bytes(of: $0) ?? $0 }
+      case .byteLevel: tokens = [tokens.flatMap { ByteAlphabet.bytes(of: $0) ?? $0 }]
       case .byteFallback: tokens = Self.joinBytes(tokens)
       case .fuse: tokens = [Array(tokens.joined())]
+      case .separate:
+        for index in tokens.indices where index > 0 || isContinuation { tokens[index].insert(UInt8(ascii: " "), at: 0) }
       case .replace(let pattern, let replacement):
         tokens = tokens.map { Self.replace(pattern, by: replacement, in: $0) }
       case .metaspace(let metaspace):
@@ -94,29 +98,26 @@ extension TokenDecoder {
   init(_ section: Section) throws {
     let supported = "ByteFallback, ByteLevel, Fuse, Metaspace, Replace, Strip, Sequence"
     let components = try section.components("decoders")
-    guard !components.isEmpty else {
-      throw section.unsupported("a tokenizer without a decoder", supported: supported)
+    if components.isEmpty {
+      steps = [.separate]
+      return
     }
     steps = try components.map { component in
       switch try component.type() {
       case "ByteLevel":
-        guard components.count == 1 else {
-          throw component.unsupported("ByteLevel in a sequence with others", supported: "ByteLevel alone")
-        }
         return .byteLevel
       case "ByteFallback": return .byteFallback
       case "Fuse": return .fuse
       case "Replace":
-        return .replace(
-          try TextPattern(component.member("pattern")), by: try component.member("content").bytes().bytes)
+        guard let pattern = try TextPattern(component.member("pattern")) else {
+          throw component.member("pattern").unsupported(
+            "this regular expression in a decoder", supported: "a string, or a run of one character (\\s+, X{2,})")
+        }
+        return .replace(pattern, by: try component.member("content").bytes().bytes)
       case "Metaspace": return .metaspace(try Metaspace(component))
       case "Strip":
-        let content = component.member("content")
-        guard try content.string().unicodeScalars.count == 1 else {
-          throw content.unsupported(quoted(try content.bytes()), supported: "one character")
-        }
         return .strip(
-          character: try content.bytes().bytes, atStart: try component.member("start").count(),
+          character: try component.member("content").character(), atStart: try component.member("start").count(),
           atEnd: try component.member("stop").count())
       case let type: throw component.unsupported(type, supported: supported)
       }

@@ -39,11 +39,30 @@ extension AlignedText {
       let end = position + cluster.utf8.count
       if bytes[position..<end].contains(where: { $0 >= firstLead }) {
         let changed = change(String(cluster))
-        if !changed.elementsEqual(bytes[position..<end]) { replacements.append((position..<end, changed)) }
+        if let replacement = Self.difference(bytes[position..<end], changed) { replacements.append(replacement) }
       }
       position = end
     }
     replace(replacements)
+  }
+}
+
+extension AlignedText {
+  /// What changed, without the characters at both ends that did not: the narrower it is the better the ranges. Nil if
+  /// nothing changed.
+  private static func difference(_ old: ArraySlice<UInt8>, _ new: [UInt8]) -> (range: Range<Int>, bytes: [UInt8])? {
+    var (start, end) = (0, 0)
+    let shorter = min(old.count, new.count)
+    while start < shorter, old[old.startIndex + start] == new[start] { start += 1 }
+    if start == old.count, start == new.count { return nil }
+    while end < shorter - start, old[old.endIndex - 1 - end] == new[new.count - 1 - end] { end += 1 }
+    // Characters are not torn.
+    func isWithin(_ bytes: some RandomAccessCollection<UInt8>, _ offset: Int) -> Bool {
+      offset < bytes.count && bytes[bytes.index(bytes.startIndex, offsetBy: offset)] & 0xC0 == 0x80
+    }
+    while start > 0, isWithin(old, start) || isWithin(new, start) { start -= 1 }
+    while end > 0, isWithin(old, old.count - end) || isWithin(new, new.count - end) { end -= 1 }
+    return (old.startIndex + start..<old.endIndex - end, Array(new[start..<new.count - end]))
   }
 }
 

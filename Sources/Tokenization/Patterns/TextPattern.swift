@@ -1,15 +1,15 @@
 import Tensors
 
-/// What a Replace or Split component looks for: a string, or a run of one character.
-///
-/// These are the patterns of the files in use; the regular expressions that split text for byte-level models are in
-/// `SplitPattern`.
+/// What can be looked for without a regular expression engine: a string, a run of one character, or each character of a
+/// kind.
 enum TextPattern: Sendable {
   case literal([UInt8])
   /// At least `minimum` times this character (one, in UTF-8).
   case run(of: [UInt8], minimum: Int)
   /// At least `minimum` characters of white space.
   case whiteSpace(minimum: Int)
+  /// Each of the characters of a kind.
+  case each(CharacterKind)
 
   /// The matches in `bytes`, from left to right, each as long as possible, without overlap.
   func matches(in bytes: UnsafeBufferPointer<UInt8>) -> [Range<Int>] {
@@ -17,6 +17,7 @@ enum TextPattern: Sendable {
     case .literal(let text): Self.runs(of: text, from: 1, upTo: 1, in: bytes)
     case .run(let character, let minimum): Self.runs(of: character, from: minimum, upTo: .max, in: bytes)
     case .whiteSpace(let minimum): Self.whiteSpace(from: minimum, in: bytes)
+    case .each(let kind): Self.each(of: kind, in: bytes)
     }
   }
 
@@ -35,6 +36,17 @@ enum TextPattern: Sendable {
       }
       if count >= minimum { matches.append(position..<end) }
       position = max(end, position + 1)
+    }
+    return matches
+  }
+
+  private static func each(of kind: CharacterKind, in bytes: UnsafeBufferPointer<UInt8>) -> [Range<Int>] {
+    var matches: [Range<Int>] = []
+    var position = 0
+    while position < bytes.count {
+      let end = position + bytes[position].characterLength
+      if kind.contains(UnsafeBufferPointer(rebasing: bytes[position..<end])) { matches.append(position..<end) }
+      position = end
     }
     return matches
   }
@@ -62,24 +74,21 @@ enum TextPattern: Sendable {
 }
 
 extension TextPattern {
-  static let supported = "a string, or a regular expression that is a string or a run of one character (\\s+, X{2,})"
-
-  /// Reads `pattern`, of the form {"String": ...} or {"Regex": ...}.
+  /// Reads `pattern`, of the form {"String": ...} or {"Regex": ...}; nil for a regular expression that is more than a
+  /// string or a run of one character.
   ///
-  /// - Throws: an `ErrataError` for an empty pattern and for a regular expression that is not supported.
-  init(_ section: Section) throws {
+  /// - Throws: an `ErrataError` for an empty string and for another form.
+  init?(_ section: Section) throws {
     if section.value["String"] != nil {
       let text = try section.member("String").bytes().bytes
-      guard !text.isEmpty else { throw section.unsupported("an empty pattern", supported: Self.supported) }
+      guard !text.isEmpty else { throw section.unsupported("an empty string", supported: "a string to look for") }
       self = .literal(text)
       return
     }
-    let regex = section.member("Regex")
-    let text = try regex.string()
-    guard let pattern = TextPattern(regularExpression: text) else {
-      throw regex.unsupported(quoted(ByteString(text)), supported: Self.supported)
+    guard section.value["Regex"] != nil else {
+      throw section.unsupported("neither String nor Regex", supported: "one of the two")
     }
-    self = pattern
+    self.init(regularExpression: try section.member("Regex").string())
   }
 
   /// A string without special characters, or `X+` or `X{n,}` where X is a character, an escaped one, or `\s`; nil for any

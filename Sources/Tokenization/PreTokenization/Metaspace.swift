@@ -21,11 +21,7 @@ extension Metaspace {
   /// - Throws: an `ErrataError` for a scheme that is not known or contradicts `add_prefix_space`, or if the replacement is
   ///   not one character.
   init(_ section: Section) throws {
-    let text = try section.member("replacement").bytes()
-    guard text.description.unicodeScalars.count == 1 else {
-      throw section.member("replacement").unsupported(quoted(text), supported: "one character")
-    }
-    replacement = text.bytes
+    replacement = try section.member("replacement").character()
     isSplitting = try section.member("split").boolean(fallback: true)
     let scheme = section.member("prepend_scheme")
     let addsPrefix = try section.member("add_prefix_space").boolean(fallback: true)

@@ -10,23 +10,42 @@ extension PreTokenizer {
     var isByteLevel = false
     for (index, component) in components.enumerated() {
       switch try component.type() {
+      case "BertPreTokenizer":
+        steps.append(.split(.text(.each(.whiteSpace)), .removed, isInverted: false))
+        steps.append(.split(.text(.each(.punctuation)), .isolated, isInverted: false))
       case "ByteLevel":
-        guard index == components.count - 1 else {
-          throw component.unsupported("ByteLevel before another step", supported: "ByteLevel as the last step")
-        }
         if try component.member("add_prefix_space").boolean(fallback: true) { steps.append(.prefixSpace) }
         if try component.member("use_regex").boolean(fallback: true) { steps.append(.pattern(.gpt2)) }
-        isByteLevel = true
+        isByteLevel = index == components.count - 1
+        if !isByteLevel { steps.append(.byteLevel) }
+      case "CharDelimiterSplit":
+        let delimiter = try component.member("delimiter").character()
+        steps.append(.split(.text(.literal(delimiter)), .removed, isInverted: false))
       case "Digits":
-        steps.append(.digits(individually: try component.member("individual_digits").boolean(fallback: false)))
+        let isIndividual = try component.member("individual_digits").boolean(fallback: false)
+        steps.append(.split(.text(.each(.number)), isIndividual ? .isolated : .contiguous, isInverted: false))
       case "Metaspace": steps.append(.metaspace(try Metaspace(component)))
+      case "Punctuation":
+        let behavior = try SplitBehavior(component.member("behavior"), fallback: .isolated)
+        steps.append(.split(.text(.each(.punctuation)), behavior, isInverted: false))
       case "Split": steps.append(try Step(split: component))
+      case "Whitespace":
+        let pattern = Section(file: component.file, name: component.name, value: JSON(Self.wordsOrSigns))
+        steps.append(.split(.regularExpression(try RegularExpression(pattern)), .removed, isInverted: true))
+      case "WhitespaceSplit": steps.append(.split(.text(.each(.whiteSpace)), .removed, isInverted: false))
       case let type:
-        throw component.unsupported(type, supported: "ByteLevel, Digits, Metaspace, Split, Sequence, null")
+        throw component.unsupported(
+          type,
+          supported: "BertPreTokenizer, ByteLevel, CharDelimiterSplit, Digits, Metaspace, Punctuation, Split, "
+            + "Whitespace, WhitespaceSplit, Sequence, null")
       }
     }
     self.init(steps: steps, isByteLevel: isByteLevel)
   }
+
+  /// `\w+|[^\w\s]+`, where `\w` is that of Rust (UTS #18, Annex C).
+  private static let wordsOrSigns =
+    #"[[:word:]\x{200C}\x{200D}]+|[^[:word:]\x{200C}\x{200D}\s]+"#
 }
 
 extension PreTokenizer.Step {
@@ -35,34 +54,31 @@ extension PreTokenizer.Step {
   /// - Throws: an `ErrataError` for a pattern or a behaviour that is not supported.
   fileprivate init(split section: Section) throws {
     let pattern = section.member("pattern")
-    let name = section.member("behavior")
-    guard let behavior = SplitBehavior(rawValue: try name.string()) else {
-      throw name.unsupported(
-        try name.string(), supported: SplitBehavior.allCases.map(\.rawValue).joined(separator: ", "))
-    }
+    let behavior = try SplitBehavior(section.member("behavior"))
     let isInverted = try section.member("invert").boolean(fallback: false)
-    if pattern.value["String"] != nil {
-      self = .split(try TextPattern(pattern), behavior, isInverted: isInverted)
+    // The known patterns match every text completely, so removing what they do not match removes nothing.
+    if behavior == .isolated || (behavior == .removed && isInverted),
+      let known = pattern.value["Regex"]?.stringValue.flatMap(SplitPattern.init(rawValue:))
+    {
+      self = .pattern(known)
+    } else {
+      self = .split(try Pattern(pattern), behavior, isInverted: isInverted)
+    }
+  }
+}
+
+extension SplitBehavior {
+  /// - Parameter fallback: for a file that does not say.
+  /// - Throws: an `ErrataError` for a behaviour that is not known.
+  fileprivate init(_ section: Section, fallback: SplitBehavior? = nil) throws {
+    if section.value.isNull, let fallback {
+      self = fallback
       return
     }
-    guard pattern.value["Regex"] != nil else {
-      throw pattern.unsupported("neither String nor Regex", supported: "one of the two")
+    guard let known = SplitBehavior(rawValue: try section.string()) else {
+      throw section.unsupported(
+        try section.string(), supported: SplitBehavior.allCases.map(\.rawValue).joined(separator: ", "))
     }
-    let text = try pattern.member("Regex").string()
-    if let known = SplitPattern(rawValue: text) {
-      // The known patterns match every text completely, so removing what they do not match removes nothing.
-      guard behavior == .isolated || (behavior == .removed && isInverted) else {
-        throw name.unsupported(
-          "\(behavior.rawValue)\(isInverted ? " inverted" : "") with this pattern",
-          supported: "Isolated, or Removed inverted")
-      }
-      self = .pattern(known)
-    } else if let simple = TextPattern(regularExpression: text) {
-      self = .split(simple, behavior, isInverted: isInverted)
-    } else {
-      throw pattern.member("Regex").unsupported(
-        quoted(ByteString(text)),
-        supported: "the split patterns of GPT-2, Llama 3 and Qwen2, written exactly as there; " + TextPattern.supported)
-    }
+    self = known
   }
 }

@@ -1,13 +1,16 @@
+import Tensors
+
 /// Splits text into the pieces that the model sees one by one.
 struct PreTokenizer: Sendable {
   enum Step {
-    case digits(individually: Bool)
     /// A pattern that matches every text completely, each match a piece.
     case pattern(SplitPattern)
-    case split(TextPattern, SplitBehavior, isInverted: Bool)
+    case split(Pattern, SplitBehavior, isInverted: Bool)
     case metaspace(Metaspace)
     /// A space before every piece that does not begin with one.
     case prefixSpace
+    /// Every byte becomes the character that spells it, for the steps that follow.
+    case byteLevel
   }
 
   let steps: [Step]
@@ -18,19 +21,16 @@ struct PreTokenizer: Sendable {
   ///
   /// - Parameter isContinuation: nothing is put before the beginning of the input.
   /// - Returns: the ranges of the pieces, ascending, none empty.
-  func split(_ text: inout AlignedText, isContinuation: Bool = false) -> [Range<Int>] {
+  /// - Throws: an `ErrataError` if a regular expression backtracks without end.
+  func split(_ text: inout AlignedText, isContinuation: Bool = false) throws(ErrataError) -> [Range<Int>] {
     var pieces = text.bytes.isEmpty ? [] : [text.bytes.indices]
     for step in steps {
       switch step {
-      case .digits(let individually):
-        pieces = refine(pieces, of: text) { bytes, offset, pieces in
-          appendDigits(in: bytes, offset: offset, individually: individually, to: &pieces)
-        }
       case .pattern(let pattern):
         pieces = refine(pieces, of: text) { pattern.appendMatches(in: $0, offset: $1, to: &$2) }
       case .split(let pattern, let behavior, let isInverted):
-        pieces = refine(pieces, of: text) { bytes, offset, pieces in
-          let matches = pattern.matches(in: bytes)
+        pieces = try refine(pieces, of: text) { (bytes, offset, pieces) throws(ErrataError) in
+          let matches = try pattern.matches(in: bytes)
           for piece in behavior.pieces(of: matches, end: bytes.count, isInverted: isInverted) {
             pieces.append(piece.lowerBound + offset..<piece.upperBound + offset)
           }
@@ -42,19 +42,20 @@ struct PreTokenizer: Sendable {
         text.replace(within: &pieces) { bytes, origin in
           bytes[0] == space[0] || (isContinuation && origin == 0) ? [] : [(0..<0, space)]
         }
+      case .byteLevel: text.replace(within: &pieces) { bytes, _ in ByteAlphabet.replacements(in: bytes) }
       }
     }
     return pieces
   }
 
-  private func refine(
+  private func refine<Failure: Error>(
     _ pieces: [Range<Int>], of text: AlignedText,
-    _ appendPieces: (UnsafeBufferPointer<UInt8>, Int, inout [Range<Int>]) -> Void
-  ) -> [Range<Int>] {
+    _ appendPieces: (UnsafeBufferPointer<UInt8>, Int, inout [Range<Int>]) throws(Failure) -> Void
+  ) throws(Failure) -> [Range<Int>] {
     var refined: [Range<Int>] = []
     refined.reserveCapacity(text.bytes.count / 4)
-    text.bytes.withUnsafeBufferPointer { bytes in
-      for piece in pieces { appendPieces(UnsafeBufferPointer(rebasing: bytes[piece]), piece.lowerBound, &refined) }
+    try text.bytes.withUnsafeBufferPointer { (bytes) throws(Failure) in
+      for piece in pieces { try appendPieces(UnsafeBufferPointer(rebasing: bytes[piece]), piece.lowerBound, &refined) }
     }
     return refined
   }
@@ -82,28 +83,6 @@ struct PreTokenizer: Sendable {
       for piece in SplitBehavior.mergedWithNext.pieces(of: matches, end: bytes.count, isInverted: false) {
         pieces.append(piece.lowerBound + offset..<piece.upperBound + offset)
       }
-    }
-  }
-
-  private func appendDigits(
-    in bytes: UnsafeBufferPointer<UInt8>, offset: Int, individually: Bool, to pieces: inout [Range<Int>]
-  ) {
-    let reader = ClassReader(bytes)
-    var position = 0
-    while position < bytes.count {
-      let start = position
-      let (found, next) = reader.read(at: position)
-      position = next
-      if found == .number {
-        if !individually { position = reader.endOfRun(of: .number, from: next) }
-      } else {
-        while position < bytes.count {
-          let (found, next) = reader.read(at: position)
-          if found == .number { break }
-          position = next
-        }
-      }
-      pieces.append(offset + start..<offset + position)
     }
   }
 }

@@ -10,7 +10,7 @@ enum SplitBehavior: String, CaseIterable, Sendable {
   /// The pieces of a text.
   ///
   /// - Parameters:
-  ///   - matches: in ascending order, none empty.
+  ///   - matches: in ascending order. An empty one separates too.
   ///   - end: where the text ends; it begins at 0.
   ///   - isInverted: the matches are the text, and what is between them is what separates.
   func pieces(of matches: [Range<Int>], end: Int, isInverted: Bool) -> [Range<Int>] {
@@ -22,15 +22,16 @@ enum SplitBehavior: String, CaseIterable, Sendable {
       position = match.upperBound
     }
     if position < end { parts.append((position..<end, isInverted)) }
-    switch self {
-    case .isolated: return parts.map(\.range)
-    case .removed: return parts.filter { !$0.isSeparator }.map(\.range)
-    case .contiguous: return Self.join(parts) { $0 == $1 }
-    case .mergedWithPrevious: return Self.join(parts) { !$0 && $1 }
-    case .mergedWithNext:
+    let pieces: [Range<Int>] =
+      switch self {
+      case .isolated: parts.map(\.range)
+      case .removed: parts.filter { !$0.isSeparator }.map(\.range)
+      case .contiguous: Self.join(parts) { $0 == $1 }
+      case .mergedWithPrevious: Self.join(parts) { !$0 && $1 }
       // Read from the end, a separator joins the part before it unless that is a separator too.
-      return Self.join(parts.reversed()) { !$0 && $1 }.reversed()
-    }
+      case .mergedWithNext: Array(Self.join(parts.reversed()) { !$0 && $1 }.reversed())
+      }
+    return pieces.filter { !$0.isEmpty }
   }
 
   /// Joins neighbours where `joins` says so of whether each of the two is a separator.

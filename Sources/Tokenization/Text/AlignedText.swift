@@ -11,11 +11,14 @@ struct AlignedText {
     self.origin = origin
   }
 
-  /// The range of the input that the bytes in `range` come from. An empty range stands for the place before a byte.
-  ///
-  /// - Precondition: `range.lowerBound` is the index of a byte.
+  /// The range of the input that the bytes in `range` come from. An empty range stands for the place before a byte, or
+  /// after the last.
   func source(of range: Range<Int>) -> Range<Int> {
     guard let sources else { return origin + range.lowerBound..<origin + range.upperBound }
+    guard range.lowerBound < sources.count else {
+      let end = sources.last?.upperBound ?? origin
+      return end..<end
+    }
     let lower = sources[range.lowerBound].lowerBound
     return lower..<(range.isEmpty ? lower : sources[range.upperBound - 1].upperBound)
   }

@@ -25,6 +25,11 @@ enum ByteAlphabet {
     return values
   }()
 
+  /// What takes the place of each byte that is not spelled as itself.
+  static func replacements(in bytes: UnsafeBufferPointer<UInt8>) -> [(range: Range<Int>, bytes: [UInt8])] {
+    bytes.indices.compactMap { 0x21...0x7E ~= bytes[$0] ? nil : ($0..<$0 + 1, spellings[Int(bytes[$0])]) }
+  }
+
   static func spelling(of bytes: some Sequence<UInt8>) -> [UInt8] {
     bytes.flatMap { spellings[Int($0)] }
   }

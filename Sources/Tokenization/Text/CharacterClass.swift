@@ -24,6 +24,18 @@ enum CharacterClass: UInt8 {
   }
 }
 
+extension UInt8 {
+  /// How many bytes the character has whose UTF-8 begins with this one.
+  var characterLength: Int {
+    switch self {
+    case ..<0x80: 1
+    case ..<0xE0: 2
+    case ..<0xF0: 3
+    default: 4
+    }
+  }
+}
+
 /// Reads UTF-8 one character at a time, by class.
 struct ClassReader {
   /// Well-formed UTF-8.

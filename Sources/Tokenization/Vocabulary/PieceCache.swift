@@ -12,7 +12,7 @@ struct PieceCache {
 
   /// Calls `body` with the tokens of `piece`.
   mutating func withTokens(
-    of piece: UnsafeBufferPointer<UInt8>, by model: BytePairModel, _ body: (ArraySlice<PieceToken>) -> Void
+    of piece: UnsafeBufferPointer<UInt8>, by model: TokenModel, _ body: (ArraySlice<PieceToken>) -> Void
   ) {
     if piece.count > Self.maximumPieceLength {
       var tokens: [PieceToken] = []

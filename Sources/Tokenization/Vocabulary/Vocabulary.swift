@@ -33,6 +33,21 @@ struct Vocabulary: Sendable {
     return table[Int(indices[Int(id)])]
   }
 
+  /// Adds a token, or gives one that is there a second id, which then is the one that is found.
+  ///
+  /// - Precondition: `0 <= id <= maximumID`, and no token has the id.
+  mutating func insertAgain(_ token: [UInt8], id: Int) {
+    if insert(token, id: id) { return }
+    let index = token.withUnsafeBufferPointer { table.index(of: $0)! }
+    makeRoom(for: id)
+    indices[id] = Int32(index)
+    ids[index] = Int32(id)
+  }
+
+  private mutating func makeRoom(for id: Int) {
+    if id >= indices.count { indices.append(contentsOf: repeatElement(-1, count: id + 1 - indices.count)) }
+  }
+
   /// Adds a token; false, and no change, if the token or the id is there already.
   ///
   /// - Precondition: `0 <= id <= maximumID`.
@@ -40,7 +55,7 @@ struct Vocabulary: Sendable {
     precondition(0...Self.maximumID ~= id)
     if id < indices.count, indices[id] >= 0 { return false }
     guard token.withUnsafeBufferPointer({ table.insert($0) }) else { return false }
-    if id >= indices.count { indices.append(contentsOf: repeatElement(-1, count: id + 1 - indices.count)) }
+    makeRoom(for: id)
     indices[id] = Int32(ids.count)
     ids.append(Int32(id))
     return true

@@ -62,10 +62,10 @@ struct SearchValues: ParsableCommand {
   func run() throws {
     let (model, facts, prompts) = try options.read()
     let tokenization = PromptTokenization(model.tokenizer)
-    let problems = zip(facts, prompts).map { fact, prompts in
+    let problems = try zip(facts, prompts).map { fact, prompts in
       ValueProblem(
-        label: fact.identifier, prompts: prompts, target: tokenization.target(fact.targetNew),
-        essence: tokenization.essence(fact))
+        label: fact.identifier, prompts: prompts, target: try tokenization.target(fact.targetNew),
+        essence: try tokenization.essence(fact))
     }
     let search = ValueSearch(
       model.decoder, layer: options.layer, site: .blockOutput,
