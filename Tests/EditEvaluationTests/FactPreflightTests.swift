@@ -1,4 +1,5 @@
 import Foundation
+import KnowledgeEditing
 import Tensors
 import Testing
 import Tokenization
