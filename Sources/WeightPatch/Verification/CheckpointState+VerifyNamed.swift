@@ -76,7 +76,7 @@ extension CheckpointState {
     let tensor = try checkpoint.tensor(named: name)
     let base = tensor.digest()
     let transition = try TensorTransition(
-      tensor, from: [], to: batches.factors(of: name).map(\.1), base: base, location: location)
+      tensor, from: [], to: batches.factors(of: name), base: base, location: location)
     var result: Digest?
     let pipeline = TransitionPipeline()
     defer { pipeline.wait() }
