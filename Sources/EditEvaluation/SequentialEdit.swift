@@ -88,7 +88,7 @@ public struct SequentialEdit {
       } else {
         let archive = ValueArchive(outputPath: path)
         let patch = try editor.edit(facts, origin: origin(), archive: archive) { tell(.editing(batch: index, $0)) }
-        try Profile.measure("write the patch") { try patch.write(to: path, compressionLevel: compressionLevel) }
+        _ = try Profile.measure("write the patch") { try patch.write(to: path, compressionLevel: compressionLevel) }
         archive.remove()
         editor.keep(patch)
         written.append(path)

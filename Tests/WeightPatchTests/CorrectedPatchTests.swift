@@ -227,9 +227,9 @@ struct CorrectionFixture {
     // Without corrections, or with those of other weights, they go together.
     try apply([files[1], files[2], files[3]], to: fixture.path, output: place("together"))
     try check(place("together"), fixture, fixture.edited([other, free, more]))
-    #expect(throws: Never.self) { try checkCorrections(of: [files[1], files[2], files[3]]) }
+    #expect(throws: Never.self) { try BatchSet([files[1], files[2], files[3]]).checkCorrections { $0.path } }
     #expect(throws: conflict("BF16[18, 26]false", files[0].path, files[3].path)) {
-      try checkCorrections(of: [files[3], files[0]])
+      try BatchSet([files[3], files[0]]).checkCorrections { $0.path }
     }
   }
 
