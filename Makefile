@@ -6,7 +6,7 @@
 # make benchmark   how fast edits are computed, beside PyTorch (fetched, 3 GB, unless BENCHMARK_PYTHON has it); an hour
 # make benchmark-growth    how that grows with facts, layers and the model's size
 # make benchmark-patches   how fast patches get into checkpoints of 6 and 13.5 GB, beside a Python script and cp
-# make benchmark-full-size   the whole job on random checkpoints of GPT2-XL's, GPT-J's and Llama-2-7B's shapes, in 24 GB
+# make benchmark-full-size   the whole job on random checkpoints of GPT2-XL's, GPT-J's, Gemma-3-1B's and Llama-2-7B's shapes, in 24 GB
 # make fuzz   feeds the readers of hostile files with random damage, a minute each
 
 BIN := .build/release

@@ -25,6 +25,8 @@ public final class EditComputation {
   let measurement: KeyMeasurement
   let weights: EditedWeights
   private let site: ValueSite
+  /// What a down-projection's output is multiplied by on its way to where values are.
+  private var outputScale: Double { site == .blockOutput ? Double(model.architecture.branchScale) : 1 }
   private var solvers: [Int: EditSolver]
 
   /// - Parameters:
@@ -61,8 +63,8 @@ public final class EditComputation {
     try statistics.check(
       weightDigests: Dictionary(uniqueKeysWithValues: digests), tokenizer: model.tokenizer.digest)
     // A mean of fewer outer products than rows is singular; better said now than after the search for values.
-    if settings.ridge == 0, statistics.tokenCount < model.architecture.intermediateSize {
-      throw notPositiveDefinite(layer: settings.layers[0])
+    for layer in settings.layers where settings.ridge == 0 && statistics.tokenCount < keyLength(layer) {
+      throw notPositiveDefinite(layer: layer)
     }
   }
 
@@ -156,7 +158,8 @@ public final class EditComputation {
       let outputs = try Profile.measure("outputs") {
         try measurement.outputs(facts.map { $0.problem.prompts[0] }, layer: layers.last!, site: site)
       }
-      let residuals = residualMatrix(values, outputs, share: 1 / Double(layers.count - position))
+      let residuals = residualMatrix(
+        values, outputs, share: 1 / Double(layers.count - position) / outputScale)
       let solution = try solveSystem(facts, keys: keys, residuals: residuals, layer: layer)
       let (factors, tensorFigures) = try store(solution, keys: keys, residuals: residuals, layer: layer)
       tensors.append(factors)
@@ -235,7 +238,7 @@ public final class EditComputation {
 
   private func solver(_ layer: Int) throws -> EditSolver {
     if let solver = solvers[layer] { return solver }
-    let (expected, rows) = (model.architecture.intermediateSize, try statistics.keyLength(layer: layer))
+    let (expected, rows) = (keyLength(layer), try statistics.keyLength(layer: layer))
     guard rows == expected else {
       throw ErrataError.notStatistics(statistics.path, "layer \(layer) has \(rows) rows, not \(expected)")
     }
@@ -264,8 +267,10 @@ public final class EditComputation {
 
   private func notPositiveDefinite(layer: Int) -> ErrataError {
     ErrataError.notPositiveDefinite(
-      layer: layer, tokens: statistics.tokenCount, keyLength: model.architecture.intermediateSize)
+      layer: layer, tokens: statistics.tokenCount, keyLength: keyLength(layer))
   }
+
+  private func keyLength(_ layer: Int) -> Int { model.architecture.layers[layer].intermediateSize }
 
   /// The facts that can be solved together. Asked before values are searched, because that takes long.
   private func independentFacts(_ facts: [PreparedFact]) throws -> [PreparedFact] {

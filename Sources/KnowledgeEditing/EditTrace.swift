@@ -86,7 +86,8 @@ public struct EditTrace {
     var firings: [Firing] = []
     var keys: Matrix<Float>?
     try decoder.forward(
-      &hidden, plan: AttentionPlan(tree), positions: tree.positions, layers: 0..<decoder.architecture.layerCount
+      &hidden, plan: AttentionPlan(tree), tokens: tree.tokens, positions: tree.positions,
+      layers: 0..<decoder.architecture.layerCount
     ) { observation in
       switch observation {
       case .keys(let layer, let observed):
@@ -96,7 +97,9 @@ public struct EditTrace {
         let reference =
           decoder.architecture.normalizesDownOutput
           ? try decoder.perceptronOutput(ofKeys: measured, layer: layer) : stream
-        let norms = reference.widened().transposed().columnNorms()
+        // Granite adds a share of what the down-projection puts out.
+        let scale = decoder.architecture.normalizesDownOutput ? 1 : Double(abs(decoder.architecture.branchScale))
+        let norms = reference.widened().transposed().columnNorms().map { $0 / scale }
         guard norms.allSatisfy(\.isFinite) else {
           throw ErrataError.modelNotFinite(decoder.checkpoint.path)
         }

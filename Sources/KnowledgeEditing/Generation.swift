@@ -63,7 +63,8 @@ extension Decoder {
     let tree = TokenTree(prompts)
     var hidden = try embed(tokens: tree.tokens, positions: tree.positions)
     try forward(
-      &hidden, plan: AttentionPlan(tree), positions: tree.positions, layers: layers, store: store, appending: true)
+      &hidden, plan: AttentionPlan(tree), tokens: tree.tokens, positions: tree.positions, layers: layers, store: store,
+      appending: true)
     // The kept rows on the path of each prompt.
     var paths = tree.rowsOfSequence.map { Self.ranges($0) }
     var lengths = prompts.map(\.count)
@@ -85,13 +86,15 @@ extension Decoder {
       active = continued
       if active.isEmpty { break }
       let positions = active.map { Int32(lengths[$0]) }
-      hidden = try embed(tokens: active.map { results[$0].last!.id }, positions: positions)
+      let tokens = active.map { results[$0].last!.id }
+      hidden = try embed(tokens: tokens, positions: positions)
       let runs = active.enumerated().map { row, index in
         AttentionPlan.Run(rows: row..<row + 1, context: paths[index].map { .kept($0) }, group: row)
       }
       let firstRow = store.rowCount
       try forward(
-        &hidden, plan: AttentionPlan(runs: runs), positions: positions, layers: layers, store: store, appending: true)
+        &hidden, plan: AttentionPlan(runs: runs), tokens: tokens, positions: positions, layers: layers, store: store,
+        appending: true)
       for (row, index) in active.enumerated() {
         paths[index] = Self.appending(firstRow + row, to: paths[index])
         lengths[index] += 1

@@ -163,7 +163,7 @@ public struct HyperparameterFile: Sendable {
     let name: ByteString = "rewrite_module_tmp"
     guard let value = value(name) else { return }
     guard let module = value.stringValue else { throw failure(name, "must be a string, found \(value.kind)") }
-    let edited = architecture.layer(0).down.weight.description
+    let edited = architecture.layers[0].down.weight.description
     // The checkpoints of GPT-2's first release lack the module's first name.
     guard ["", "transformer."].contains(where: { module.replacing("{}", with: "0") + ".weight" == $0 + edited }) else {
       throw failure(

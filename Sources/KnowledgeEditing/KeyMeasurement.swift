@@ -45,7 +45,8 @@ public struct KeyMeasurement {
       let keys = try keys(prompts.map { [$0] }, layer: layer)
       return try decoder.perceptronOutput(
         ofKeys: Matrix(
-          rows: keys.count, columns: decoder.architecture.intermediateSize, elements: keys.flatMap(\.elements)),
+          rows: keys.count, columns: decoder.architecture.layers[layer].intermediateSize,
+          elements: keys.flatMap(\.elements)),
         layer: layer)
     }
     var elements: [Float] = []
@@ -63,7 +64,8 @@ public struct KeyMeasurement {
   ) throws -> Matrix<Float> {
     var hidden = try decoder.embed(tokens: tree.tokens, positions: tree.positions)
     try decoder.forward(
-      &hidden, plan: AttentionPlan(tree), positions: tree.positions, layers: layers, end: end, observe: observe)
+      &hidden, plan: AttentionPlan(tree), tokens: tree.tokens, positions: tree.positions, layers: layers, end: end,
+      observe: observe)
     return hidden
   }
 

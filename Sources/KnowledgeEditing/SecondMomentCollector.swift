@@ -72,8 +72,8 @@ public final class SecondMomentCollector {
       weights: Dictionary(
         uniqueKeysWithValues: try layers.map { ($0, try model.checkpoint.digest(of: model.decoder.editedTensor($0))) }),
       specialTokens: SecondMomentOrigin.SpecialTokens(model.tokenizer))
-    let size = model.architecture.intermediateSize
-    sums = Dictionary(uniqueKeysWithValues: layers.map { ($0, PackedTriangle(size: size)) })
+    let blocks = model.architecture.layers
+    sums = Dictionary(uniqueKeysWithValues: layers.map { ($0, PackedTriangle(size: blocks[$0].intermediateSize)) })
     guard FileManager.default.fileExists(atPath: partialPath) else { return }
     do {
       try resume()
@@ -121,14 +121,16 @@ public final class SecondMomentCollector {
     let positions = sequences.flatMap { _ in (0..<length).map(Int32.init) }
     let plan = AttentionPlan(
       runs: sequences.indices.map { .init(rows: $0 * length..<($0 + 1) * length, context: [], group: $0) })
-    var hidden = try model.decoder.embed(tokens: sequences.flatMap { $0 }, positions: positions)
+    let tokensOfRows = sequences.flatMap { $0 }
+    var hidden = try model.decoder.embed(tokens: tokensOfRows, positions: positions)
     let layers = sums.keys.sorted()
-    let width = model.architecture.intermediateSize
-    var widened = Matrix<Double>(uninitializedRows: min(hidden.rows, Self.rowsPerProduct), columns: width)
+    let widest = layers.map { model.architecture.layers[$0].intermediateSize }.max()!
+    var widened = Matrix<Double>(uninitializedRows: min(hidden.rows, Self.rowsPerProduct), columns: widest)
     try model.decoder.forward(
-      &hidden, plan: plan, positions: positions, layers: 0..<layers.last! + 1, end: .keys
+      &hidden, plan: plan, tokens: tokensOfRows, positions: positions, layers: 0..<layers.last! + 1, end: .keys
     ) { [self] observation in
       guard case .keys(let layer, let keys) = observation, sums[layer] != nil else { return }
+      let width = keys.columns
       keys.withUnsafePointer { source in
         widened.withUnsafeMutablePointer { target in
           for start in stride(from: 0, to: keys.rows, by: Self.rowsPerProduct) {

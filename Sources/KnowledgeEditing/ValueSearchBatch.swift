@@ -41,7 +41,7 @@ final class ValueSearchBatch {
     essence = Array(repeating: nil, count: self.problems.count)
     let tree = rows.tree
     let bareLookups = rows.bareLookups
-    let entry = try DeltaEntry(decoder, tree: tree, layer: layer, keyRows: bareLookups)
+    let entry = try DeltaEntry(decoder, tree: tree, layer: layer, site: site, keyRows: bareLookups)
     let values =
       site == .perceptronOutput
       ? try decoder.perceptronOutput(ofKeys: entry.keys, layer: layer) : entry.values(at: bareLookups)
@@ -50,8 +50,9 @@ final class ValueSearchBatch {
     store = KeyValueStore(architecture, layers: rest)
     var constant = entry.stream.rows(at: rows.constantRows)
     try decoder.forward(
-      &constant, plan: rows.constantPlan, positions: rows.constantRows.map { tree.positions[$0] }, layers: rest,
-      store: store, appending: true)
+      &constant, plan: rows.constantPlan, tokens: rows.constantRows.map { tree.tokens[$0] },
+      positions: rows.constantRows.map { tree.positions[$0] }, layers: rest, store: store, appending: true,
+      shared: entry.shared.rows(at: rows.constantRows))
   }
 
   /// As many of the first problems as `memoryBudget` allows, at least one.
@@ -90,7 +91,9 @@ final class ValueSearchBatch {
       try entry.add(deltas[fact], to: &hidden, rows: marked, treeRows: marked.map { packedRows.treeRows[$0] })
     }
     try decoder.forward(
-      &hidden, plan: packedRows.plan, positions: packedRows.positions, layers: rest, store: store, tape: tape)
+      &hidden, plan: packedRows.plan, tokens: packedRows.treeRows.map { rows.tree.tokens[$0] },
+      positions: packedRows.positions, layers: rest, store: store, shared: entry.shared.rows(at: packedRows.treeRows),
+      tape: tape)
     let lossRows = packedRows.lossRows
     let read = hidden.rows(at: lossRows.map(\.row))
     let logits = decoder.logits(read)

@@ -143,14 +143,14 @@ extension Matrix {
   }
 }
 
-/// The allocation behind a `Matrix`.
+/// The allocation behind a `Matrix`, or one that kernels share: its elements are not set.
 @usableFromInline
-final class AlignedStorage<Element: BitwiseCopyable> {
+package final class AlignedStorage<Element: BitwiseCopyable> {
   @usableFromInline
-  let base: UnsafeMutablePointer<Element>
+  package let base: UnsafeMutablePointer<Element>
 
   @inlinable
-  init(count: Int) {
+  package init(count: Int) {
     let bytes = allocateAligned(byteCount: max(count, 1) * MemoryLayout<Element>.stride)
     base = bytes.bindMemory(to: Element.self, capacity: count)
   }

@@ -5,17 +5,19 @@ import Tensors
 extension Decoder {
   /// The logits (rows x vocabulary) of rows of the last layer's output.
   public func logits(_ hidden: Matrix<Float>) -> Matrix<Float> {
-    var normalized = Matrix<Float>(uninitializedRows: hidden.rows, columns: hidden.columns)
-    var result = Matrix<Float>(uninitializedRows: hidden.rows, columns: head.outputSize)
-    hidden.withUnsafePointer { source in
-      normalized.withUnsafeMutablePointer { target in
-        finalNormalization.forward(source, rows: hidden.rows, into: target)
-        result.withUnsafeMutablePointer {
-          head.forward(target, rows: hidden.rows, into: $0)
-          if let cap = architecture.logitCap {
-            errata_soft_cap($0, head.outputSize, hidden.rows, head.outputSize, 1, cap)
-          }
-        }
+    var input = hidden
+    if let finalNormalization {
+      input.withUnsafeMutablePointer { target in
+        hidden.withUnsafePointer { finalNormalization.forward($0, rows: hidden.rows, into: target) }
+      }
+    }
+    if let outputProjection { input = input.mapped(by: outputProjection) }
+    var result = input.mapped(by: head)
+    let count = result.count
+    result.withUnsafeMutablePointer { logits in
+      if architecture.logitScale != 1 { for index in 0..<count { logits[index] *= architecture.logitScale } }
+      if let cap = architecture.logitCap {
+        errata_soft_cap(logits, head.outputSize, hidden.rows, head.outputSize, 1, cap)
       }
     }
     return result
@@ -28,24 +30,36 @@ extension Decoder {
     _ hidden: Matrix<Float>, logits: Matrix<Float>, dLogits: Matrix<Float>
   ) -> Matrix<Float> {
     var dLogits = dLogits
-    if let cap = architecture.logitCap {
-      dLogits.withUnsafeMutablePointer { gradient in
+    let count = dLogits.count
+    dLogits.withUnsafeMutablePointer { gradient in
+      if let cap = architecture.logitCap {
         logits.withUnsafePointer {
           errata_soft_cap_backward($0, gradient, head.outputSize, hidden.rows, head.outputSize, 1, cap)
         }
       }
+      if architecture.logitScale != 1 { for index in 0..<count { gradient[index] *= architecture.logitScale } }
     }
-    var dNormalized = Matrix<Float>(uninitializedRows: hidden.rows, columns: hidden.columns)
+    var dInput = dLogits.mappedBack(by: head)
+    if let outputProjection { dInput = dInput.mappedBack(by: outputProjection) }
+    guard let finalNormalization else { return dInput }
     var result = Matrix<Float>(rows: hidden.rows, columns: hidden.columns)
-    hidden.withUnsafePointer { source in
-      dLogits.withUnsafePointer { gradient in
-        dNormalized.withUnsafeMutablePointer { middle in
-          head.backward(gradient, rows: hidden.rows, into: middle)
-          result.withUnsafeMutablePointer {
-            finalNormalization.backward(source, middle, rows: hidden.rows, addingInto: $0)
-          }
+    result.withUnsafeMutablePointer { target in
+      hidden.withUnsafePointer { source in
+        dInput.withUnsafePointer {
+          finalNormalization.backward(source, $0, rows: hidden.rows, addingInto: target)
         }
       }
+    }
+    return result
+  }
+}
+
+extension Matrix<Float> {
+  /// The gradients with respect to rows that a linear map has made these gradients' rows of.
+  fileprivate func mappedBack(by map: Linear) -> Matrix<Float> {
+    var result = Matrix<Float>(uninitializedRows: rows, columns: map.inputSize)
+    result.withUnsafeMutablePointer { target in
+      withUnsafePointer { map.backward($0, rows: rows, into: target) }
     }
     return result
   }

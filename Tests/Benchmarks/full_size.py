@@ -22,6 +22,7 @@ from patches import Run, files, size
 MODELS = {  # name: configuration, edited layers (those of the published hyperparameters), the last one's down-projection
     "gpt2-xl": ("13,14,15,16,17", "h.17.mlp.c_proj.weight"),
     "gpt-j-6b": ("3,4,5,6,7,8", "transformer.h.8.mlp.fc_out.weight"),
+    "gemma-3-1b": ("4", "model.layers.4.mlp.down_proj.weight"),
     "llama-2-7b": ("4,5,6,7,8", "model.layers.8.mlp.down_proj.weight"),
 }
 STEPS, REAL_FACTS, REAL_STEPS = 3, 100, 20
@@ -97,7 +98,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name in ("tools", "tokenizer", "facts", "text", "scratch"):
         parser.add_argument(name)
-    parser.add_argument("--model", action="append", choices=list(MODELS), help="all three if none is named")
+    parser.add_argument("--model", action="append", choices=list(MODELS), help="all of them if none is named")
     parser.add_argument("--facts-count", type=int, default=4)
     parser.add_argument("--tokens", type=int, default=4096)
     parser.add_argument("--closed-form", type=int, default=0, metavar="FACTS", help="besides, solve so many random facts at once")

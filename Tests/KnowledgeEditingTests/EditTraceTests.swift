@@ -8,19 +8,17 @@ import WeightPatch
 
 @testable import KnowledgeEditing
 
-/// Tracing random batches on the tiny random model of some families (Tests/Golden/tiny): one that stores its weights
-/// transposed, a parallel one, a plain one, and one that normalizes what the down-projection puts out.
+/// Tracing random batches on the tiny random model of some families: one that stores its weights transposed, a
+/// parallel one, a plain one, one that normalizes what the down-projection puts out, and one that adds a share of it.
 @Suite struct EditTraceTests {
-  static let families = ["gpt2", "gptj", "llama_untied", "gemma2"]
+  static let families = ["gpt2", "gptj", "llama_untied", "gemma2", "granite"]
   private static let tokens: [Int32] = [11, 12, 13, 14, 12]
-  private static let path = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-    .appendingPathComponent("Golden/tiny").path
 
   private let decoders: [String: Decoder]
 
   init() throws {
     decoders = try Dictionary(
-      uniqueKeysWithValues: Self.families.map { ($0, try Decoder(Checkpoint(path: "\(Self.path)/\($0)"))) })
+      uniqueKeysWithValues: Self.families.map { ($0, try Decoder(Checkpoint(path: GoldenFamily.named($0).path))) })
   }
 
   /// Two batches of two and three terms in layers 0 and 1; the second edits layer 1 alone.
@@ -54,7 +52,7 @@ import WeightPatch
     var keys: [Matrix<Float>] = []
     var outputs: [Matrix<Float>] = []
     try decoder.forward(
-      &hidden, plan: AttentionPlan(TokenTree([Self.tokens])), positions: positions,
+      &hidden, plan: AttentionPlan(TokenTree([Self.tokens])), tokens: Self.tokens, positions: positions,
       layers: 0..<decoder.architecture.layerCount
     ) { observation in
       switch observation {
@@ -83,7 +81,7 @@ import WeightPatch
         ? try decoder.perceptronOutput(ofKeys: keys[firing.layer], layer: firing.layer) : outputs[firing.layer]
       for token in Self.tokens.indices {
         let key = keys[firing.layer].row(token).map(Double.init)
-        let stream = norm(reference.row(token).map(Double.init))
+        let stream = norm(reference.row(token).map(Double.init)) / Double(decoder.architecture.branchScale)
         var sum = [Double](repeating: 0, count: left.rows)
         for term in 0..<factors.rank {
           let activation = zip(right.row(term), key).reduce(0) { $0 + Double($1.0) * $1.1 }
@@ -99,7 +97,8 @@ import WeightPatch
   }
 
   /// The keys of the first edited layer do not depend on its edit: what the stream gains there is D k.
-  @Test(arguments: ["gpt2", "gptj", "llama_untied"]) func theTotalIsWhatTheStreamGains(family: String) throws {
+  @Test(arguments: ["gpt2", "gptj", "llama_untied", "granite"]) func theTotalIsWhatTheStreamGains(family: String) throws
+  {
     let decoder = try #require(decoders[family])
     let batches = try batches(decoder)
     let before = try observe(decoder).outputs[0]

@@ -29,7 +29,8 @@ import Transformer
       }
       var hidden = try model.decoder.embed(tokens: tokens, positions: (0..<Int32(tokens.count)).map { $0 })
       try model.decoder.forward(
-        &hidden, plan: AttentionPlan(TokenTree([tokens])), positions: (0..<Int32(tokens.count)).map { $0 },
+        &hidden, plan: AttentionPlan(TokenTree([tokens])), tokens: tokens,
+        positions: (0..<Int32(tokens.count)).map { $0 },
         layers: 0..<model.architecture.layerCount
       ) { observation in
         switch observation {

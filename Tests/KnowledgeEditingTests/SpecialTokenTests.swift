@@ -37,7 +37,7 @@ import Transformer
       let tree = TokenTree([sequence])
       var hidden = try model.decoder.embed(tokens: tree.tokens, positions: tree.positions)
       try model.decoder.forward(
-        &hidden, plan: AttentionPlan(tree), positions: tree.positions, layers: 0..<2, end: .keys
+        &hidden, plan: AttentionPlan(tree), tokens: tree.tokens, positions: tree.positions, layers: 0..<2, end: .keys
       ) { observation in
         guard case .keys(1, let keys) = observation else { return }
         for row in 0..<keys.rows {

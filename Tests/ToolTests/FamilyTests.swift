@@ -1,35 +1,31 @@
 import Foundation
 import Safetensors
 import Tensors
+import TestSupport
 import Testing
 
 extension ToolTests {
-  /// Every supported family from second moments to revert, on its tiny random model (Tests/Golden/tiny) and a tokenizer
-  /// of single bytes.
+  /// Every supported family from second moments to revert, on its tiny random model and a tokenizer of single bytes.
   @Suite struct Families {
-    static let families = [
-      "gpt2", "gptj", "gptneox", "gptneox_serial", "llama_untied", "llama3_rope", "mistral", "qwen2", "qwen3", "gemma",
-      "gemma2", "phi3",
-    ]
-
     let scratch: Scratch
 
     init() throws { scratch = try Scratch() }
 
-    @Test(arguments: families) func fromStatisticsToRevert(family: String) throws {
+    @Test(arguments: GoldenFamily.all) func fromStatisticsToRevert(family: GoldenFamily) throws {
       try prepare(family)
       try scratch.succeed(
         "stats", "model", "--text", "corpus.txt", "--layers", "1,2", "--tokens", "6000", "--sequence-length", "48",
         "-o", "stats.safetensors")
       let edited = try scratch.succeed(editing(layers: "1", method: "emmet", output: "one.wpatch"))
-      try checkFacts(edited)
+      try checkFacts(edited, family)
       let manifest = try scratch.succeed("show", "one.wpatch", "--json").json
-      #expect(manifest["manifest"]?["base"]?["architecture"] == JSON(modelType(family)))
+      #expect(try manifest["manifest"]?["base"]?["architecture"] == modelType())
 
       try scratch.succeed("apply", "model", "one.wpatch", "-o", "edited")
       try scratch.succeed("verify", "edited", "--base", "model")
       let before = try scratch.succeed("ask", "model", "--tokens", "2", "Ann lives in").output
-      #expect(before != (try scratch.succeed("ask", "edited", "--tokens", "2", "Ann lives in").output))
+      let after = try scratch.succeed("ask", "edited", "--tokens", "2", "Ann lives in").output
+      #expect(before != after || !family.learns)
       let scores = try scratch.succeed("eval", "model", "edited", "--facts", "facts.json").output
       #expect(scores.contains("edited"))
       try scratch.succeed("revert", "edited", "-o", "restored")
@@ -38,54 +34,63 @@ extension ToolTests {
       }
     }
 
-    @Test(arguments: families) func severalLayersAndOneFact(family: String) throws {
+    @Test(arguments: GoldenFamily.all) func severalLayersAndOneFact(family: GoldenFamily) throws {
       try prepare(family)
       try scratch.succeed(
         "stats", "model", "--text", "corpus.txt", "--layers", "1,2", "--tokens", "6000", "--sequence-length", "48",
         "-o", "stats.safetensors")
       let several = editing(layers: "1-2", method: "memit", output: "two.wpatch") + ["-w", "1"]
-      if family == "gemma2" {
+      if try normalizesDownOutput() {
+        let type = try #require(try modelType()?.stringValue)
         let message =
-          "errata edit: memit on gemma2, which normalizes what an edit changes, edits one layer; give one with --layers"
+          "errata edit: memit on \(type), which normalizes what an edit changes, edits one layer; give one with --layers"
         try scratch.fail(several, exitCode: 2, message: message)
       } else {
-        try checkFacts(try scratch.succeed(several))
+        try checkFacts(try scratch.succeed(several), family)
       }
       try checkFacts(
-        try scratch.succeed(editing(layers: "2", method: "rome", output: "rome.wpatch") + ["--records", "0"]))
+        try scratch.succeed(editing(layers: "2", method: "rome", output: "rome.wpatch") + ["--records", "0"]), family)
     }
 
     private func editing(layers: String, method: String, output: String) -> [String] {
       [
         "edit", "model", "--facts", "facts.json", "--stats", "stats.safetensors", "--templates", "templates.json",
         "--layers", layers, "--method", method, "--steps", "25", "--weight-decay", "0", "--kl-factor", "0", "--json",
-        "--quiet", "-o",
-        output,
+        "--quiet",
+        "--ridge", "1e-4", "-o", output,
       ]
     }
 
-    /// A random model is no good learner, but it learns.
-    private func checkFacts(_ result: ToolResult) throws {
+    /// A random model is no good learner, but some learn. In others an edit of the subject's last token does not reach the
+    /// last one, through a window of four tokens or behind the last keys, or moves everything else as well.
+    private func checkFacts(_ result: ToolResult, _ family: GoldenFamily) throws {
       let facts = try #require(try result.json["facts"]?.arrayValue)
       #expect(!facts.isEmpty)
       for fact in facts {
         let before = try #require(fact["probability_before"]?.doubleValue)
         let after = try #require(fact["probability_after"]?.doubleValue)
-        #expect(after > before, "\(before) to \(after)")
+        #expect(family.learns ? after > before : after > 0 && after < 1, "\(before) to \(after)")
         #expect(fact["steps"]?.integerValue ?? 0 > 0)
       }
     }
 
-    private func modelType(_ family: String) -> String {
-      if family.hasPrefix("gptneox") { return "gpt_neox" }
-      return family.hasPrefix("llama") ? "llama" : family
+    private func modelType() throws -> JSON? { try JSON.parse(contentsOf: scratch("model/config.json"))["model_type"] }
+
+    /// Whether the model has a norm behind the down-projection.
+    private func normalizesDownOutput() throws -> Bool {
+      let names = try Checkpoint(path: scratch("model")).tensorNames.map(\.description)
+      let isBehind =
+        try JSON.parse(contentsOf: scratch("model/config.json"))["do_layer_norm_before"]?.boolValue == false
+      return isBehind
+        || names.contains {
+          $0.hasSuffix("post_feedforward_layernorm.weight") || $0.hasSuffix("post_mlp_layernorm.weight")
+        }
     }
 
-    private func prepare(_ family: String) throws {
-      let source = Samples.root + "/Tests/Golden/tiny/" + family
+    private func prepare(_ family: GoldenFamily) throws {
       try FileManager.default.createDirectory(atPath: scratch("model"), withIntermediateDirectories: true)
       for file in ["config.json", "model.safetensors"] {
-        try FileManager.default.copyItem(atPath: "\(source)/\(file)", toPath: scratch("model/" + file))
+        try FileManager.default.copyItem(atPath: "\(family.path)/\(file)", toPath: scratch("model/" + file))
       }
       try scratch.write(Self.tokenizer.serialized(), to: "model/tokenizer.json")
       // The bare prompt, whose probability is measured: with more, a random model trades one for another.
@@ -131,4 +136,8 @@ extension ToolTests {
       ]
     }()
   }
+}
+
+extension GoldenFamily {
+  fileprivate var learns: Bool { Self.tiny.contains { $0.name == name } }
 }

@@ -46,6 +46,8 @@ import Testing
     let kept: [Double]
     var window: Int?
     var cap: Double?
+    /// Of each head, for the position of the key.
+    var slopes: [Double]?
 
     var querySize: Int { heads.count * heads.size }
     var keyValueSize: Int { heads.keyValueCount * heads.size }
@@ -63,15 +65,18 @@ import Testing
             case .active(let rows): visible += rows.map { (packed, $0 * stride + querySize) }
             }
           }
-          if let window { visible = Array(visible.suffix(window)) }
+          let first = window.map { max(0, visible.count - $0) } ?? 0
+          visible = Array(visible[first...])
           for head in 0..<heads.count {
             let offset = head / (heads.count / heads.keyValueCount) * heads.size
-            let scores = visible.map { keys, start in
-              let score =
+            let scores = visible.enumerated().map { column, place in
+              let (keys, start) = place
+              var score =
                 (0..<heads.size).reduce(0.0) {
                   $0 + packed[row * stride + head * heads.size + $1] * keys[start + offset + $1]
                 } / Double(heads.size).squareRoot()
-              return cap.map { $0 * tanh(score / $0) } ?? score
+              score = cap.map { $0 * tanh(score / $0) } ?? score
+              return score + (slopes.map { $0[head] * Double(first + column) } ?? 0)
             }
             let largest = scores.max()!
             let weights = scores.map { exp($0 - largest) }
@@ -99,14 +104,17 @@ import Testing
     let (heads, plan) = (reference.heads, reference.plan)
     let attention = Attention(
       headCount: heads.count, keyValueHeadCount: heads.keyValueCount, headSize: heads.size,
-      scale: 1 / Float(heads.size).squareRoot(), scoreCap: reference.cap.map { Float($0) })
+      scale: 1 / Float(heads.size).squareRoot(), scoreCap: reference.cap.map { Float($0) },
+      positionBias: reference.slopes.map {
+        PositionBias(.init(slopes: $0.single), positionCount: 256, attentionScale: 1)
+      })
     let window = reference.window
     let (packed, kept, dOutput) = (packed.single, reference.kept.single, dOutput.single)
     let alone = filled(dOutput.count) {
       attention.forward(plan, packed: packed, kept: kept, window: window, into: $0, probabilities: nil)
     }
     var output: [Float] = []
-    let probabilities = filled(attention.probabilityOffsets(plan).count) { probabilities in
+    let probabilities = filled(Attention.probabilityOffsets(plan, headCount: heads.count).count) { probabilities in
       output = filled(dOutput.count) {
         attention.forward(plan, packed: packed, kept: kept, window: window, into: $0, probabilities: probabilities)
       }
@@ -147,6 +155,29 @@ import Testing
     #expect(found.outputWithoutTape == found.output)
     let gradient = numericalGradient(at: packed) { dot(reference.output($0), dOutput) }
     #expect(relativeError(found.dPacked, gradient) < 1e-4)
+  }
+
+  /// ALiBi, with and without a window.
+  @Test(arguments: [nil, 3]) func positionBiases(window: Int?) {
+    var random = SeededGenerator(seed: 37)
+    let (heads, plan) = (Heads(count: 4, keyValueCount: 2, size: 6), Self.branchingPlan())
+    let kept = random.gaussians(Self.keptCount * 2 * heads.keyValueCount * heads.size)
+    let slopes = PositionBias.slopes(headCount: 4).double
+    let reference = Reference(heads: heads, plan: plan, kept: kept, window: window, slopes: slopes)
+    let packed = random.gaussians(plan.rowCount * reference.stride)
+    let dOutput = random.gaussians(plan.rowCount * reference.querySize)
+    let found = run(reference, packed: packed, dOutput: dOutput)
+    #expect(relativeError(found.output, reference.output(packed)) < 2e-6)
+    #expect(found.outputWithoutTape == found.output)
+    let gradient = numericalGradient(at: packed) { dot(reference.output($0), dOutput) }
+    #expect(relativeError(found.dPacked, gradient) < 1e-4)
+  }
+
+  /// Press et al. 2022: 2^-2, 2^-4, ... for four heads; for six, the first two of the odd ones of eight beside them.
+  @Test func slopes() {
+    #expect(PositionBias.slopes(headCount: 4) == [0.25, 0.0625, 0.015625, 0.00390625])
+    #expect(PositionBias.slopes(headCount: 6) == [0.25, 0.0625, 0.015625, 0.00390625, 0.5, 0.125])
+    #expect(PositionBias.slopes(headCount: 1) == [0.00390625])
   }
 
   @Test(arguments: [nil, 70]) func longRuns(window: Int?) {

@@ -47,8 +47,8 @@ import Testing
 
   @Test func modelType() throws {
     let unsupported = general(
-      "CONFIG: architecture 'mamba' is not supported; supported are llama, mistral, qwen2, qwen3, gemma, gemma2, phi3, "
-        + "gpt2, gptj, gpt_neox")
+      "CONFIG: architecture 'mamba' is not supported; supported are "
+        + Family.all.map(\.modelType).joined(separator: ", "))
     #expect(try llamaError("model_type", "mamba") == unsupported)
     #expect(try llamaError("model_type", nil as JSON?) == damaged("CONFIG: field 'model_type' is missing"))
     #expect(
@@ -88,15 +88,17 @@ import Testing
   }
 
   @Test func unsupportedSettings() throws {
-    let activation = "silu, swish, gelu_new, gelu_pytorch_tanh, gelu_fast, gelu_python_tanh, gelu, gelu_python, relu"
+    let activation =
+      "silu, swish, gelu_new, gelu_pytorch_tanh, gelu_fast, gelu_python_tanh, gelu_accurate, gelu, gelu_python, "
+      + "quick_gelu, relu, relu2"
     #expect(
       try llamaError("hidden_act", "mish")
         == general("CONFIG: 'hidden_act' = 'mish' is not supported; supported: \(activation)"))
     #expect(
-      try llamaError("rope_scaling", ["rope_type": "proportional"])
+      try llamaError("rope_scaling", ["rope_type": "axial"])
         == general(
-          "CONFIG: 'rope_scaling.rope_type' = 'proportional' is not supported; "
-            + "supported: default, linear, dynamic, llama3, yarn, longrope"))
+          "CONFIG: 'rope_scaling.rope_type' = 'axial' is not supported; "
+            + "supported: default, linear, proportional, dynamic, llama3, yarn, longrope"))
     #expect(
       try llamaError("rope_scaling", ["type": "linear"])
         == damaged("CONFIG: field 'rope_scaling.factor' is missing"))

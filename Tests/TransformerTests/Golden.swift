@@ -1,6 +1,7 @@
 import Foundation
 import Safetensors
 import Tensors
+import TestSupport
 import Transformer
 
 /// A tiny random model and the numbers that Hugging Face transformers computed with it.
@@ -22,8 +23,10 @@ struct Golden {
   let tensors: SafetensorsFile
   let sequences: [Sequence]
 
-  init(_ family: String) throws {
-    let directory = "\(Self.folder)/tiny/\(family)"
+  init(_ family: String) throws { try self.init(GoldenFamily.named(family)) }
+
+  init(_ family: GoldenFamily) throws {
+    let directory = family.path
     decoder = try Decoder(Checkpoint(path: directory))
     tensors = try SafetensorsFile(path: directory + "/golden.safetensors")
     let facts = try JSON.parse(contentsOf: directory + "/golden.json")["seqs"]!.arrayValue!
@@ -41,6 +44,15 @@ struct Golden {
   }
 
   func matrix(_ name: String) throws -> Matrix<Float> { try tensors.tensor(named: ByteString(name)).matrix() }
+}
+
+/// The largest difference, in units of the largest expected value.
+func largestError(_ found: [Float], _ expected: [Float]) -> Double {
+  guard found.count == expected.count, found.allSatisfy(\.isFinite) else { return .infinity }
+  let difference = zip(found, expected).reduce(0.0) { max($0, abs(Double($1.0) - Double($1.1))) }
+  let largest = expected.reduce(0.0) { max($0, abs(Double($1))) }
+  // Behind the last keys that others read, a change reaches no other token: no gradient at all.
+  return difference == 0 ? 0 : difference / largest
 }
 
 /// norm(found - expected) / norm(expected)

@@ -1,15 +1,12 @@
 import Tensors
+import TestSupport
 import Testing
 
 @testable import Transformer
 
 @Suite struct GoldenForwardTests {
-  static let families = [
-    "gpt2", "gptj", "gptneox", "gptneox_serial", "llama_untied", "llama_tied", "llama3_rope", "mistral", "qwen2",
-    "qwen3", "gemma", "gemma2", "phi3",
-  ]
-
-  @Test(arguments: families) func everyLayerOfEverySequence(family: String) throws {
+  /// Outputs and keys within 2e-5 of the largest value, gradients within 1e-4: float32 on both sides.
+  @Test(arguments: GoldenFamily.all) func everyLayerOfEverySequence(family: GoldenFamily) throws {
     let golden = try Golden(family)
     let decoder = golden.decoder
     // All sequences in one tree: packing and the attention plan are tested with the arithmetic.
@@ -17,13 +14,14 @@ import Testing
     var hidden = try decoder.embed(tokens: tree.tokens, positions: tree.positions)
     func check(_ found: Matrix<Float>, _ name: String) throws {
       for (index, rows) in tree.rowsOfSequence.enumerated() {
-        let error = relativeError(found.rows(at: rows).elements, try golden.matrix("seq\(index).\(name)").elements)
-        #expect(error < 1e-5, "\(family) sequence \(index) \(name): \(error)")
+        let error = largestError(found.rows(at: rows).elements, try golden.matrix("seq\(index).\(name)").elements)
+        #expect(error < 2e-5, "\(family) sequence \(index) \(name): \(error)")
       }
     }
     try check(hidden, "embed")
     try decoder.forward(
-      &hidden, plan: AttentionPlan(tree), positions: tree.positions, layers: 0..<decoder.architecture.layerCount
+      &hidden, plan: AttentionPlan(tree), tokens: tree.tokens, positions: tree.positions,
+      layers: 0..<decoder.architecture.layerCount
     ) { observation in
       switch observation {
       case .keys(let layer, let keys): try check(keys, "key.\(layer)")
@@ -34,7 +32,7 @@ import Testing
   }
 
   /// The rows after the delta are recomputed alone, against the kept keys and values of the rows before it.
-  @Test(arguments: families) func gradientsOfTheSuffix(family: String) throws {
+  @Test(arguments: GoldenFamily.all) func gradientsOfTheSuffix(family: GoldenFamily) throws {
     let golden = try Golden(family)
     for (index, sequence) in golden.sequences.enumerated() {
       let zero = [Float](repeating: 0, count: golden.decoder.architecture.hiddenSize)
@@ -46,15 +44,17 @@ import Testing
       for (found, name) in [
         (atZero.gradient, "grad0"), (atDelta.gradient, "grad"), (atDelta.divergenceGradient, "gradkl"),
       ] {
-        let error = relativeError(found, try golden.matrix("seq\(index).\(name)").elements)
+        let error = largestError(found, try golden.matrix("seq\(index).\(name)").elements)
         #expect(error < 1e-4, "\(family) sequence \(index) \(name): \(error)")
       }
       #expect(abs(atDelta.divergence - sequence.divergence) < 1e-5 + 1e-4 * sequence.divergence)
     }
   }
 
-  @Test func sharedPrefixesGiveWhatSeparateSequencesGive() throws {
-    let golden = try Golden("llama_tied")
+  /// Also where scores depend on the keys' positions, and where layers take keys and values from others.
+  @Test(arguments: ["llama_tied", "bloom", "gemma4_text_wide"])
+  func sharedPrefixesGiveWhatSeparateSequencesGive(family: String) throws {
+    let golden = try Golden(family)
     let decoder = golden.decoder
     let start = golden.sequences[2].tokens
     let sequences = [start, Array(start.prefix(6)) + [7, 8, 9], Array(start.prefix(6)) + [7, 10], [5], start + [3]]
@@ -68,8 +68,8 @@ import Testing
     }
   }
 
-  @Test func tokenByTokenGivesWhatOnePassGives() throws {
-    let golden = try Golden("gpt2")
+  @Test(arguments: GoldenFamily.all) func tokenByTokenGivesWhatOnePassGives(family: GoldenFamily) throws {
+    let golden = try Golden(family)
     let decoder = golden.decoder
     let tokens = golden.sequences[1].tokens
     let layers = 0..<decoder.architecture.layerCount
@@ -79,16 +79,18 @@ import Testing
       var hidden = try decoder.embed(tokens: [token], positions: [Int32(position)])
       let plan = AttentionPlan(runs: [.init(rows: 0..<1, context: [.kept(0..<position)], group: 0)])
       try decoder.forward(
-        &hidden, plan: plan, positions: [Int32(position)], layers: layers, store: store, appending: true)
+        &hidden, plan: plan, tokens: [token], positions: [Int32(position)], layers: layers, store: store,
+        appending: true)
       rows += decoder.logits(hidden).elements
     }
-    #expect(relativeError(rows, try golden.matrix("seq1.logits").elements) < 1e-5)
+    #expect(largestError(rows, try golden.matrix("seq1.logits").elements) < 2e-5)
   }
 
   private func logits(_ decoder: Decoder, _ tree: TokenTree) throws -> Matrix<Float> {
     var hidden = try decoder.embed(tokens: tree.tokens, positions: tree.positions)
     try decoder.forward(
-      &hidden, plan: AttentionPlan(tree), positions: tree.positions, layers: 0..<decoder.architecture.layerCount)
+      &hidden, plan: AttentionPlan(tree), tokens: tree.tokens, positions: tree.positions,
+      layers: 0..<decoder.architecture.layerCount)
     return decoder.logits(hidden)
   }
 }
@@ -115,22 +117,28 @@ private struct SuffixProblem {
     let tree = TokenTree([sequence.tokens])
     var hidden = try decoder.embed(tokens: tree.tokens, positions: tree.positions)
     let first = sequence.editLayer + 1
-    try decoder.forward(&hidden, plan: AttentionPlan(tree), positions: tree.positions, layers: 0..<first)
+    let shared = SharedKeyValues(architecture)
+    try decoder.forward(
+      &hidden, plan: AttentionPlan(tree), tokens: tree.tokens, positions: tree.positions, layers: 0..<first,
+      shared: shared)
     let (start, count) = (sequence.deltaPosition, tree.rowCount)
     let rest = first..<architecture.layerCount
     let store = KeyValueStore(architecture, layers: rest)
     var constant = hidden.rows(at: Array(0..<start))
     let constantPlan = AttentionPlan(runs: [.init(rows: 0..<start, context: [], group: 0)])
     try decoder.forward(
-      &constant, plan: constantPlan, positions: Array(tree.positions[..<start]), layers: rest, store: store,
-      appending: true)
+      &constant, plan: constantPlan, tokens: Array(tree.tokens[..<start]),
+      positions: Array(tree.positions[..<start]), layers: rest, store: store, appending: true,
+      shared: shared.rows(at: Array(0..<start)))
     let plan = AttentionPlan(runs: [.init(rows: 0..<count - start, context: [.kept(0..<start)], group: 0)])
     let positions = Array(tree.positions[start...])
 
     func run(_ delta: [Float], _ tape: Tape?) throws -> Matrix<Float> {
       var variable = hidden.rows(at: Array(start..<count))
       for (index, value) in delta.enumerated() { variable[0, index] += value }
-      try decoder.forward(&variable, plan: plan, positions: positions, layers: rest, store: store, tape: tape)
+      try decoder.forward(
+        &variable, plan: plan, tokens: Array(tree.tokens[start...]), positions: positions, layers: rest, store: store,
+        shared: shared.rows(at: Array(start..<count)), tape: tape)
       return variable
     }
     let unchanged = decoder.logits(try run(Array(repeating: 0, count: delta.count), nil))

@@ -34,7 +34,8 @@ import Testing
     let tree = TokenTree([golden.sequences[2].tokens])
     var hidden = try decoder.embed(tokens: tree.tokens, positions: tree.positions)
     try decoder.forward(
-      &hidden, plan: AttentionPlan(tree), positions: tree.positions, layers: 0..<decoder.architecture.layerCount)
+      &hidden, plan: AttentionPlan(tree), tokens: tree.tokens, positions: tree.positions,
+      layers: 0..<decoder.architecture.layerCount)
     let expected = try SafetensorsFile(path: Golden.folder + "/variants.safetensors")
       .tensor(named: ByteString("\(variant.number)")).matrix()
     #expect(relativeError(decoder.logits(hidden).elements, expected.elements) < 1e-5)

@@ -31,9 +31,9 @@ import Testing
     let weights = (query: random.gaussians(Self.headSize), key: random.gaussians(Self.headSize))
     let kind = Architecture.Normalization.rootMeanSquare(epsilon: Float(Self.epsilon))
     let normalization = HeadNormalization(
-      query: Normalization(kind: kind, weight: weights.query.single, bias: nil),
-      key: Normalization(kind: kind, weight: weights.key.single, bias: nil), headCount: Self.headCount,
-      keyValueHeadCount: Self.keyValueHeadCount)
+      query: [Normalization(kind: kind, weight: weights.query.single, bias: nil)],
+      key: [Normalization(kind: kind, weight: weights.key.single, bias: nil)],
+      heads: .init(count: Self.headCount, keyValueCount: Self.keyValueHeadCount, size: Self.headSize))
     let x = random.gaussians(rows * Self.stride)
     let dY = random.gaussians(x.count)
     var y = x.single

@@ -1,3 +1,4 @@
+import CKernels
 import Foundation
 import Tensors
 import TestSupport
@@ -12,6 +13,8 @@ import Testing
     case .geluTanh: 0.5 * x * (1 + tanh((2 / Double.pi).squareRoot() * (x + 0.044715 * x * x * x)))
     case .geluErf: 0.5 * x * (1 + erf(x / 2.0.squareRoot()))
     case .relu: max(x, 0)
+    case .reluSquared: max(x, 0) * max(x, 0)
+    case .quickGELU: x / (1 + exp(-1.702 * x))
     }
   }
 
@@ -59,10 +62,30 @@ import Testing
     let slopes = filled(x.count) { perceptron.backward(x.single, ones, rows: 1, into: $0) }
     for (index, value) in x.enumerated() {
       let expected = Self.reference(activation, value)
-      #expect(abs(Double(key[index]) - expected) < 2e-6 * max(abs(value), 1e-3), "\(activation) at \(value)")
+      let scale = max(abs(value), abs(expected), 1e-3)
+      #expect(abs(Double(key[index]) - expected) < 2e-6 * scale, "\(activation) at \(value)")
       let slope =
         (Self.reference(activation, value + 1e-5) - Self.reference(activation, value - 1e-5)) / 2e-5
-      #expect(abs(Double(slopes[index]) - slope) < 5e-6, "the slope of \(activation) at \(value)")
+      #expect(abs(Double(slopes[index]) - slope) < 5e-6 * max(1, abs(slope)), "the slope of \(activation) at \(value)")
+    }
+  }
+
+  /// The learned activation, on both sides of its two kinks.
+  @Test func xielu() {
+    let parameters = errata_xielu(positive: 0.7, negative: 1.3, beta: 0.5, epsilon: -1e-6)
+    func reference(_ x: Double) -> Double {
+      x > 0 ? 0.7 * x * x + 0.5 * x : 1.3 * (expm1(min(x, -1e-6)) - x) + 0.5 * x
+    }
+    let x = (-600...600).map { Double(Float(Double($0) / 50 + 0.003)) }
+    let perceptron = Perceptron(kind: .xielu(parameters), width: x.count)
+    let key = filled(x.count) { perceptron.forward(x.single, rows: 1, into: $0) }
+    let ones = [Float](repeating: 1, count: x.count)
+    let slopes = filled(x.count) { perceptron.backward(x.single, ones, rows: 1, into: $0) }
+    for (index, value) in x.enumerated() {
+      let expected = reference(value)
+      #expect(abs(Double(key[index]) - expected) < 1e-6 * max(abs(expected), 1), "at \(value)")
+      let slope = (reference(value + 1e-5) - reference(value - 1e-5)) / 2e-5
+      #expect(abs(Double(slopes[index]) - slope) < 1e-5 * max(abs(slope), 1), "the slope at \(value)")
     }
   }
 }

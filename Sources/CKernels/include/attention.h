@@ -19,6 +19,13 @@ void errata_causal_softmax(
 void errata_causal_softmax_backward(
     const float *p, float *d_p, size_t stride, size_t rows, size_t columns, float scale);
 
+// scores_ij = scale scores_ij + bias_j, in place.
+void errata_bias_scores(float *scores, size_t stride, size_t rows, size_t columns, float scale, const float *bias);
+
+// Values are bounded by +-limit, in place; the gradient d_x of values that were is zero, for x as bounded.
+void errata_clip(float *x, size_t count, float limit);
+void errata_clip_backward(const float *x, float *d_x, size_t count, float limit);
+
 // y = cap tanh(scale x / cap) in place of x, and its gradient d_x = d_y scale (1 - (y / cap)^2) in place of d_y.
 void errata_soft_cap(float *x, size_t stride, size_t rows, size_t columns, float scale, float cap);
 void errata_soft_cap_backward(

@@ -11,9 +11,7 @@ enum GenerationBatch {
   /// The numbers of texts of `lengths` tokens (with what is added) that go into the batches, in order.
   static func ranges(_ lengths: [Int], _ architecture: Architecture) -> [Range<Int>] {
     // Keys and values of every layer, float32.
-    let bytesPerToken =
-      architecture.layerCount * 2 * architecture.keyValueHeadCount * architecture.headSize
-      * MemoryLayout<Float>.size
+    let bytesPerToken = architecture.keyValueByteCount
     var ranges: [Range<Int>] = []
     var (start, bytes) = (0, 0)
     for (index, length) in lengths.enumerated() {

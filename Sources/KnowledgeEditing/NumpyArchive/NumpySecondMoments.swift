@@ -52,7 +52,7 @@ public struct NumpySecondMoments: Sendable {
     var tokenCount: Int?
     var hasher = DigestHasher()
     for archive in archives {
-      let (sum, count) = try archive.read(keyLength: model.architecture.intermediateSize)
+      let (sum, count) = try archive.read(keyLength: model.architecture.layers[archive.layer].intermediateSize)
       if let tokenCount, tokenCount != count {
         throw ErrataError.numpyFilesOfDifferentCounts(archives[0].path, tokenCount, archive.path, count)
       }

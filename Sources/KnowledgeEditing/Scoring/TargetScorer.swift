@@ -68,7 +68,8 @@ package struct TargetScorer {
     let tree = TokenTree(prompts.flatMap(\.sequences))
     var hidden = try decoder.embed(tokens: tree.tokens, positions: tree.positions)
     try decoder.forward(
-      &hidden, plan: AttentionPlan(tree), positions: tree.positions, layers: 0..<decoder.architecture.layerCount)
+      &hidden, plan: AttentionPlan(tree), tokens: tree.tokens, positions: tree.positions,
+      layers: 0..<decoder.architecture.layerCount)
     // Where each token of each target is predicted, in the order of the sequences.
     var reads: [(row: Int, token: Int32)] = []
     var sequence = 0

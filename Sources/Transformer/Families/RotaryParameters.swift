@@ -15,46 +15,72 @@ struct RotaryParameters {
   /// The most values of a head that are rotated.
   static let largestSize = 1 << 16
 
-  /// - Parameters:
-  ///   - baseField: the older name of the base of the frequencies.
-  ///   - shareField: the older name of the share of a head that is rotated; nil if it must be all of it.
-  ///   - defaultShare: that share if the file does not say.
+  /// What a family's configuration says of its rotary positions, and what it leaves unsaid.
+  struct Options {
+    /// The older name of the base of the frequencies.
+    var baseField = "rope_theta"
+    var defaultBase = 10000.0
+    /// The older name of the share of a head that is rotated; nil if it must be all of it.
+    var shareField: String?
+    var defaultShare = 1.0
+    var defaultMaximumPositions = 2048
+    var isInterleaved = false
+    /// The fields that stand for a file without any of them.
+    var defaults: JSON?
+    /// Fields that only this family's configurations have, or that say nothing of text.
+    var ownFields: Set<ByteString> = []
+  }
+
+  /// - Parameter layerType: for a family that has parameters for each type of layer, the type.
   /// - Throws: an `ErrataError` that names the field.
   init(
-    _ configuration: Configuration, headSize: Int, baseField: String = "rope_theta", shareField: String? = nil,
-    defaultShare: Double = 1, defaultMaximumPositions: Int = 2048
+    _ configuration: Configuration, headSize: Int, options: Options = Options(), layerType: String? = nil
   ) throws {
-    let fields = try RotaryFields(configuration)
+    let fields = try RotaryFields(configuration, options, layerType: layerType)
     notices = fields.notices
+    let kind = try fields.kind()
+    let shareField = options.shareField ?? "partial_rotary_factor"
     let share =
-      try fields.number("partial_rotary_factor")
-      ?? configuration.number(shareField ?? "partial_rotary_factor", default: defaultShare)
-    let size = share > 0 && share <= 1 ? Int(Double(headSize) * share) : 0
-    guard size >= 2, size % 2 == 0, size <= Self.largestSize, size == headSize || shareField != nil else {
+      try fields.number("partial_rotary_factor") ?? configuration.number(shareField, default: options.defaultShare)
+    // Proportional parameters rotate a share of the pairs of the whole head.
+    let isShareOfPairs = kind == "proportional"
+    let size = share > 0 && share <= 1 ? isShareOfPairs ? headSize : Int(Double(headSize) * share) : 0
+    guard size >= 2, size % 2 == 0, size <= Self.largestSize, size == headSize || options.shareField != nil else {
       throw ErrataError.wrongField(
-        configuration.path, shareField ?? "partial_rotary_factor",
-        expected: shareField == nil ? "1" : "a share of the head that makes an even number of values",
+        configuration.path, configuration.name(shareField),
+        expected: options.shareField == nil ? "1" : "a share of the head that makes an even number of values",
         found: String(share))
     }
-    let base = try fields.number("rope_theta") ?? configuration.number(baseField, default: 10000)
+    let base =
+      try fields.number("rope_theta") ?? configuration.number(options.baseField, default: options.defaultBase)
     guard base > 0 else {
       throw ErrataError.wrongField(
-        configuration.path, baseField, expected: "a positive number", found: String(base))
+        configuration.path, configuration.name(options.baseField), expected: "a positive number", found: String(base))
     }
     let plain = Self.frequencies(base: base, size: size)
-    var positions = try configuration.positiveInteger("max_position_embeddings", default: defaultMaximumPositions)
+    var positions = try configuration.positiveInteger(
+      "max_position_embeddings", default: options.defaultMaximumPositions)
     var magnitude = 1.0
     let frequencies: [Float]
-    switch try fields.kind() {
+    switch kind {
     case "default":
       frequencies = plain
     case "linear":
       let factor = try fields.required("factor")
       frequencies = plain.map { $0 / Float(factor) }
+    case "proportional":
+      let factor = try fields.number("factor") ?? 1
+      let rotated = Int(share * Double(headSize) / 2)
+      frequencies = plain.enumerated().map { $0 < rotated ? $1 / Float(factor) : 0 }
     case "dynamic":
-      // Stretches sequences that are longer than the model's positions; none is taken.
-      _ = try fields.required("factor")
-      frequencies = plain
+      if options.ownFields.contains("alpha"), let alpha = try fields.number("alpha"), alpha != 0 {
+        // Hunyuan's own form: another base.
+        frequencies = Self.frequencies(base: base * pow(alpha, Double(size) / Double(size - 2)), size: size)
+      } else {
+        // Stretches sequences that are longer than the model's positions; none is taken.
+        _ = try fields.required("factor")
+        frequencies = plain
+      }
     case "llama3":
       frequencies = Self.scaledForLlama3(
         plain, factor: try fields.required("factor"), lowFrequencyFactor: try fields.required("low_freq_factor"),
@@ -70,10 +96,15 @@ struct RotaryParameters {
       positions = min(positions, original)
     case let kind:
       throw ErrataError.unsupportedSetting(
-        configuration.path, "rope_scaling.rope_type", "'\(kind)'",
-        supported: "default, linear, dynamic, llama3, yarn, longrope")
+        configuration.path, fields.name("rope_type"), "'\(kind)'",
+        supported: "default, linear, proportional, dynamic, llama3, yarn, longrope")
     }
-    embedding = RotaryEmbedding(inverseFrequencies: frequencies, isInterleaved: false, magnitude: Float(magnitude))
+    var embedding = RotaryEmbedding(
+      inverseFrequencies: frequencies, isInterleaved: options.isInterleaved, magnitude: Float(magnitude))
+    if options.ownFields.contains("llama_4_scaling_beta"), let beta = try fields.number("llama_4_scaling_beta") {
+      embedding.queryScaling = .init(beta: beta, period: try fields.originalPositions())
+    }
+    self.embedding = embedding
     maximumPositions = positions
   }
 
@@ -107,7 +138,10 @@ struct RotaryParameters {
     }
     var low = pair(rotations: try fields.number("beta_fast") ?? 32)
     var high = pair(rotations: try fields.number("beta_slow") ?? 1)
-    if try fields.boolean("truncate", default: true) { (low, high) = (low.rounded(.down), high.rounded(.up)) }
+    // Of nested parameters transformers never reads it.
+    if try fields.layerType != nil || fields.boolean("truncate", default: true) {
+      (low, high) = (low.rounded(.down), high.rounded(.up))
+    }
     (low, high) = (max(low, 0), min(high, Double(size - 1)))
     if low == high { high += 0.001 }
     let scaled = frequencies.enumerated().map { index, frequency in
@@ -132,110 +166,5 @@ struct RotaryParameters {
     if let given = try fields.number("attention_factor") { return (scaled, given) }
     let factor = try fields.number("factor") ?? Double(positions) / Double(originalPositions)
     return (scaled, factor <= 1 ? 1 : (1 + log(factor) / log(Double(originalPositions))).squareRoot())
-  }
-}
-
-/// The fields of `rope_parameters`, or of `rope_scaling`.
-private struct RotaryFields {
-  let configuration: Configuration
-  let name: String
-  let object: JSON?
-
-  private static let known: Set<ByteString> = [
-    "rope_type", "type", "rope_theta", "partial_rotary_factor", "factor", "original_max_position_embeddings",
-    "low_freq_factor", "high_freq_factor", "short_factor", "long_factor", "beta_fast", "beta_slow", "truncate",
-    "attention_factor", "mscale", "mscale_all_dim", "finetuned",
-  ]
-
-  init(_ configuration: Configuration) throws {
-    self.configuration = configuration
-    // An empty object is none.
-    let isScaled = configuration.value("rope_scaling").map { $0.objectValue?.count != 0 } ?? false
-    name = isScaled || configuration.value("rope_parameters") == nil ? "rope_scaling" : "rope_parameters"
-    object = configuration.value(name)
-    if let object, object.objectValue == nil {
-      throw ErrataError.wrongField(configuration.path, name, expected: "an object", found: object.kind)
-    }
-    // For example parameters by layer type, or by modality.
-    for field in unknown where object![field]!.objectValue != nil {
-      throw ErrataError.unsupportedSetting(
-        configuration.path, "\(name).\(field)", object![field]!.kind,
-        supported: Self.known.map(\.description).sorted().joined(separator: ", "))
-    }
-  }
-
-  private var unknown: [ByteString] { object?.objectValue?.keys.filter { !Self.known.contains($0) } ?? [] }
-
-  var notices: [String] {
-    var notices: [String] = []
-    if name == "rope_scaling", object != nil, configuration.value("rope_parameters") != nil {
-      notices.append(
-        "\(configuration.path): has both 'rope_scaling' and 'rope_parameters'; the first counts, as in transformers")
-    }
-    if !unknown.isEmpty {
-      let fields = unknown.map { "'\(name).\($0)'" }.joined(separator: ", ")
-      notices.append("\(configuration.path): \(fields) without effect, as in transformers")
-    }
-    return notices
-  }
-
-  private func value(_ field: String) -> JSON? {
-    guard let value = object?[ByteString(field)], !value.isNull else { return nil }
-    return value
-  }
-
-  private func wrong(_ field: String, expected: String, _ found: JSON) -> ErrataError {
-    ErrataError.wrongField(configuration.path, "\(name).\(field)", expected: expected, found: found.kind)
-  }
-
-  func kind() throws -> String {
-    guard let found = value("rope_type") ?? value("type") else { return "default" }
-    guard let text = found.stringValue else { throw wrong("rope_type", expected: "a string", found) }
-    return text
-  }
-
-  func number(_ field: String) throws -> Double? {
-    guard let found = value(field) else { return nil }
-    guard let number = found.doubleValue else { throw wrong(field, expected: "a number", found) }
-    return number
-  }
-
-  func required(_ field: String) throws -> Double {
-    guard let number = try number(field) else {
-      throw ErrataError.missingField(configuration.path, "\(name).\(field)")
-    }
-    guard number > 0 else {
-      throw ErrataError.wrongField(
-        configuration.path, "\(name).\(field)", expected: "a positive number", found: String(number))
-    }
-    return number
-  }
-
-  func boolean(_ field: String, default defaultValue: Bool) throws -> Bool {
-    guard let found = value(field) else { return defaultValue }
-    guard let flag = found.boolValue else { throw wrong(field, expected: "true or false", found) }
-    return flag
-  }
-
-  func numbers(_ field: String, count: Int) throws -> [Double] {
-    guard let found = value(field) else {
-      throw ErrataError.missingField(configuration.path, "\(name).\(field)")
-    }
-    guard let numbers = found.arrayValue?.compactMap(\.doubleValue), numbers.count == count,
-      numbers.allSatisfy({ $0 > 0 })
-    else { throw wrong(field, expected: "\(count) positive numbers", found) }
-    return numbers
-  }
-
-  /// How long the sequences were that the model was trained on first; Phi-3 says it beside these fields, not in them.
-  func originalPositions() throws -> Int {
-    let field = "original_max_position_embeddings"
-    if configuration.value(field) != nil { return try configuration.positiveInteger(field) }
-    let number = try required(field)
-    guard let count = Int(exactly: number), count < 1 << 31 else {
-      throw ErrataError.wrongField(
-        configuration.path, "\(name).\(field)", expected: "a positive integer", found: String(number))
-    }
-    return count
   }
 }

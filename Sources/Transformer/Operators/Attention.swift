@@ -13,22 +13,27 @@ struct Attention {
   let scale: Float
   /// What scores are bounded by, softly: cap tanh(score / cap).
   var scoreCap: Float?
+  /// What scores get for the keys' positions.
+  var positionBias: PositionBias?
 
   private var querySize: Int { headCount * headSize }
   private var keyValueSize: Int { keyValueHeadCount * headSize }
   private var stride: Int { querySize + 2 * keyValueSize }
   private var queriesPerKey: Int { headCount / keyValueHeadCount }
 
+  /// What the softmax multiplies scores by that nothing has scaled yet.
+  private var softmaxScale: Float { scoreCap == nil && positionBias == nil ? scale : 1 }
+
   /// Queries are taken this many at a time, so that long runs compute little of the triangle that they do not see.
   private static let queryBlock = 64
 
   /// For each run, where its softmax probabilities start in a tape, and the number of values in all.
-  func probabilityOffsets(_ plan: AttentionPlan) -> (offsets: [Int], count: Int) {
+  static func probabilityOffsets(_ plan: AttentionPlan, headCount: Int) -> (offsets: [Int], count: Int) {
     var offsets: [Int] = []
     var count = 0
     for run in plan.runs {
       offsets.append(count)
-      count += headCount * run.rows.count * Self.padded(run.contextCount + run.rows.count)
+      count += headCount * run.rows.count * padded(run.contextCount + run.rows.count)
     }
     return (offsets, count)
   }
@@ -47,7 +52,7 @@ struct Attention {
     into output: UnsafeMutablePointer<Float>, probabilities: UnsafeMutablePointer<Float>?
   ) {
     let shared = Shared((packed: packed, kept: kept, output: output, probabilities: probabilities))
-    let offsets = probabilities == nil ? [] : probabilityOffsets(plan).offsets
+    let offsets = probabilities == nil ? [] : Self.probabilityOffsets(plan, headCount: headCount).offsets
     Profile.measure("attention") {
       Threads.forEach(plan.runs.count * keyValueHeadCount) { task in
         let (index, keyValueHead) = task.quotientAndRemainder(dividingBy: keyValueHeadCount)
@@ -79,8 +84,8 @@ struct Attention {
               errata_small_product(
                 query, stride, keysTransposed, width, scores, width, rows, visible, headSize, 0)
               if let scoreCap { errata_soft_cap(scores, width, rows, visible, scale, scoreCap) }
-              errata_causal_softmax(
-                scores, width, rows, width, contextCount + start, window ?? .max, scoreCap == nil ? scale : 1)
+              positionBias?.add(to: scores, stride: width, rows: rows, columns: visible, head: head, scale: scale)
+              errata_causal_softmax(scores, width, rows, width, contextCount + start, window ?? .max, softmaxScale)
               errata_small_product(
                 scores, width, values, headSize,
                 pointers.output + (run.rows.lowerBound + start) * querySize + head * headSize, querySize, rows,
@@ -106,7 +111,7 @@ struct Attention {
     dPacked.update(repeating: 0, count: plan.rowCount * stride)
     let shared = Shared(
       (packed: packed, kept: kept, probabilities: probabilities, dOutput: dOutput, dPacked: dPacked))
-    let offsets = probabilityOffsets(plan).offsets
+    let offsets = Self.probabilityOffsets(plan, headCount: headCount).offsets
     // Runs of one group add to the same context rows: a group's head is one task.
     Profile.measure("attention") {
       Threads.forEach(plan.groups.count * keyValueHeadCount) { task in

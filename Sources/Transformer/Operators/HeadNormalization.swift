@@ -2,21 +2,37 @@ import CKernels
 import LinearAlgebra
 import Tensors
 
-/// Normalization of each head's query and key in packed query-key-value rows (Qwen3), before they are rotated.
+/// Normalization of the queries and keys in packed query-key-value rows, and of the values in some families.
 struct HeadNormalization {
-  /// Weights of one head's width each; all heads share them.
-  let query: Normalization
-  let key: Normalization
-  let headCount: Int
-  let keyValueHeadCount: Int
+  let followsRotation: Bool
+  /// The values of a row that are normalized, at its start.
+  let size: Int
+  /// Each normalization, where its first vector starts in a row, and how many it serves.
+  private let spans: [(normalization: Normalization, start: Int, count: Int)]
 
-  private var querySize: Int { headCount * query.width }
-  /// The queries and keys of one row.
-  private var size: Int { querySize + keyValueHeadCount * key.width }
+  /// - Parameter query, key, value: one normalization, over as many of the vectors as it is wide, or one for each head; no
+  ///   `value` if values stay as they are.
+  init(
+    query: [Normalization], key: [Normalization], value: [Normalization] = [], heads: Architecture.Heads,
+    followsRotation: Bool = false
+  ) {
+    self.followsRotation = followsRotation
+    var end = 0
+    var spans: [(normalization: Normalization, start: Int, count: Int)] = []
+    for (part, size) in [(query, heads.querySize), (key, heads.keyValueSize), (value, heads.keyValueSize)] {
+      for (index, normalization) in part.enumerated() {
+        let share = size / part.count
+        spans.append((normalization, end + index * share, share / normalization.width))
+      }
+      if !part.isEmpty { end += size }
+    }
+    self.spans = spans
+    size = end
+  }
 
-  /// Normalizes the queries and keys at the start of each row of `packed` (row stride `stride`), in place.
+  /// Normalizes the start of each row of `packed` (row stride `stride`), in place.
   ///
-  /// - Parameter unnormalized: gets what they were, rows x (queries and keys), for `backward`.
+  /// - Parameter unnormalized: gets what it was, rows x `size`, for `backward`.
   func forward(
     _ packed: UnsafeMutablePointer<Float>, stride: Int, rows: Int, recording unnormalized: UnsafeMutablePointer<Float>
   ) {
@@ -25,16 +41,17 @@ struct HeadNormalization {
       for row in range {
         let (target, source) = (packed.pointer + row * stride, unnormalized.pointer + row * size)
         source.update(from: target, count: size)
-        query.forwardRows(source, rows: headCount, into: target)
-        key.forwardRows(source + querySize, rows: keyValueHeadCount, into: target + querySize)
+        for (normalization, start, count) in spans {
+          normalization.forwardRows(source + start, rows: count, into: target + start)
+        }
       }
     }
   }
 
-  /// Turns the gradients with respect to normalized queries and keys into those with respect to what they were, in
-  /// place of `dPacked` (row stride `stride`).
+  /// Turns the gradients with respect to what was normalized into those with respect to what it was, in place of
+  /// `dPacked` (row stride `stride`).
   ///
-  /// - Parameter unnormalized: as `forward` recorded them.
+  /// - Parameter unnormalized: as `forward` recorded it.
   func backward(
     _ unnormalized: UnsafePointer<Float>, _ dPacked: UnsafeMutablePointer<Float>, stride: Int, rows: Int
   ) {
@@ -46,9 +63,9 @@ struct HeadNormalization {
           let (source, target) = (unnormalized.pointer + row * size, dPacked.pointer + row * stride)
           dNormalized.update(from: target, count: size)
           target.update(repeating: 0, count: size)
-          query.backwardRows(source, dNormalized, rows: headCount, addingInto: target)
-          key.backwardRows(
-            source + querySize, dNormalized + querySize, rows: keyValueHeadCount, addingInto: target + querySize)
+          for (normalization, start, count) in spans {
+            normalization.backwardRows(source + start, dNormalized + start, rows: count, addingInto: target + start)
+          }
         }
       }
     }

@@ -9,6 +9,8 @@ struct Rotation {
   private let isInterleaved: Bool
   private let cosine: [Float]
   private let sine: [Float]
+  /// What queries are multiplied by at each position; empty for 1.
+  private let queryScale: [Float]
 
   /// Tables for positions `0..<positionCount`. Angles are float32 products, as Hugging Face computes them.
   init(_ embedding: RotaryEmbedding, positionCount: Int) {
@@ -25,23 +27,42 @@ struct Rotation {
     }
     self.cosine = cosine
     self.sine = sine
+    queryScale =
+      embedding.queryScaling.map { scaling in
+        (0..<positionCount).map { Float(1 + scaling.beta * log(Double(1 + $0 / scaling.period))) }
+      } ?? []
   }
 
   /// The number of positions that the tables cover.
   var positionCount: Int { pairs == 0 ? .max : cosine.count / pairs }
 
-  /// Rotates `heads` heads at the start of each row of `x` (row stride `stride`), in place.
+  /// Rotates `heads` heads at the start of each row of `x` (row stride `stride`), in place: queries, then keys.
   func forward(
-    _ x: UnsafeMutablePointer<Float>, stride: Int, rows: Int, heads: Int, headSize: Int, positions: [Int32]
+    _ x: UnsafeMutablePointer<Float>, stride: Int, rows: Int, heads: Int, headSize: Int, queryHeads: Int = 0,
+    positions: [Int32]
   ) {
     apply(x, stride, rows, heads, headSize, positions, direction: 1)
+    scaleQueries(x, stride, rows, queryHeads * headSize, positions)
   }
 
   /// The gradient of a rotation is the rotation back, scaled alike.
   func backward(
-    _ dX: UnsafeMutablePointer<Float>, stride: Int, rows: Int, heads: Int, headSize: Int, positions: [Int32]
+    _ dX: UnsafeMutablePointer<Float>, stride: Int, rows: Int, heads: Int, headSize: Int, queryHeads: Int = 0,
+    positions: [Int32]
   ) {
+    scaleQueries(dX, stride, rows, queryHeads * headSize, positions)
     apply(dX, stride, rows, heads, headSize, positions, direction: -1)
+  }
+
+  private func scaleQueries(
+    _ x: UnsafeMutablePointer<Float>, _ stride: Int, _ rows: Int, _ size: Int, _ positions: [Int32]
+  ) {
+    guard !queryScale.isEmpty else { return }
+    for row in 0..<rows {
+      let scale = queryScale[Int(positions[row])]
+      if scale == 1 { continue }
+      for index in 0..<size { x[row * stride + index] *= scale }
+    }
   }
 
   private func apply(

@@ -80,30 +80,39 @@ func modelTensors(_ configuration: JSON, source: String) throws -> [ModelTensor]
     addNorm("transformer.ln_f", hidden)
     add("lm_head.weight", [vocabulary, hidden], weight)
     add("lm_head.bias", [vocabulary], .constant(0))
-  case "llama":
+  case "llama", "gemma3_text":
     let (hidden, layers, vocabulary) = (
       try integer("hidden_size"), try integer("num_hidden_layers"), try integer("vocab_size")
     )
     let (inner, heads) = (try integer("intermediate_size"), try integer("num_attention_heads"))
     let headSize = try integer("head_dim", default: hidden / heads)
     let keys = try integer("num_key_value_heads", default: heads) * headSize
+    // Gemma stores the weights of its norms less one, has norms around each branch, and normalizes queries and keys.
+    let isGemma = family == "gemma3_text"
+    let normWeight = Filling.constant(isGemma ? 0 : 1)
     add("model.embed_tokens.weight", [vocabulary, hidden], weight)
     for layer in 0..<layers {
       let prefix = "model.layers.\(layer)."
-      add(prefix + "input_layernorm.weight", [hidden], .constant(1))
+      add(prefix + "input_layernorm.weight", [hidden], normWeight)
+      if isGemma {
+        for name in ["q_norm", "k_norm"] { add("\(prefix)self_attn.\(name).weight", [headSize], normWeight) }
+        for name in ["pre_feedforward", "post_feedforward"] {
+          add("\(prefix)\(name)_layernorm.weight", [hidden], normWeight)
+        }
+      }
       add(prefix + "self_attn.q_proj.weight", [heads * headSize, hidden], weight)
       add(prefix + "self_attn.k_proj.weight", [keys, hidden], weight)
       add(prefix + "self_attn.v_proj.weight", [keys, hidden], weight)
       add(prefix + "self_attn.o_proj.weight", [hidden, heads * headSize], residual(layers))
-      add(prefix + "post_attention_layernorm.weight", [hidden], .constant(1))
+      add(prefix + "post_attention_layernorm.weight", [hidden], normWeight)
       add(prefix + "mlp.gate_proj.weight", [inner, hidden], weight)
       add(prefix + "mlp.up_proj.weight", [inner, hidden], weight)
       add(prefix + "mlp.down_proj.weight", [hidden, inner], residual(layers), downProjectionOf: layer)
     }
-    add("model.norm.weight", [hidden], .constant(1))
+    add("model.norm.weight", [hidden], normWeight)
     if configuration["tie_word_embeddings"]?.boolValue != true { add("lm_head.weight", [vocabulary, hidden], weight) }
   default:
-    throw ErrataError(.general, "\(source): model_type \"\(family)\" is not one of gpt2, gptj, llama")
+    throw ErrataError(.general, "\(source): model_type \"\(family)\" is not one of gpt2, gptj, llama, gemma3_text")
   }
   return tensors
 }
