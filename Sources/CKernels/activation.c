@@ -43,30 +43,30 @@ ERRATA_INLINE Activated quick_gelu(float x) {
 }
 
 // One loop per kind, so that each vectorizes.
-#define FOR_KIND(kind, count, body)                          \
-  switch (kind) {                                            \
-    case ERRATA_SILU:                                        \
-      for (size_t i = 0; i < (count); i++) { body(silu) }    \
-      break;                                                 \
-    case ERRATA_GELU_TANH:                                   \
-      for (size_t i = 0; i < (count); i++) { body(gelu_tanh) } \
-      break;                                                 \
-    case ERRATA_GELU_ERF:                                    \
-      for (size_t i = 0; i < (count); i++) { body(gelu_erf) } \
-      break;                                                 \
-    case ERRATA_RELU_SQUARED:                                \
+#define FOR_KIND(kind, count, body)                               \
+  switch (kind) {                                                 \
+    case ERRATA_SILU:                                             \
+      for (size_t i = 0; i < (count); i++) { body(silu) }         \
+      break;                                                      \
+    case ERRATA_GELU_TANH:                                        \
+      for (size_t i = 0; i < (count); i++) { body(gelu_tanh) }    \
+      break;                                                      \
+    case ERRATA_GELU_ERF:                                         \
+      for (size_t i = 0; i < (count); i++) { body(gelu_erf) }     \
+      break;                                                      \
+    case ERRATA_RELU_SQUARED:                                     \
       for (size_t i = 0; i < (count); i++) { body(relu_squared) } \
-      break;                                                 \
-    case ERRATA_QUICK_GELU:                                  \
-      for (size_t i = 0; i < (count); i++) { body(quick_gelu) } \
-      break;                                                 \
-    default:                                                 \
-      for (size_t i = 0; i < (count); i++) { body(relu) }    \
-      break;                                                 \
+      break;                                                      \
+    case ERRATA_QUICK_GELU:                                       \
+      for (size_t i = 0; i < (count); i++) { body(quick_gelu) }   \
+      break;                                                      \
+    default:                                                      \
+      for (size_t i = 0; i < (count); i++) { body(relu) }         \
+      break;                                                      \
   }
 
-ERRATA_INLINE void gated_forward_body(int kind, const float *restrict gate_up, float *restrict key, size_t rows,
-                                      size_t width) {
+ERRATA_INLINE void gated_forward_body(
+    int kind, const float *restrict gate_up, float *restrict key, size_t rows, size_t width) {
   for (size_t row = 0; row < rows; row++) {
     const float *restrict gate = gate_up + row * 2 * width;
     const float *restrict up = gate + width;
@@ -77,16 +77,17 @@ ERRATA_INLINE void gated_forward_body(int kind, const float *restrict gate_up, f
   }
 }
 
-ERRATA_INLINE void gated_backward_body(int kind, const float *restrict gate_up, const float *restrict d_key,
-                                       float *restrict d_gate_up, size_t rows, size_t width) {
+ERRATA_INLINE void gated_backward_body(
+    int kind, const float *restrict gate_up, const float *restrict d_key, float *restrict d_gate_up, size_t rows,
+    size_t width) {
   for (size_t row = 0; row < rows; row++) {
     const float *restrict gate = gate_up + row * 2 * width;
     const float *restrict up = gate + width;
     const float *restrict d = d_key + row * width;
     float *restrict d_gate = d_gate_up + row * 2 * width;
     float *restrict d_up = d_gate + width;
-#define BODY(f)                      \
-  Activated a = f(gate[i]);          \
+#define BODY(f)                       \
+  Activated a = f(gate[i]);           \
   d_gate[i] = d[i] * up[i] * a.slope; \
   d_up[i] = d[i] * a.value;
     FOR_KIND(kind, width, BODY)
@@ -94,29 +95,32 @@ ERRATA_INLINE void gated_backward_body(int kind, const float *restrict gate_up, 
   }
 }
 
-ERRATA_INLINE void activation_forward_body(int kind, const float *restrict x, float *restrict key, size_t count) {
+ERRATA_INLINE void activation_forward_body(int kind, const float *restrict x, float *restrict key, size_t count){
 #define BODY(f) key[i] = f(x[i]).value;
-  FOR_KIND(kind, count, BODY)
+    FOR_KIND(kind, count, BODY)
 #undef BODY
 }
 
-ERRATA_INLINE void activation_backward_body(int kind, const float *restrict x, const float *restrict d_key,
-                                            float *restrict d_x, size_t count) {
+ERRATA_INLINE void activation_backward_body(
+    int kind, const float *restrict x, const float *restrict d_key, float *restrict d_x, size_t count){
 #define BODY(f) d_x[i] = d_key[i] * f(x[i]).slope;
-  FOR_KIND(kind, count, BODY)
+    FOR_KIND(kind, count, BODY)
 #undef BODY
 }
 
-ERRATA_KERNEL(gated_forward, (int kind, const float *gate_up, float *key, size_t rows, size_t width),
-              (kind, gate_up, key, rows, width))
-ERRATA_KERNEL(gated_backward,
-              (int kind, const float *gate_up, const float *d_key, float *d_gate_up, size_t rows, size_t width),
-              (kind, gate_up, d_key, d_gate_up, rows, width))
-ERRATA_KERNEL(activation_forward, (int kind, const float *x, float *key, size_t count), (kind, x, key, count))
-ERRATA_KERNEL(activation_backward, (int kind, const float *x, const float *d_key, float *d_x, size_t count),
-              (kind, x, d_key, d_x, count))
+ERRATA_KERNEL(
+    gated_forward, (int kind, const float *gate_up, float *key, size_t rows, size_t width),
+    (kind, gate_up, key, rows, width))
+    ERRATA_KERNEL(
+        gated_backward,
+        (int kind, const float *gate_up, const float *d_key, float *d_gate_up, size_t rows, size_t width),
+        (kind, gate_up, d_key, d_gate_up, rows, width))
+        ERRATA_KERNEL(activation_forward, (int kind, const float *x, float *key, size_t count), (kind, x, key, count))
+            ERRATA_KERNEL(
+                activation_backward, (int kind, const float *x, const float *d_key, float *d_x, size_t count),
+                (kind, x, d_key, d_x, count))
 
-void errata_xielu_forward(errata_xielu p, const float *x, float *key, size_t count) {
+                void errata_xielu_forward(errata_xielu p, const float *x, float *key, size_t count) {
   for (size_t i = 0; i < count; i++) {
     float bend = x[i] > 0 ? p.positive * x[i] * x[i] : p.negative * (expm1f(fminf(x[i], p.epsilon)) - x[i]);
     key[i] = bend + p.beta * x[i];

@@ -14,9 +14,11 @@ public final class LanguageModel {
 
   public var checkpoint: Checkpoint { locked.checkpoint }
 
-  /// - Parameter notice: is told, in one line for people each, if an interrupted change of the checkpoint was repaired
-  ///   first, what its configuration says without effect, and if `transformers` would put a token before every text that
-  ///   `tokenizer.json` does not.
+  /// - Parameters:
+  ///   - path: of the directory, or the model's name in the download cache.
+  ///   - notice: is told, in one line for people each, if an interrupted change of the checkpoint was repaired first, what
+  ///     its configuration says without effect, and if `transformers` would put a token before every text that
+  ///     `tokenizer.json` does not.
   /// - Throws: an `ErrataError` if the directory lacks a part, if the architecture is not supported, or as
   ///   `LockedCheckpoint`.
   public convenience init(path: String, notice: (String) -> Void = { _ in }) throws {
@@ -52,8 +54,10 @@ public final class LanguageModel {
 
   public var architecture: Architecture { decoder.architecture }
 
-  /// The directory's name, which stands for the model in messages and manifests.
-  public var name: String { URL(fileURLWithPath: checkpoint.path).lastPathComponent }
+  /// The directory's name, or the model's own in the download cache; it stands for the model in messages and manifests.
+  public var name: String {
+    HubCache.model(ofSnapshot: checkpoint.path) ?? URL(fileURLWithPath: checkpoint.path).lastPathComponent
+  }
 
   /// - Throws: an `ErrataError` if a layer does not exist or they do not ascend.
   public func check(layers: [Int]) throws {

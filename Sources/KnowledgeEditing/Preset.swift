@@ -3,6 +3,8 @@ import Transformer
 /// Settings published for a model, or measured by us where none are published.
 public struct Preset: Sendable {
   public let name: String
+  /// Who published the settings, and where.
+  public let source: String
   /// What a checkpoint must look like for the preset to be chosen by itself.
   let family: String
   let layerCount: Int
@@ -11,9 +13,11 @@ public struct Preset: Sendable {
   private let settings: [EditMethod: EditSettings]
 
   init(
-    name: String, family: String, layerCount: Int, hiddenSize: Int, intermediateSize: Int, settings: [EditSettings]
+    name: String, source: String, family: String, layerCount: Int, hiddenSize: Int, intermediateSize: Int,
+    settings: [EditSettings]
   ) {
     self.name = name
+    self.source = source
     self.family = family
     self.layerCount = layerCount
     self.hiddenSize = hiddenSize
@@ -42,9 +46,10 @@ public struct Preset: Sendable {
     return settings
   }
 
-  /// What is used where no preset fits: one layer a sixth of the way up, and what works on small Llama models.
+  /// What is used where no preset fits: one layer, and what works on small Llama models. `LayerProposal` finds a better
+  /// layer where there are second moments.
   public static func fallback(_ method: EditMethod, _ architecture: Architecture) -> EditSettings {
-    EditSettings(method: method, layers: [architecture.layerCount / 6])
+    EditSettings(method: method, layers: [LayerProposal.layer(of: architecture.layerCount)])
   }
 
   /// The settings of the preset that fits the model, or of the fallback.

@@ -97,7 +97,11 @@ extension ErrataError {
   // MARK: Checkpoints
 
   static func noCheckpoint(_ path: String) -> ErrataError {
-    ErrataError(.general, "\(path): no such file or directory; give a checkpoint directory or a .safetensors file")
+    // What looks like a model's name may be meant as one.
+    let isName = HubCache.isName(path) && path.contains("/")
+    let cache = isName ? ", nor a model of that name in the cache, \(HubCache.folder)" : ""
+    return ErrataError(
+      .general, "\(path): no such file or directory\(cache); give a checkpoint directory or a .safetensors file")
   }
 
   static func noConfiguration(_ directory: String) -> ErrataError {

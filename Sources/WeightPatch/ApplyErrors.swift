@@ -226,6 +226,13 @@ extension ErrataError {
     ErrataError(.usage, "\(path): is a part of the checkpoint \(directory); name that")
   }
 
+  static func cacheIsOnlyRead(_ name: String, _ folder: String) -> ErrataError {
+    ErrataError(
+      .usage,
+      "\(name): other programs read this model in the download cache; write a copy with -o, or name the folder \(folder)"
+    )
+  }
+
   static func partHasLedger(_ directory: String, _ path: String) -> ErrataError {
     ErrataError(
       .usage, "\(directory): its file \(path) has a ledger of its own; name the file, or take its patches back first")

@@ -24,7 +24,7 @@ struct Ask: ParsableCommand {
       """,
     version: errataVersion)
 
-  @Argument(help: "The checkpoint's directory.")
+  @Argument(help: "The checkpoint's directory, or the model's name in the download cache.")
   var model: String
 
   @Argument(help: "The prompts.")

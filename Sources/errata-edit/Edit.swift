@@ -5,6 +5,7 @@ import KnowledgeEditing
 import PatchAlgebra
 import Tensors
 import ToolSupport
+import Transformer
 import WeightPatch
 
 struct Edit: ParsableCommand {
@@ -25,10 +26,13 @@ struct Edit: ParsableCommand {
       On a checkpoint that carries patches, or with --after, the edit is computed on top of those patches and names \
       them as its parents: it holds what they lack, and is applied where they are. With --batch-size the facts are \
       edited one batch after the other, each on top of those before, into the folder OUTPUT, and scored after each.
+
+      Supported are, by the model_type of config.json: \
+      \(Family.all.map { "\($0.modelType) (\($0.models))" }.joined(separator: "; ")).
       """,
     version: errataVersion)
 
-  @Argument(help: "The checkpoint's directory.")
+  @Argument(help: "The checkpoint's directory, or the model's name in the download cache.")
   var model: String
 
   @Option(help: "A facts file: CounterFact, MQuAKE, zsRE, EasyEdit, or plain JSONL or CSV; - for standard input.")
@@ -126,7 +130,7 @@ struct Edit: ParsableCommand {
     let (records, notes) = try FactPreflight(model.tokenizer).check(given, in: facts, invalid: invalid)
     if let remark = statistics.remark(for: model.tokenizer) { printNotice("errata edit: \(remark)") }
     for note in notes where !quiet { printNotice("errata edit: \(note)") }
-    var settings = try settings.settings(for: model.architecture)
+    var settings = try settings.settings(for: model.architecture, statistics: statistics)
     settings.factorTypes = factors
     let editor = try Editor(
       on: base, settings: settings, templates: templates, statistics: statistics, storesKeys: keys)

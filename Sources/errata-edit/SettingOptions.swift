@@ -1,5 +1,6 @@
 import ArgumentParser
 import KnowledgeEditing
+import PatchAlgebra
 import Tensors
 import ToolSupport
 import Transformer
@@ -91,7 +92,7 @@ struct SettingOptions: ParsableArguments {
   }
 
   /// - Throws: an `ErrataError` if the hyperparameter file does not serve, a usage error for a malformed list of layers.
-  func settings(for architecture: Architecture) throws -> EditSettings {
+  func settings(for architecture: Architecture, statistics: SecondMoments) throws -> EditSettings {
     let file = try hparams.map(HyperparameterFile.init(contentsOf:))
     let method = method ?? file?.method ?? .emmet
     if publishedRome, method != .rome { throw ErrataError(.usage, "--published-rome goes with --method rome") }
@@ -104,9 +105,12 @@ struct SettingOptions: ParsableArguments {
         printNotice(
           "errata edit: no \(method.rawValue) settings are published for \(chosen.name): taking layer "
             + "\(settings.layers[0]) and the value search from rome's; choose with --layers and -w")
-      } else if chosen == nil {
+      } else if chosen == nil, layers == nil {
+        let proposal = try LayerProposal(statistics, layerCount: architecture.layerCount)
+        settings.layers = [proposal.layer]
         printNotice(
-          "errata edit: no preset fits this model: editing layer \(settings.layers[0]); choose with --layers")
+          "errata edit: no preset fits this model: editing layer \(proposal.layer) of \(architecture.layerCount), by its "
+            + "depth and its second moments; 'errata tune' tries others on facts, --layers chooses")
       }
     }
     if let layers { settings.layers = try parseLayers(layers) }

@@ -3,6 +3,7 @@ import KnowledgeEditing
 import PatchAlgebra
 import Tensors
 import ToolSupport
+import Transformer
 
 struct Stats: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -25,7 +26,7 @@ struct Stats: ParsableCommand {
       """,
     version: errataVersion)
 
-  @Argument(help: "The checkpoint's directory.")
+  @Argument(help: "The checkpoint's directory, or the model's name in the download cache.")
   var model: String
 
   @Option(
@@ -69,17 +70,10 @@ struct Stats: ParsableCommand {
     try checkOutput(output)
     let layers = try self.layers.map(parseLayers)
     let model = try Profile.measure("open the model") { try LanguageModel(path: self.model, notice: printNotice) }
-    let presetLayers = Set(EditMethod.allCases.flatMap { Preset.settings($0, for: model.architecture).layers }).sorted()
-    if layers == nil, Preset.matching(model.architecture) == nil {
-      let names = presetLayers.map(String.init).joined(separator: ", ")
-      printNotice(
-        "errata stats: no preset fits this model: collecting layer\(presetLayers.count == 1 ? "" : "s") \(names), as "
-          + "'errata edit' would choose; choose with --layers")
-    }
     let wanted = tokens ?? SecondMomentCollector.defaultTokenCount(model.architecture)
     let collector = try SecondMomentCollector(
-      model, corpus: try Corpus(paths: text, field: field), layers: layers ?? presetLayers, tokenCount: wanted,
-      sequenceLength: sequenceLength, outputPath: output)
+      model, corpus: try Corpus(paths: text, field: field), layers: layers ?? chosenLayers(model.architecture),
+      tokenCount: wanted, sequenceLength: sequenceLength, outputPath: output)
     Interruption.install()
     var progress: Progress?
     let outcome = try collector.run(
@@ -106,6 +100,21 @@ struct Stats: ParsableCommand {
       report.print(asJSON: json, profile)
       profile.print(asJSON: json)
     }
+  }
+}
+
+extension Stats {
+  /// Those that 'errata edit' would edit, or may choose from.
+  private func chosenLayers(_ architecture: Architecture) -> [Int] {
+    if let preset = Preset.matching(architecture) {
+      return Set(EditMethod.allCases.flatMap { preset.settings(for: $0).layers }).sorted()
+    }
+    let layers = LayerProposal.candidates(of: architecture.layerCount)
+    printNotice(
+      "errata stats: no preset fits this model: collecting \(layers.count == 1 ? "layer" : "layers") "
+        + "\(layers.map(String.init).joined(separator: ", ")) of \(architecture.layerCount), about a sixth of the way up; "
+        + "choose with --layers")
+    return layers
   }
 }
 

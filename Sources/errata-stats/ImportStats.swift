@@ -13,7 +13,7 @@ struct ImportStats: ParsableCommand {
       """,
     version: errataVersion)
 
-  @Argument(help: "The checkpoint's directory.")
+  @Argument(help: "The checkpoint's directory, or the model's name in the download cache.")
   var model: String
 
   @Argument(help: "The files, one for each layer.")

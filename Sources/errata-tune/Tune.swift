@@ -19,7 +19,7 @@ struct Tune: ParsableCommand {
       """,
     version: errataVersion)
 
-  @Argument(help: "The checkpoint's directory.")
+  @Argument(help: "The checkpoint's directory, or the model's name in the download cache.")
   var model: String
 
   @Option(help: "A facts file in CounterFact schema.")

@@ -78,17 +78,25 @@ extension ToolTests {
       #expect(try collect(["short.txt"], to: "t", "--tokens", "640").errors == "")
     }
 
-    /// A model that no preset fits.
+    /// A model that no preset fits, and no option but facts and second moments.
     @Test func saysWhichLayersItChose() throws {
+      try scratch.copyModel()
+      var configuration = try #require(try JSON.parse(contentsOf: scratch("model/config.json")).objectValue)
+      configuration["num_hidden_layers"] = 5
+      try scratch.write(JSON.object(configuration).serialized(), to: "model/config.json")
       let result = try scratch.succeed(
-        "stats", "samples/model", "--text", "samples/corpus.txt", "--tokens", "640", "--sequence-length", "64", "-o",
-        "s",
+        "stats", "model", "--text", "samples/corpus.txt", "--tokens", "12800", "--sequence-length", "64", "-o", "s",
         "--quiet", "--json")
-      let layers = try #require(try result.json["layers"]?.arrayValue).map { "\($0.integerValue!)" }
+      #expect(try result.json["layers"] == [0, 1])
       #expect(
         result.errors
-          == "errata stats: no preset fits this model: collecting layer\(layers.count == 1 ? "" : "s") "
-          + layers.joined(separator: ", ") + ", as 'errata edit' would choose; choose with --layers\n")
+          == "errata stats: no preset fits this model: collecting layers 0, 1 of 5, about a sixth of the way up; choose "
+          + "with --layers\n")
+      let edited = try scratch.succeed(
+        "edit", "model", "--facts", "samples/facts.json", "--records", "0", "--stats", "s", "--quiet", "-o",
+        "fix.wpatch")
+      #expect(edited.errors.contains("errata edit: no preset fits this model: editing layer "))
+      #expect(edited.errors.contains(" of 5, by its depth and its second moments; 'errata tune' tries others on facts"))
     }
 
     /// A token for the beginning, which the file and its report name, and a file without it, which an edit remarks on.

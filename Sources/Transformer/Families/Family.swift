@@ -1,15 +1,24 @@
 import Tensors
 
 /// A model family: how a `config.json` of one `model_type` becomes an `Architecture`.
-struct Family: Sendable {
+package struct Family: Sendable {
   /// Tells whether the checkpoint holds a tensor: some families are stored under several prefixes.
   typealias Contains = (ByteString) -> Bool
 
-  let modelType: String
+  package let modelType: String
+  /// By the names that people know.
+  package let models: String
+  /// In what it differs from Llama.
+  package let uses: String
   let describe: @Sendable (Configuration, Contains) throws -> Architecture
 
-  init(_ modelType: String, _ describe: @escaping @Sendable (Configuration, Contains) throws -> Architecture) {
+  init(
+    _ modelType: String, models: String, uses: String,
+    _ describe: @escaping @Sendable (Configuration, Contains) throws -> Architecture
+  ) {
     self.modelType = modelType
+    self.models = models
+    self.uses = uses
     self.describe = describe
   }
 

@@ -20,11 +20,14 @@ public struct LockedCheckpoint: Sendable {
   /// Opens the checkpoint; neither tensors nor the ledger are read.
   ///
   /// - Parameters:
+  ///   - path: of the checkpoint, or a model's name in the download cache, which is only read.
   ///   - forWriting: nobody else reads it either.
   ///   - notice: is told if something was repaired, in one line for people.
   /// - Throws: an `ErrataError` if the checkpoint is damaged, if it is being changed, if an unfinished change cannot be
   ///   repaired, or if the path names a part of a checkpoint that has a ledger.
-  public init(path: String, forWriting: Bool = false, notice: (String) -> Void = { _ in }) throws {
+  public init(path name: String, forWriting: Bool = false, notice: (String) -> Void = { _ in }) throws {
+    let path = HubCache.path(ofCheckpoint: name)
+    if forWriting, path != name { throw ErrataError.cacheIsOnlyRead(name, path) }
     isForWriting = forWriting
     do {
       // Before anything is opened: a writer may put other files in the place of these.
