@@ -11,7 +11,7 @@ export SOURCE_DATE_EPOCH
 errata stats model --text corpus.txt --layers 0-2 --sequence-length 128 -o stats.safetensors
 
 edit() {
-  errata edit model --facts facts.json --stats stats.safetensors --author "the Errata project" --licence Apache-2.0 "$@"
+  errata edit model --facts facts.json --stats stats.safetensors --author "the Errata project" --licence Apache-2.0 --force "$@"
 }
 
 edit --records 0 --method rome -o eiffel-tower.wpatch \

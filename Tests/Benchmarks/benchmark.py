@@ -271,7 +271,8 @@ class Benchmark:
         def ours():
             found = self.tool(
                 "edit", self.options.model, *self.facts(count), "--method", "emmet", "--layers", LAYER, "--stats", stats[0],
-                "--templates", self.templates, "--steps", self.options.steps, "-o", self.path(patch.name), "--quiet", "--json")
+                "--templates", self.templates, "--steps", self.options.steps, "-o", self.path(patch.name), "--force", "--quiet",
+                "--json")
             memory["errata"] = found.anonymous, found.resident
             self.outcomes = found.json["facts"]
             return found.seconds

@@ -41,7 +41,7 @@ scores() { # PATCH: writes the scores on the checkpoint with the patch to scores
 row() { # NAME OPTIONS...: one line of the first table; of several tensors the worst
   name=$1
   shift
-  if "$tools/errata" compact "$patch" "$@" -o "$scratch/row.wpatch" --json >"$scratch/row.json" 2>"$scratch/row.errors"; then
+  if "$tools/errata" compact "$patch" "$@" -o "$scratch/row.wpatch" --force --json >"$scratch/row.json" 2>"$scratch/row.errors"; then
     scores "$scratch/row.wpatch"
     python3 - "$name" "$scratch" <<'EOF'
 import json, math, sys
@@ -101,7 +101,7 @@ echo "| level | bytes as edited | bytes with --factors i8 | CPU seconds to pack 
 echo "|---|---|---|---|---|"
 "$tools/errata" compact "$patch" --factors i8 -o "$scratch/narrow.wpatch" >/dev/null
 for level in 1 3 6 9 12 15 19 22; do
-  pack=$(seconds "$tools/errata" compact "$patch" --compression-level $level -o "$scratch/level.wpatch")
-  "$tools/errata" compact "$scratch/narrow.wpatch" --compression-level $level -o "$scratch/narrow-level.wpatch" >/dev/null
+  pack=$(seconds "$tools/errata" compact "$patch" --compression-level $level -o "$scratch/level.wpatch" --force)
+  "$tools/errata" compact "$scratch/narrow.wpatch" --compression-level $level -o "$scratch/narrow-level.wpatch" --force >/dev/null
   echo "| $level | $(wc -c <"$scratch/level.wpatch") | $(wc -c <"$scratch/narrow-level.wpatch") | $pack | $(seconds "$tools/errata" verify "$scratch/level.wpatch") |"
 done

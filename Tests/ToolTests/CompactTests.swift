@@ -107,7 +107,8 @@ extension ToolTests {
       let after = try scratch.succeed("show", "packed.wpatch", "--json").json
       #expect(answer["patch"] == before["patch"] && after["patch"] == before["patch"])
       #expect(after["manifest"] == before["manifest"])
-      let line = try scratch.succeed("compact", patch, "--compression-level", "22", "-o", "packed.wpatch").output
+      let line = try scratch.succeed("compact", patch, "--compression-level", "22", "-o", "packed.wpatch", "--force")
+        .output
       #expect(line.contains(#/^packed.wpatch: patch [0-9a-f]{12}, 20 facts in 1 tensor; the same content; /#))
       // It is the same patch: applied once, it is there.
       try scratch.succeed("apply", "samples/model", patch, "-o", "edited", "--quiet")
@@ -163,7 +164,7 @@ extension ToolTests {
         "0-1", "--quiet", "-o",
       ]
       func storage(_ options: [String]) throws -> (String?, Double?) {
-        let result = try Tool.errata(edit + ["x.wpatch"] + options, in: scratch.path)
+        let result = try Tool.errata(edit + ["x.wpatch", "--force"] + options, in: scratch.path)
         try #require(result.exitCode == 0, "\(result.errors)")
         let shown = try scratch.succeed("show", "x.wpatch", "--json").json
         let name: ByteString = "model.layers.1.mlp.down_proj.weight"
