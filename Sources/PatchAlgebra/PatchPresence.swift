@@ -3,7 +3,8 @@ import Safetensors
 import Tensors
 import WeightPatch
 
-/// Whether a patch is in a checkpoint: by its ledger, by the digests that the patch records, or by comparing with the base.
+/// Whether a patch, or a set of patches, is in a checkpoint: by its ledger, by the digests that the patches record, or by
+/// comparing with the base.
 public struct PatchPresence: Sendable {
   public enum Verdict: String, Sendable {
     /// All of it.
@@ -23,7 +24,7 @@ public struct PatchPresence: Sendable {
     case changedSinceApply
     /// The patch's base, or that of `--base`: the patch is not in it.
     case base
-    /// What the patch gives on its base, or on that of `--base`, alone.
+    /// What the patches give on their base, or on that of `--base`, without others.
     case result
     /// Something else. With a base, how it lies to the patch's change D, for the difference X to the base.
     case other(Projection?)
@@ -45,11 +46,11 @@ public struct PatchPresence: Sendable {
   public let verdict: Verdict
   /// Whether the checkpoint has a ledger, which then decides.
   public let hasLedger: Bool
-  /// For every batch of the patch the applied patches that carry it; none without a ledger.
+  /// For every batch of the patches the applied patches that carry it; none without a ledger.
   public let batches: [(digest: Digest, carriers: [Ledger.Entry])]
-  /// For every fact of the patch the applied patches that carry it, in this batch or another; none without a ledger.
+  /// For every fact of the patches the applied patches that carry it, in this batch or another; none without a ledger.
   public let facts: [(fact: Manifest.Fact, carriers: [Ledger.Entry])]
-  /// Every tensor that the patch edits, in order of name.
+  /// Every tensor that the patches edit, in order of name.
   public let tensors: [(name: ByteString, state: TensorState)]
 
   /// Whether the ledger can be believed.
@@ -60,25 +61,28 @@ public struct PatchPresence: Sendable {
   }
 
   /// - Parameters:
+  ///   - files: the patches, which are looked for as one set.
   ///   - base: the checkpoint without any patch, for one that has no ledger.
   ///   - progress: is told after every tensor how many bytes are done, of how many. May throw to stop.
   /// - Throws: an `ErrataError` if files cannot be read, or if the base does not have the tensors.
   public init(
-    of file: PatchFile, in state: CheckpointState, base: Checkpoint? = nil,
+    of files: [PatchFile], in state: CheckpointState, base: Checkpoint? = nil,
     progress: (_ done: Int, _ total: Int) throws -> Void = { _, _ in }
   ) throws {
-    let (manifest, checkpoint) = (file.manifest, state.checkpoint)
+    let checkpoint = state.checkpoint
+    let set = BatchSet(files)
     hasLedger = state.isEdited
-    let names = manifest.base.tensors.keys.sorted()
+    let names = Set(files.flatMap { $0.manifest.base.tensors.keys }).sorted()
     let total = try names.filter(checkpoint.contains).reduce(0) { try $0 + checkpoint.tensor(named: $1).info.byteCount }
     var done = 0
     tensors = try names.map { name in
       guard checkpoint.contains(name) else { return (name, .missing) }
       let tensor = try checkpoint.tensor(named: name)
+      let editors = files.filter { $0.manifest.base.tensors[name] != nil }
       let found: TensorState =
         state.isEdited
-        ? try Self.state(of: tensor, recorded: state.ledger.tensors[name], file)
-        : try Self.state(of: tensor, file, base: base)
+        ? Self.state(of: tensor, recorded: state.ledger.tensors[name], editors)
+        : try Self.state(of: tensor, editors, set, base: base)
       done += tensor.info.byteCount
       try progress(done, total)
       return (name, found)
@@ -89,10 +93,10 @@ public struct PatchPresence: Sendable {
       return
     }
     let applied = zip(state.ledger.patches, state.patches.map(\.manifest))
-    batches = manifest.batches.map { batch in
+    batches = files.flatMap(\.manifest.batches).map { batch in
       (batch.digest, applied.filter { $1.batches.contains { $0.digest == batch.digest } }.map(\.0))
     }
-    facts = manifest.batches.flatMap(\.facts).map { fact in
+    facts = files.flatMap(\.manifest.batches).flatMap(\.facts).map { fact in
       let identifier = fact.identifier
       let carriers = applied.filter { _, manifest in
         manifest.batches.contains { $0.facts.contains { $0.identifier == identifier } }
@@ -117,17 +121,23 @@ public struct PatchPresence: Sendable {
     return results > 0 ? .partly : .unknown
   }
 
+  /// - Parameter editors: those of the patches that edit the tensor.
   private static func state(
-    of tensor: StoredTensor, recorded: Ledger.TensorState?, _ file: PatchFile
-  ) throws -> TensorState {
+    of tensor: StoredTensor, recorded: Ledger.TensorState?, _ editors: [PatchFile]
+  ) -> TensorState {
     let found = tensor.digest()
     if let recorded { return found == recorded.current ? .asRecorded : .changedSinceApply }
-    return found == file.manifest.base.tensors[tensor.name]!.digest ? .base : .other(nil)
+    return isBase(found, tensor.name, editors) ? .base : .other(nil)
   }
 
-  private static func state(of tensor: StoredTensor, _ file: PatchFile, base: Checkpoint?) throws -> TensorState {
-    let manifest = file.manifest
-    let described = manifest.base.tensors[tensor.name]!
+  private static func isBase(_ digest: Digest, _ tensor: ByteString, _ editors: [PatchFile]) -> Bool {
+    editors.allSatisfy { $0.manifest.base.tensors[tensor]!.digest == digest }
+  }
+
+  private static func state(
+    of tensor: StoredTensor, _ editors: [PatchFile], _ set: BatchSet, base: Checkpoint?
+  ) throws -> TensorState {
+    let described = editors[0].manifest.base.tensors[tensor.name]!
     guard tensor.shape == described.shape else { return .reshaped }
     guard tensor.dtype == described.dtype else {
       return .retyped(
@@ -135,17 +145,17 @@ public struct PatchPresence: Sendable {
         isBase: tensor.dtype.isWeightType && tensor.digest(convertedTo: described.dtype) == described.digest)
     }
     let found = tensor.digest()
-    if found == manifest.result?[tensor.name] { return .result }
-    if found == described.digest { return .base }
+    // What a patch records is what it gives without the others.
+    if editors.count == 1, found == editors[0].manifest.result?[tensor.name] { return .result }
+    if isBase(found, tensor.name, editors) { return .base }
     guard let base else { return .other(nil) }
     let pristine = try base.tensor(named: tensor.name)
     guard pristine.dtype == tensor.dtype, pristine.shape == tensor.shape else {
-      throw ErrataError.retypedTensor(base.path, file.path, pristine.info, tensor.info)
+      throw ErrataError.retypedTensor(base.path, editors[0].path, pristine.info, tensor.info)
     }
     if found == pristine.digest() { return .base }
-    let batches = BatchSet([file])
-    if found == (try? batches.digest(of: pristine)) { return .result }
-    return .other(Projection(of: tensor, from: pristine, on: try batches.factors(of: tensor.name)))
+    if found == (try? set.digest(of: pristine)) { return .result }
+    return .other(Projection(of: tensor, from: pristine, on: try set.factors(of: tensor.name)))
   }
 }
 

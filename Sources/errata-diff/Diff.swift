@@ -35,7 +35,8 @@ struct Diff: ParsableCommand {
 
       A checkpoint and a patch, in either order: by the ledger, which batches and facts of the patch are in; without a \
       ledger, by the digests that the patch records; with --base also by applying it, and if the tensors are neither, \
-      how much of the patch's change is in them. Exit code 5 if tensors are not what the ledger says.
+      how much of the patch's change is in them. So with several patches: whether they are in the checkpoint together. \
+      Exit code 5 if tensors are not what the ledger says.
       """,
     version: errataVersion)
 
@@ -44,6 +45,9 @@ struct Diff: ParsableCommand {
 
   @Argument(help: "Another one.")
   var second: String
+
+  @Argument(help: "Beside a checkpoint and a patch: more patches.")
+  var others: [String] = []
 
   @Option(name: [.short, .long], help: "Write the difference of two checkpoints as a patch, - for standard output.")
   var output: String?
@@ -91,10 +95,10 @@ struct Diff: ParsableCommand {
   private enum Kind { case patches, checkpoints, membership }
 
   private var kind: Kind {
-    switch (namesCheckpoint(first), namesCheckpoint(second)) {
-    case (false, false): .patches
-    case (true, true): .checkpoints
-    default: .membership
+    switch ([first, second] + others).count(where: namesCheckpoint) {
+    case 0: .patches
+    case 1: .membership
+    default: .checkpoints
     }
   }
 
@@ -103,6 +107,9 @@ struct Diff: ParsableCommand {
       if output != nil { throw ValidationError("-o goes with two checkpoints") }
       if tolerance != nil { throw ValidationError("--tolerance goes with two checkpoints") }
       if rank != nil { throw ValidationError("--rank goes with two checkpoints") }
+    }
+    if kind != .membership && !others.isEmpty {
+      throw ValidationError("name two, or one checkpoint and several patches")
     }
     if kind != .membership && base != nil { throw ValidationError("--base goes with a checkpoint and a patch") }
     if output == nil && replacement.isAllowed { throw ValidationError("--force goes with -o") }
@@ -183,17 +190,18 @@ struct Diff: ParsableCommand {
   // MARK: A checkpoint and a patch
 
   private func findPatch() throws -> Bool {
-    let (checkpoint, patch) = namesCheckpoint(first) ? (first, second) : (second, first)
-    let file = try PatchFile(path: patch)
+    let inputs = [first, second] + others
+    let checkpoint = inputs.first(where: namesCheckpoint)!
+    let files = try inputs.filter { !namesCheckpoint($0) }.map { try PatchFile(path: $0) }
     let state = try open(checkpoint)
     let pristine = try base.map(open)
     if let base, let pristine, pristine.isEdited {
       throw ErrataError.baseCarriesPatches(base, pristine.ledger.patches.count)
     }
     let progress = ByteProgress("looking", isQuiet: quiet)
-    let presence = try PatchPresence(of: file, in: state, base: pristine?.checkpoint, progress: progress.update)
+    let presence = try PatchPresence(of: files, in: state, base: pristine?.checkpoint, progress: progress.update)
     progress.finish()
-    let report = PresenceReport(file: file, checkpoint: checkpoint, base: base, presence: presence)
+    let report = PresenceReport(files: files, checkpoint: checkpoint, base: base, presence: presence)
     answer(report.lines, report.json)
     guard presence.isIntact else { throw ErrataError.notAsRecorded(checkpoint) }
     return presence.verdict != .applied

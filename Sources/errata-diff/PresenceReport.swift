@@ -3,15 +3,16 @@ import Tensors
 import ToolSupport
 import WeightPatch
 
-/// What is said of a patch and a checkpoint.
+/// What is said of one or several patches and a checkpoint.
 struct PresenceReport {
-  let file: PatchFile
+  let files: [PatchFile]
   let checkpoint: String
   let base: String?
   let presence: PatchPresence
 
   var lines: [String] {
-    var lines = [printable("\(file.path) (patch \(file.identifier.abbreviated), \(file.patch.extent)): \(verdict)")]
+    let names = files.map { "\($0.path) (patch \($0.identifier.abbreviated), \($0.extent))" }
+    var lines = ["\(names.joined(separator: ", ")): \(verdict)"]
     if presence.hasLedger {
       for (index, batch) in presence.batches.enumerated() {
         lines.append(printable("batch \(index)  \(batch.digest.abbreviated)  \(carriers(batch.carriers))"))
@@ -22,15 +23,16 @@ struct PresenceReport {
   }
 
   private var verdict: String {
-    switch (presence.verdict, presence.hasLedger) {
-    case (.applied, true): "is in \(checkpoint), by its ledger"
-    case (.partly, true): "is partly in \(checkpoint), by its ledger"
-    case (.notApplied, true): "is not in \(checkpoint), by its ledger"
-    case (.applied, false): "is in \(checkpoint), exactly and alone; there is no ledger"
-    case (.partly, false): "is in some tensors of \(checkpoint); there is no ledger"
-    case (.notApplied, false): "is not in \(checkpoint), which holds the base"
+    let (are, they, these) = files.count == 1 ? ("is", "it edits", "this patch") : ("are", "they edit", "these patches")
+    return switch (presence.verdict, presence.hasLedger) {
+    case (.applied, true): "\(are) in \(checkpoint), by its ledger"
+    case (.partly, true): "\(are) partly in \(checkpoint), by its ledger"
+    case (.notApplied, true): "\(are) not in \(checkpoint), by its ledger"
+    case (.applied, false): "\(are) in the tensors of \(checkpoint) that \(they), exactly and alone; there is no ledger"
+    case (.partly, false): "\(are) in some tensors of \(checkpoint); there is no ledger"
+    case (.notApplied, false): "\(are) not in \(checkpoint), which holds the base in the tensors that \(they)"
     case (.unknown, _):
-      "\(checkpoint) has no ledger, and holds neither the base nor the base plus this patch"
+      "\(checkpoint) has no ledger, and holds neither the base nor the base plus \(these)"
         + (base == nil ? " (--base compares it with its base)" : "")
     }
   }
@@ -63,7 +65,8 @@ struct PresenceReport {
     case .asRecorded: return "as the ledger says"
     case .changedSinceApply: return "is not what the ledger says"
     case .base: return "the base"
-    case .result: return "the base plus the patch, bit for bit"
+    case .result:
+      return files.count == 1 ? "the base plus the patch, bit for bit" : "the base plus the patches, bit for bit"
     case .missing: return "is missing"
     case .reshaped: return "has another shape"
     case .retyped(let found, let expected, let isBase):
@@ -71,14 +74,16 @@ struct PresenceReport {
       return isBase ? "the base in another type (\(types)): only the dtype differs" : "has another type (\(types))"
     case .other(let projection):
       guard let projection else { return "something else" }
-      return "something else: has \(number(projection.share)) of the patch's change D, and is "
+      return
+        "something else: has \(number(projection.share)) of the \(files.count == 1 ? "patch's" : "patches'") change D, and is "
         + "\(number(projection.distance)) |D| away from it"
     }
   }
 
   var json: JSON {
     [
-      "checkpoint": JSON(checkpoint), "patch": file.json, "base": base.map { JSON($0) } ?? .null,
+      "checkpoint": JSON(checkpoint), "patch": files.count == 1 ? files[0].json : .null,
+      "patches": .array(files.map(\.json)), "base": base.map { JSON($0) } ?? .null,
       "verdict": JSON(presence.verdict.rawValue), "has_ledger": .bool(presence.hasLedger),
       "intact": .bool(presence.isIntact),
       "batches": .array(

@@ -148,7 +148,8 @@ extension ToolTests {
       #expect(rank["rank_rule"] == "tolerance 0.2")
       #expect(try #require(rank["tensors"]?.arrayValue?[0]["rank"]?.integerValue) <= 5)
       for options in [[], ["--tolerance", "0.05"], ["--rank", "2"], ["--rank", "0"]] {
-        let made = try Tool.errata(["diff", "samples/model", "five", "-o", "made.wpatch"] + options, in: scratch.path)
+        let made = try Tool.errata(
+          ["diff", "samples/model", "five", "-o", "made.wpatch", "--force"] + options, in: scratch.path)
         try #require(made.exitCode == 0, "\(made.errors)")
         #expect(made.output.contains(#/made\.wpatch: patch [0-9a-f]{12}, .+ in \d tensors?, /#))
         try scratch.succeed("apply", "samples/model", "made.wpatch", "-o", "made", "--quiet")
@@ -172,7 +173,7 @@ extension ToolTests {
       let missed = try #require(answer["tensors"]?.arrayValue).map { try #require($0["missed"]?.doubleValue) }
       #expect(missed.count == 3 && missed.allSatisfy { $0 > 0 && $0 < 0.3 })
       let table = try scratch.succeed(
-        "diff", "samples/model", "five", "-o", "free.wpatch", "--no-correction", "--quiet"
+        "diff", "samples/model", "five", "-o", "free.wpatch", "--force", "--no-correction", "--quiet"
       ).output
       #expect(table.contains("missed of D\n") && table.contains("\nnot exact: what low rank misses is not corrected\n"))
       let shown = try scratch.succeed("show", "free.wpatch").output
@@ -268,6 +269,12 @@ extension ToolTests {
       #expect(tensor["state"] == "other")
       #expect(abs(try #require(tensor["share"]?.doubleValue) - 1) < 0.3)
       #expect((1...5).contains(try #require(tensor["distance"]?.doubleValue)))
+      // Together they explain all of it.
+      let set = try verdict("both", patch, other, "--base", "samples/model", "--exit-code")
+      #expect(set["verdict"] == "applied" && set["patches"]?.arrayValue?.count == 2 && set["patch"] == .null)
+      #expect(try verdict(patch, "samples/model", other)["verdict"] == "not_applied")
+      let text = try scratch.succeed("diff", "both", patch, other, "--base", "samples/model", "--quiet").output
+      #expect(text.contains("): are in the tensors of both that they edit, exactly and alone; there is no ledger\n"))
       // A patch that does not record its result is found with the base.
       try scratch.succeed("resolve", patch, "--lambda", "10", "-o", "gentle.wpatch")
       try scratch.succeed("apply", "samples/model", "gentle.wpatch", "-o", "gentle", "--quiet")
@@ -287,6 +294,8 @@ extension ToolTests {
         (patches + ["--tolerance", "0.1"], "--tolerance goes with two checkpoints"),
         (patches + ["--rank", "1"], "--rank goes with two checkpoints"),
         (patches + ["--base", "samples/model"], "--base goes with a checkpoint and a patch"),
+        (patches + ["samples/eiffel-tower.wpatch"], "name two, or one checkpoint and several patches"),
+        (models + ["samples/eiffel-tower.wpatch"], "name two, or one checkpoint and several patches"),
         (models + ["--base", "samples/model"], "--base goes with a checkpoint and a patch"),
         (models + ["--no-correction"], "--no-correction goes with -o"),
         (models + ["--note", "x"], "--author, --licence and --note go with -o"),
