@@ -47,10 +47,11 @@ struct Apply: ParsableCommand {
   func run() throws {
     let trust = try policy.path.map(TrustPolicy.init)
     let folder = destination.folder(changing: checkpoint)
-    let files = try patches.map { try PatchFile(path: $0, near: folder) }
-    for file in files { try file.checkSignatures(trust) }
+    // Locked first: a checkpoint in use is told before patches are copied.
     let state = try CheckpointState(
       path: checkpoint, forWriting: destination.inPlace && !destination.dryRun, near: folder, notice: printNotice)
+    let files = try patches.map { try PatchFile(path: $0, near: folder) }
+    for file in files { try file.checkSignatures(trust) }
     let plan = try state.planApply(files, force: force, time: timestamp())
     if let trust { try plan.checkNothingIsForced(under: trust) }
     let notes = try notes(plan)

@@ -30,6 +30,8 @@ final class OutputStage {
     content = temporary.appending(Self.contentName)
     do {
       _ = try FileRegionWriter(new: temporary.appending(Self.markName))
+      // On disk before anything else is: a loss of power must not leave content that nobody recognises.
+      try temporary.synchronizeDirectory()
       var status = stat()
       guard stat(source, &status) == 0 else { throw ErrataError.file("read", source, errno) }
       // Who may look at the source may look at what is made of it.

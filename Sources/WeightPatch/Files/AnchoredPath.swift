@@ -203,7 +203,7 @@ struct AnchoredPath: Sendable {
     }
     let directory = withSuffix(String(made.dropFirst(name.count)))
     do {
-      if let mode { try directory.setMode(mode, "write to") }
+      if let mode { try directory.setMode(mode, "write to", named: parentDirectory(of: path)) }
     } catch {
       try? directory.removeDirectory()
       throw error
@@ -211,10 +211,13 @@ struct AnchoredPath: Sendable {
     return directory
   }
 
-  private func setMode(_ mode: mode_t, _ verb: String) throws {
+  /// - Parameter label: what messages call this, if not by its path.
+  private func setMode(_ mode: mode_t, _ verb: String, named label: String? = nil) throws {
     let descriptor = try openDirectory()
     defer { close(descriptor) }
-    guard fchmod(descriptor, mode & 0o777 | 0o700) == 0 else { throw ErrataError.file(verb, path, errno) }
+    guard fchmod(descriptor, mode & 0o777 | 0o700) == 0 else {
+      throw ErrataError.file(verb, label ?? path, errno)
+    }
   }
 
   /// Gives this another path; what is there is replaced, as `rename` does.
@@ -276,7 +279,11 @@ struct AnchoredPath: Sendable {
   /// Flushes the entries of the directory that this lies in.
   func synchronizeParent() throws {
     try withParent("write") {
-      guard fsync($0) == 0 || errno == EINVAL else { throw ErrataError.file("write", parentDirectory(of: path), errno) }
+      guard fsync($0) == 0 || errno == EINVAL else {
+        // Before anything else sets it.
+        let code = errno
+        throw ErrataError.file("write", parentDirectory(of: path), code)
+      }
     }
   }
 
