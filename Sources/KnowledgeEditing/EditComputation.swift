@@ -5,7 +5,7 @@ import Tensors
 import Transformer
 import WeightPatch
 
-/// Computes the edit batches of some facts on a model (DESIGN: data flow).
+/// Computes the edit batches of some facts on a model (ARCHITECTURE: four walks).
 ///
 /// MEMIT and EMMET solve all facts as one batch per layer; ROME makes a batch of each fact, on the model that the batches
 /// before it have edited.

@@ -1,7 +1,7 @@
 import Tensors
 import WeightPatch
 
-/// The members of the one family (DESIGN: one formula), by the way they choose the slack lambda.
+/// The members of the one family (ARCHITECTURE: the one formula), by the way they choose the slack lambda.
 public enum EditMethod: String, Sendable, CaseIterable {
   /// One fact at a time, equality constraint (Meng et al. 2022).
   case rome
@@ -65,7 +65,7 @@ public struct EditSettings: Sendable, Equatable {
     self.factorTypes = factorTypes
   }
 
-  /// The slack for a batch of `factCount` facts (DESIGN: one formula).
+  /// The slack for a batch of `factCount` facts (ARCHITECTURE: the one formula).
   public func slack(factCount: Int) -> Double {
     if let lambda { return lambda }
     return switch method {

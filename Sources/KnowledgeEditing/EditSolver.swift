@@ -2,7 +2,7 @@ import LinearAlgebra
 import PatchAlgebra
 import Tensors
 
-/// The closed form of all three methods (DESIGN: one formula), in binary64:
+/// The closed form of all three methods (ARCHITECTURE: the one formula), in binary64:
 ///
 ///     U = C^-1 K        G = K^T U        D = R (G + lambda I)^-1 U^T = A B
 public struct EditSolver: Sendable {

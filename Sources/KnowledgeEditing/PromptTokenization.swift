@@ -5,14 +5,14 @@ import WeightPatch
 /// A prompt as tokens, and where its subject ends.
 public struct TokenizedPrompt: Sendable, Equatable {
   public var tokens: [Int32]
-  /// The index of the subject's last token: where keys are read and values written (DESIGN: keys and values).
+  /// The index of the subject's last token: where keys are read and values written (ARCHITECTURE: keys and values).
   public let lookup: Int
 
   /// Everything up to and with the subject's last token. What comes later does not change what is measured there.
   public var upToLookup: [Int32] { Array(tokens[...lookup]) }
 }
 
-/// Turns a fact's texts into tokens, as the published code does (DESIGN: keys and values).
+/// Turns a fact's texts into tokens, as the published code does (ARCHITECTURE: keys and values).
 public struct PromptTokenization: Sendable {
   private let tokenizer: Tokenizer
 

@@ -53,7 +53,7 @@ public struct FoundValue: Sendable {
   public var value: [Float] { zip(initial, delta).map { $0 + $1 } }
 }
 
-/// Searches the vector that makes the model say the new target (DESIGN: keys and values; MEMIT, section 4.2.1):
+/// Searches the vector that makes the model say the new target (ARCHITECTURE: keys and values; MEMIT, section 4.2.1):
 ///
 ///     loss = mean over prompts of (NLL of the target / its length)
 ///            + klFactor KL(with delta || without) at the lookup of "{} is a"

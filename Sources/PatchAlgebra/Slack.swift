@@ -1,6 +1,6 @@
 import WeightPatch
 
-/// How to choose the slack of a batch that is solved again (DESIGN: one formula).
+/// How to choose the slack of a batch that is solved again (ARCHITECTURE: the one formula).
 public enum Slack: Sendable, Equatable {
   case lambda(Double)
   /// MEMIT: lambda = w.

@@ -4,7 +4,7 @@
 /// Errors are data: each module words its own in one file (`<Module>Errors.swift`) as static members of this type, and
 /// tests assert the exact text.
 public struct ErrataError: Error, Sendable, Equatable, CustomStringConvertible {
-  /// What kind of failure it is. The raw value is the exit code of a tool that ends with it (DESIGN: exit codes).
+  /// What kind of failure it is. The raw value is the exit code of a tool that ends with it (ARCHITECTURE: exit codes).
   public enum Category: Int32, Sendable {
     case general = 1
     case usage = 2

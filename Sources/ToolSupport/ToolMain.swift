@@ -5,7 +5,8 @@ import Tensors
 /// The version that every tool prints and that patches record.
 public let errataVersion = "0.1.0"
 
-/// Runs a tool: parses the command line, runs the command, and ends the process with the exit code that DESIGN assigns.
+/// Runs a tool: parses the command line, runs the command, and ends the process with the error's exit code
+/// (ARCHITECTURE: exit codes).
 ///
 /// A failure is one line on standard error, `errata apply: what, where, what to do`; a usage error also says how to get
 /// help.

@@ -196,9 +196,10 @@ import WeightPatch
   @Test(arguments: [",", "\t"], ["\n", "\r\n"])
   func plainTable(_ separator: String, _ lineBreak: String) throws {
     let lines = [
-      ["prompt", " subject", "target", "target_true "], ["The capital of {Australia} is", "", "Canberra", ""],
-      [#""Is {} in New York, ""NY""?""#, "New York", #""yes, it is""#, ""],
-      ["Anna's friend Ann is", "Ann", "here", "there"],
+      ["prompt", "template", " subject", "target", "target_true "],
+      ["The capital of {Australia} is", "", "", "Canberra", ""],
+      ["", #""Is {} in New York, ""NY""?""#, "New York", #""yes, it is""#, ""],
+      ["Anna's friend Ann is", "", "Ann", "here", "there"],
     ]
     let text = lines.map { $0.joined(separator: separator) }.joined(separator: lineBreak)
     #expect(try read(text) == Self.plain)
@@ -269,7 +270,7 @@ import WeightPatch
       "{\"prompt\": \"{A} is\", \"target\": \"b\"}\n{\"prompt\": x}",
       "record 1 (line 2): not valid JSON at byte 47: a value is expected"
     ),
-    ("{\"prompt\": \n", "not valid JSON at byte 11: the text ends where a value is expected"),
+    ("{\"prompt\": \n", "record 0 (line 1): not valid JSON at byte 11: the text ends where a value is expected"),
     ("[{\"a\": 1, \"b\": 2}]", "record 0 (line 1): has the fields a, b, those of no known schema: \(schemas)"),
     ("[{}]", "record 0 (line 1): has no fields, those of no known schema: \(schemas)"),
     ("[3]", "record 0 (line 1): must be an object, found a number"),
@@ -290,11 +291,13 @@ import WeightPatch
         + #""paraphrase_prompts": ["\#(long)"]}]"#, .damagedInput)
     for nested in [String(repeating: "[", count: 100_000), String(repeating: #"{"a":"#, count: 100_000)] {
       expectError(
-        "not valid JSON at byte \(nested.hasPrefix("[") ? 64 : 320): nested more than 64 levels deep", nested,
+        nested.hasPrefix("[")
+          ? "not valid JSON at byte 64: nested more than 64 levels deep"
+          : "record 0 (line 1): not valid JSON at byte 320: nested more than 64 levels deep", nested,
         .damagedInput)
     }
     expectError(
-      "record 1 (line 2): not valid JSON at byte 352: nested more than 64 levels deep",
+      "record 1 (line 2): not valid JSON at byte 356: nested more than 64 levels deep",
       #"{"prompt": "{A} is", "target": "b"}"# + "\n" + String(repeating: #"{"a":"#, count: 100_000), .damagedInput)
     let path = directory.path + "/facts"
     try Data(Array("prompt,target\n{A} is,b\n{A} is,".utf8) + [0xFF, 0x0A]).write(to: URL(filePath: path))

@@ -71,7 +71,9 @@ import Transformer
       decoder, layer: Self.layer, site: ValueSite(.emmet, decoder.architecture), settings: settings)
     for value in try #require(try search.search(Self.problems)) {
       let (first, last) = (value.steps.first!.loss, value.steps.last!.loss)
-      #expect(last < first, "\(first) to \(last)")
+      // A window can keep the last token from seeing the lookup position: nothing then depends on the value.
+      let reaches = value.delta.contains { $0 != 0 }
+      #expect(reaches ? last < first : last == first, "\(first) to \(last)")
     }
   }
 

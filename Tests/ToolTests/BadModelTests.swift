@@ -70,8 +70,12 @@ extension ToolTests {
       try scratch.write(configuration.replacing(#""llama""#, with: #""mamba""#), to: "model/config.json")
       try failEverywhere(
         "model", exitCode: 1,
-        message: "model/config.json: architecture 'mamba' is not supported; supported are llama, mistral, qwen2, "
-          + "qwen3, gemma, gemma2, phi3, gpt2, gptj, gpt_neox")
+        message: "model/config.json: architecture 'mamba' is not supported; supported are "
+          + "llama, mistral, ministral, ministral3, mistral3, qwen2, qwen3, qwen2_5_vl, qwen2_5_vl_text, "
+          + "qwen3_vl, qwen3_vl_text, gemma, gemma2, gemma3, gemma3_text, gemma4, gemma4_text, phi, phi3, olmo, "
+          + "olmo2, olmo3, smollm3, granite, cohere, cohere2, glm, glm4, stablelm, starcoder2, ernie4_5, "
+          + "nemotron, exaone4, helium, arcee, apertus, seed_oss, hunyuan_v1_dense, gpt2, gptj, gpt_neox, "
+          + "gpt_neo, gpt_bigcode, codegen, falcon, bloom, opt")
     }
 
     @Test func withoutTokenizer() throws {

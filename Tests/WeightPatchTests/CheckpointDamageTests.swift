@@ -16,8 +16,8 @@ import Testing
     fixture = try CheckpointFixture(.singleFile)
     patch = try fixture.patch("p.wpatch", [fixture.batch(facts: 2, scale: 0.1, seed: 1)])
     edited = fixture.output("edited")
-    location = try LedgerLocation(checkpoint: edited, isDirectory: true)
     try apply([patch], to: fixture.path, output: edited)
+    location = try LedgerLocation(checkpoint: edited, isDirectory: true)
   }
 
   private func read(_ path: String) throws -> [UInt8] { try Array(Data(contentsOf: URL(fileURLWithPath: path))) }

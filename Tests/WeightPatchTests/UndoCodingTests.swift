@@ -185,7 +185,7 @@ import Testing
     #expect(stream.count < count / 8)
   }
 
-  /// DESIGN's figures for uniformly coded indices, on weights of the same distribution.
+  /// The figures for uniformly coded indices, on weights of the same distribution.
   @Test(arguments: [(0.07, 0.0095), (0.32, 0.029), (1.28, 0.074)])
   func staysSmall(ratio: Double, share: Double) {
     var random = SeededGenerator(seed: 8)

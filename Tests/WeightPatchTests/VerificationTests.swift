@@ -19,8 +19,8 @@ import Testing
       fixture.patch("q.wpatch", [fixture.batch(["model.a.weight"], scale: 0.1, seed: 2)]),
     ]
     edited = fixture.output("edited")
-    location = try LedgerLocation(checkpoint: edited, isDirectory: true)
     try apply(patches, to: fixture.path, output: edited)
+    location = try LedgerLocation(checkpoint: edited, isDirectory: true)
   }
 
   private func findings(base: String? = nil) throws -> [TensorFinding] {

@@ -15,8 +15,8 @@ public struct EditBatch: Sendable {
   public var factCount: Int { tensors.map(\.rank).max() ?? 0 }
 }
 
-/// The change of one tensor, `D = A B` (DESIGN: one formula), in logical orientation (d_out x d_in), and where that does not
-/// say it all, a correction.
+/// The change of one tensor, `D = A B` (ARCHITECTURE: the one formula), in logical orientation (d_out x d_in), and where
+/// that does not say it all, a correction.
 public struct LowRankFactors: Sendable {
   /// The tensor's name in the checkpoint.
   public let name: ByteString

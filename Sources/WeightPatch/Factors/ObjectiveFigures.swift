@@ -1,6 +1,7 @@
 import Tensors
 
-/// The figures of an edit's objective that can be read off its factors, without model or text (DESIGN: the mathematics).
+/// The figures of an edit's objective that can be read off its factors, without model or text (ARCHITECTURE: the one
+/// formula).
 extension LowRankFactors {
   /// The Frobenius norm of D = A B.
   ///
