@@ -138,7 +138,8 @@ struct RehearsedScenario: Sendable {
     try scratch.makeFolder("w")
     guard !isBareFile else { return try write(matrices + ["model.norm.weight"], to: "w/model.safetensors") }
     try scratch.makeFolder("w/model/extra")
-    try scratch.copy(Samples.folder + "/model/config.json", to: "w/model/config.json")
+    let configuration = try Data(contentsOf: URL(filePath: Samples.folder + "/model/config.json"))
+    try scratch.write(String(decoding: configuration, as: UTF8.self), to: "w/model/config.json")
     try scratch.write("tokens", to: "w/model/extra/tokenizer.json")
     let shards = [
       ("first.safetensors", [matrices[0], "model.norm.weight"]), ("second.safetensors", Array(matrices[1...])),

@@ -204,17 +204,18 @@ import Testing
   }
 
   @Test func symbolicLinksAreFollowed() throws {
-    // As in the Hugging Face cache: the files of a snapshot are links into a store.
-    let store = fixture.output("store")
+    // As in the Hugging Face cache: the files of a snapshot are links to blobs.
+    let cache = fixture.output("cache")
+    let (store, snapshot) = (cache + "/blobs", cache + "/snapshots/main")
+    try FileManager.default.createDirectory(atPath: snapshot, withIntermediateDirectories: true)
     try FileManager.default.moveItem(atPath: fixture.path, toPath: store)
-    try FileManager.default.createDirectory(atPath: fixture.path, withIntermediateDirectories: true)
     for name in ["config.json", "model.safetensors"] {
       try FileManager.default.createSymbolicLink(
-        atPath: "\(fixture.path)/\(name)", withDestinationPath: "../store/\(name)")
+        atPath: "\(snapshot)/\(name)", withDestinationPath: "../../blobs/\(name)")
     }
     let before = try fileDigests(store)
     let output = fixture.output("x")
-    try apply([patch], to: fixture.path, output: output)
+    try apply([patch], to: snapshot, output: output)
     #expect(try fileDigests(store) == before)
     #expect(try read(output + "/model.safetensors") == read(edited + "/model.safetensors"))
   }
