@@ -10,7 +10,7 @@ extension ToolTests {
 
     private let edit = [
       "edit", "samples/model", "--facts", "samples/facts.json", "--records", "0", "--stats",
-      "samples/stats.safetensors", "--quiet", "-o", "o.wpatch",
+      "samples/stats.safetensors", "--quiet", "-o", "o.wpatch", "--force",
     ]
 
     private func method(_ arguments: [String]) throws -> (JSON, notices: String) {
