@@ -11,7 +11,7 @@ func writeSeeds(to folder: String) throws {
     .deletingLastPathComponent().path
   func write(_ bytes: [UInt8], _ target: FuzzTarget, _ name: String) throws {
     let directory = "\(folder)/\(target.rawValue)"
-    try makeDirectory(directory)
+    try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
     try AtomicFile.write(bytes, to: "\(directory)/\(name)")
   }
   func contents(_ path: String) throws -> [UInt8] { Array(try Data(contentsOf: URL(fileURLWithPath: path))) }
