@@ -75,7 +75,7 @@ extension ToolTests {
       }
       for sources in [[], ["--stats", Self.statistics]] {
         try scratch.succeed(
-          ["stack", "a.wpatch", "b.wpatch", "--resolve", "--lambda", "0.1", "-o", "both.wpatch"] + sources)
+          ["stack", "a.wpatch", "b.wpatch", "--resolve", "--lambda", "0.1", "-o", "both.wpatch", "--force"] + sources)
         let factors = try PatchFile(path: scratch("both.wpatch")).patch.batches[0].tensors[0]
         let right = try #require(factors.rightValues())
         #expect(right.row(0).elementsEqual(right.row(1)))

@@ -12,7 +12,7 @@ extension ToolTests {
       (
         [
           "edit", "samples/model", "--facts", "samples/facts.json", "--records", "0-1", "--stats",
-          "samples/stats.safetensors", "-o", "fix.wpatch",
+          "samples/stats.safetensors", "-o", "fix.wpatch", "--force",
         ], "value search", "steps"
       ),
       (

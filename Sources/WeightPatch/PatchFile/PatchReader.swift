@@ -52,10 +52,20 @@ public final class PatchReader: @unchecked Sendable {
   public convenience init(copying path: String, near folder: String? = nil, limits: PatchLimits = PatchLimits()) throws
   {
     try Self.checkIsNoDirectory(path)
-    let file = try PrivateCopy.map(path: path, near: folder, limit: limits.fileByteCount) {
-      try Self.checkMagic($0, path)
+    let file: MappedFile
+    do {
+      file = try PrivateCopy.map(path: path, near: folder, limit: limits.fileByteCount) {
+        try Self.checkMagic($0, path == "-" ? InputStreams.standardInput : path)
+      }
+    } catch {
+      guard let other = try? MappedFile(path: path) else { throw error }
+      throw ErrataError.recognized(path, other.bytes, wanted: FileKind.patchNoun) ?? error
     }
-    try self.init(bytes: file.bytes, file: file, source: file.path, limits: limits)
+    do {
+      try self.init(bytes: file.bytes, file: file, source: file.path, limits: limits)
+    } catch {
+      throw ErrataError.recognized(path, file.bytes, wanted: FileKind.patchNoun) ?? error
+    }
   }
 
   /// The same of a file in a ledger.
