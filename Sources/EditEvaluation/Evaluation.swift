@@ -1,4 +1,5 @@
 import Dispatch
+import Facts
 import KnowledgeEditing
 import Tensors
 

@@ -1,5 +1,7 @@
+import Facts
 import KnowledgeEditing
 import PatchAlgebra
+import SecondMomentStatistics
 import Tensors
 
 /// A small search for an edit's layer, clamp and w, on facts whose scores are wanted: every combination is solved and

@@ -1,6 +1,8 @@
+import Facts
 import LinearAlgebra
 import PatchAlgebra
 import Safetensors
+import SecondMomentStatistics
 import Tensors
 import Transformer
 import WeightPatch

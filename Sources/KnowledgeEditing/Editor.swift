@@ -1,4 +1,5 @@
 import PatchAlgebra
+import SecondMomentStatistics
 import Tensors
 import WeightPatch
 

@@ -1,14 +1,6 @@
 import Tensors
 
 extension ErrataError {
-  static func promptWithoutSubjectSlot(_ fact: String, _ prompt: String) -> ErrataError {
-    ErrataError(.general, "\(fact): the prompt \"\(prompt)\" must contain {} exactly once, where the subject stands")
-  }
-
-  static func emptyField(_ fact: String, _ field: String) -> ErrataError {
-    ErrataError(.general, "\(fact): \(field) is empty")
-  }
-
   static func promptTooLong(_ fact: String, _ length: Int, maximum: Int) -> ErrataError {
     ErrataError(
       .general,
@@ -16,22 +8,11 @@ extension ErrataError {
         + "shorten it")
   }
 
-  package static func targetWithoutTokens(_ fact: String, _ target: String) -> ErrataError {
-    ErrataError(
-      .general, "\(fact): the model's tokenizer has no tokens for the target \"\(abbreviated(target))\"; choose another"
-    )
-  }
-
   package static func scoredPromptTooLong(_ fact: String, _ length: Int, maximum: Int) -> ErrataError {
     ErrataError(
       .general,
       "\(fact): one of its prompts, with the target \(length) tokens, is longer than the model's \(maximum) positions; "
         + "shorten it")
-  }
-
-  static func badTemplate(_ template: String) -> ErrataError {
-    ErrataError(
-      .usage, "the context template \"\(template)\" must contain {} exactly once, where the prompt stands")
   }
 
   static func notTemplates(_ path: String) -> ErrataError {
@@ -74,15 +55,6 @@ extension ErrataError {
       .conflict,
       "these facts have keys that depend linearly on those of facts before them: \(facts.joined(separator: "; ")); "
         + "remove them, or add --drop-dependent")
-  }
-
-  static func partialOfAnotherRun(_ path: String, _ field: String) -> ErrataError {
-    ErrataError(
-      .general, "\(path): is the rest of an interrupted run with another \(field); delete it to start anew")
-  }
-
-  static func partialDamaged(_ path: String) -> ErrataError {
-    ErrataError(.damagedInput, "\(path): is the rest of an interrupted run, and damaged; delete it to start anew")
   }
 
   static func keysNotFinite(_ model: String, layer: Int) -> ErrataError {

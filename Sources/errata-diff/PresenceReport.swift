@@ -1,3 +1,4 @@
+import CheckpointLedger
 import PatchAlgebra
 import Tensors
 import ToolSupport

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CheckpointLedger
 import PatchAlgebra
 import Tensors
 import ToolSupport

@@ -1,8 +1,10 @@
 import ArgumentParser
 import EditEvaluation
+import Facts
 import Foundation
 import KnowledgeEditing
 import PatchAlgebra
+import SecondMomentStatistics
 import Tensors
 import ToolSupport
 import Transformer

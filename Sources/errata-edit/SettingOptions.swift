@@ -1,6 +1,7 @@
 import ArgumentParser
 import KnowledgeEditing
 import PatchAlgebra
+import SecondMomentStatistics
 import Tensors
 import ToolSupport
 import Transformer

@@ -1,5 +1,6 @@
 import ArgumentParser
 import EditEvaluation
+import Facts
 import Foundation
 import KnowledgeEditing
 import Tensors

@@ -1,3 +1,4 @@
+import CheckpointLedger
 import Tensors
 import ToolSupport
 import WeightPatch

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CheckpointLedger
 import Tensors
 import ToolSupport
 import WeightPatch

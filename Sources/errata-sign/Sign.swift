@@ -1,4 +1,5 @@
 import ArgumentParser
+import CheckpointLedger
 import Foundation
 import Tensors
 import ToolSupport

@@ -1,5 +1,7 @@
 import ArgumentParser
+import CheckpointLedger
 import PatchAlgebra
+import SecondMomentStatistics
 import Tensors
 import ToolSupport
 import WeightPatch

@@ -1,5 +1,6 @@
 import Foundation
 import PatchAlgebra
+import SecondMomentStatistics
 import Tensors
 import ToolSupport
 

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import PatchAlgebra
+import SecondMomentStatistics
 import Tensors
 import ToolSupport
 

@@ -1,5 +1,6 @@
 import ArgumentParser
 import KnowledgeEditing
+import SecondMomentStatistics
 import ToolSupport
 
 struct ImportStats: ParsableCommand {

@@ -1,5 +1,6 @@
 import ArgumentParser
 import PatchAlgebra
+import SecondMomentStatistics
 import ToolSupport
 
 struct MergeStats: ParsableCommand {

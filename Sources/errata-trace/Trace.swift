@@ -1,4 +1,5 @@
 import ArgumentParser
+import Facts
 import KnowledgeEditing
 import Tensors
 import ToolSupport

@@ -1,7 +1,9 @@
 import ArgumentParser
 import EditEvaluation
+import Facts
 import KnowledgeEditing
 import PatchAlgebra
+import SecondMomentStatistics
 import Tensors
 import ToolSupport
 import WeightPatch

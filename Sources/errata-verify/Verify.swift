@@ -1,4 +1,5 @@
 import ArgumentParser
+import CheckpointLedger
 import Safetensors
 import Tensors
 import ToolSupport

@@ -6,6 +6,7 @@ import Tokenization
 import WeightPatch
 
 @testable import EditEvaluation
+@testable import Facts
 
 @Suite struct FactPreflightTests {
   private func preflight(_ name: String) throws -> FactPreflight {

@@ -6,6 +6,7 @@ import Testing
 import WeightPatch
 
 @testable import EditEvaluation
+@testable import Facts
 
 /// The records here are made up in the form of the published ones.
 @Suite struct FactSchemaTests {

@@ -6,6 +6,7 @@ import Testing
 import WeightPatch
 
 @testable import EditEvaluation
+@testable import Facts
 
 /// Where a subject stands in its prompt: byte by byte, in every script.
 @Suite struct FactSubjectTests {

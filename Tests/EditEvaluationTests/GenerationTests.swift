@@ -6,6 +6,7 @@ import Testing
 import Transformer
 
 @testable import EditEvaluation
+@testable import Facts
 
 @Suite struct GenerationTests {
   @Test func entropyIsThatOfTheWitness() throws {

@@ -5,6 +5,7 @@ import TestSupport
 import Testing
 
 @testable import EditEvaluation
+@testable import Facts
 
 /// Records that cannot be used: all are told, with record and line, and the others go on if that is asked for.
 @Suite struct InvalidRecordTests {

@@ -2,6 +2,7 @@ import Foundation
 import Safetensors
 import Tensors
 
+@testable import CheckpointLedger
 @testable import WeightPatch
 
 func readSafetensors(_ bytes: UnsafeRawBufferPointer) throws {

@@ -2,6 +2,7 @@ import Foundation
 import Safetensors
 import Tensors
 
+@testable import CheckpointLedger
 @testable import WeightPatch
 
 /// Writes what the fuzzer starts from, a folder for every target: the samples and the specification's example, and what

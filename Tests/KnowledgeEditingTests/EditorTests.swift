@@ -7,7 +7,9 @@ import Testing
 import Transformer
 import WeightPatch
 
+@testable import CheckpointLedger
 @testable import KnowledgeEditing
+@testable import SecondMomentStatistics
 
 /// Edits as a client of the library computes them, on the sample model.
 @Suite struct EditorTests {

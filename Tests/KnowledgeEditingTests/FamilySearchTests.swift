@@ -5,6 +5,7 @@ import TestSupport
 import Testing
 import Transformer
 
+@testable import Facts
 @testable import KnowledgeEditing
 
 /// The value search on the tiny random model of each family.

@@ -6,6 +6,8 @@ import TestSupport
 import Testing
 import WeightPatch
 
+@testable import Facts
+
 /// Numbers that the reference implementation of ROME, MEMIT and EMMET produced in PyTorch (Tests/Golden).
 struct GoldenEdit: CustomTestStringConvertible, Sendable {
   let name: String

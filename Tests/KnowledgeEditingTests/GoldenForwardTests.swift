@@ -5,6 +5,7 @@ import TestSupport
 import Testing
 import Transformer
 
+@testable import Facts
 @testable import KnowledgeEditing
 
 /// Whole prompts through the whole model, against Hugging Face transformers.

@@ -6,6 +6,7 @@ import Testing
 
 @testable import KnowledgeEditing
 @testable import PatchAlgebra
+@testable import SecondMomentStatistics
 
 @Suite struct LayerProposalTests {
   @Test(arguments: [

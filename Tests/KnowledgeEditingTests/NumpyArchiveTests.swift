@@ -6,6 +6,7 @@ import TestSupport
 import Testing
 
 @testable import KnowledgeEditing
+@testable import SecondMomentStatistics
 
 /// Files that numpy wrote (Tests/Golden/make_npz.py), whole and damaged.
 @Suite struct NumpyArchiveTests {

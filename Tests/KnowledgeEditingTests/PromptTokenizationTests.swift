@@ -4,6 +4,7 @@ import Testing
 import Tokenization
 import WeightPatch
 
+@testable import Facts
 @testable import KnowledgeEditing
 
 /// With tokenizers of the kind of Llama 2, which put a token for the beginning and a space before every text.

@@ -8,6 +8,7 @@ import Tokenization
 import Transformer
 
 @testable import KnowledgeEditing
+@testable import SecondMomentStatistics
 
 /// Second moments of a model whose tokenizer puts special tokens around a text.
 @Suite struct SpecialTokenTests {

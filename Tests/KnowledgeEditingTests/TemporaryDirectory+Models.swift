@@ -6,6 +6,7 @@ import Tensors
 import TestSupport
 
 @testable import KnowledgeEditing
+@testable import SecondMomentStatistics
 
 extension TemporaryDirectory {
   /// The checkpoint with its weights widened to float32.

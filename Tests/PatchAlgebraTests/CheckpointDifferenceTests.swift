@@ -6,6 +6,7 @@ import TestSupport
 import Testing
 import WeightPatch
 
+@testable import CheckpointLedger
 @testable import PatchAlgebra
 
 typealias StoredTensors = [ByteString: (dtype: DType, shape: Shape, bytes: [UInt8])]

@@ -4,6 +4,7 @@ import TestSupport
 import Testing
 import WeightPatch
 
+@testable import CheckpointLedger
 @testable import PatchAlgebra
 
 extension LowRankFactors {

@@ -3,6 +3,7 @@ import TestSupport
 import Testing
 import WeightPatch
 
+@testable import CheckpointLedger
 @testable import PatchAlgebra
 
 @Suite struct PatchAlgebraErrorTests {

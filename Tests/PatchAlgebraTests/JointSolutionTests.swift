@@ -5,6 +5,7 @@ import Testing
 import WeightPatch
 
 @testable import PatchAlgebra
+@testable import SecondMomentStatistics
 
 /// Patches solved as one: the edit of all facts at once.
 @Suite struct JointSolutionTests {

@@ -6,6 +6,7 @@ import TestSupport
 import Testing
 
 @testable import PatchAlgebra
+@testable import SecondMomentStatistics
 
 /// Factors of second moments that are kept beside them.
 @Suite struct SecondMomentFactorTests {

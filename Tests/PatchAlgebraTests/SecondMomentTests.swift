@@ -5,6 +5,7 @@ import TestSupport
 import Testing
 
 @testable import PatchAlgebra
+@testable import SecondMomentStatistics
 
 /// Merging second moments, and judging them.
 @Suite struct SecondMomentTests {

@@ -4,7 +4,9 @@ import TestSupport
 import Testing
 import WeightPatch
 
+@testable import CheckpointLedger
 @testable import PatchAlgebra
+@testable import SecondMomentStatistics
 
 @Suite struct StackErrorTests {
   let fixture: StackFixture

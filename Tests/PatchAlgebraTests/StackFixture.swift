@@ -4,6 +4,7 @@ import TestSupport
 import WeightPatch
 
 @testable import PatchAlgebra
+@testable import SecondMomentStatistics
 
 /// Patches whose facts are parts of one direct edit.
 struct StackFixture {

@@ -4,6 +4,7 @@ import TestSupport
 import Testing
 import WeightPatch
 
+@testable import CheckpointLedger
 @testable import errata_show
 
 /// What `errata show` says about a checkpoint: the worked example of the Spec with its patch applied, word for word.

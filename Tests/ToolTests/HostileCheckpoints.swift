@@ -3,6 +3,7 @@ import Safetensors
 import Tensors
 import TestSupport
 
+@testable import CheckpointLedger
 @testable import WeightPatch
 
 /// A checkpoint with a file that is damaged, beside others that are whole.

@@ -5,6 +5,7 @@ import TestSupport
 import Testing
 import WeightPatch
 
+@testable import CheckpointLedger
 @testable import errata_verify
 
 /// What `errata verify` says about the worked example of the Spec, word for word, and how it ends.

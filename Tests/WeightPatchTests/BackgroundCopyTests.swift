@@ -2,6 +2,7 @@ import Foundation
 import Tensors
 import Testing
 
+@testable import CheckpointLedger
 @testable import WeightPatch
 
 /// Outputs whose files are copied by other threads, as those of large checkpoints are.

@@ -3,6 +3,7 @@ import Tensors
 import TestSupport
 import Testing
 
+@testable import CheckpointLedger
 @testable import WeightPatch
 
 @Suite struct BatchSetTests {

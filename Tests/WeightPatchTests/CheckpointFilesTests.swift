@@ -3,6 +3,7 @@ import Safetensors
 import Tensors
 import Testing
 
+@testable import CheckpointLedger
 @testable import WeightPatch
 
 /// What links in a checkpoint lead to is not published with its copies, unless it is the checkpoint's own.

@@ -3,6 +3,7 @@ import Safetensors
 import Tensors
 import TestSupport
 
+@testable import CheckpointLedger
 @testable import WeightPatch
 
 /// A small checkpoint of random weights on disk, and patches made for it.

@@ -3,6 +3,7 @@ import Safetensors
 import Tensors
 import Testing
 
+@testable import CheckpointLedger
 @testable import WeightPatch
 
 @Suite struct CheckpointStateTests {

@@ -2,6 +2,7 @@ import Tensors
 import TestSupport
 import Testing
 
+@testable import CheckpointLedger
 @testable import WeightPatch
 
 /// From any mixture of old and new bytes that a crash can leave, the old ones are found.

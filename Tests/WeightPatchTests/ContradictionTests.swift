@@ -1,5 +1,6 @@
 import Testing
 
+@testable import CheckpointLedger
 @testable import WeightPatch
 
 @Suite struct ContradictionTests {

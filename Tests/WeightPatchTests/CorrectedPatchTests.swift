@@ -4,6 +4,7 @@ import Tensors
 import TestSupport
 import Testing
 
+@testable import CheckpointLedger
 @testable import WeightPatch
 
 /// A bare checkpoint of every weight type, orientation and shape, and patches of components and corrections for it.

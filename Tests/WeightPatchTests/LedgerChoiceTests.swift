@@ -3,6 +3,7 @@ import Safetensors
 import Tensors
 import Testing
 
+@testable import CheckpointLedger
 @testable import WeightPatch
 
 /// A weight file can be named by its directory and by itself; that must not lead to two ledgers.

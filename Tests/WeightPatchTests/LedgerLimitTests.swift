@@ -4,6 +4,7 @@ import Tensors
 import TestSupport
 import Testing
 
+@testable import CheckpointLedger
 @testable import WeightPatch
 
 /// Every limit of Spec/checkpoint-state.md, at the limit and just above it; and that what is within is read in time that grows

@@ -3,6 +3,7 @@ import Safetensors
 import Tensors
 import Testing
 
+@testable import CheckpointLedger
 @testable import WeightPatch
 
 /// Links, pipes and foreign files where a ledger's own files should be: refused, and nothing outside of the checkpoint, and

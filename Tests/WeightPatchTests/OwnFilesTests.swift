@@ -3,6 +3,7 @@ import Safetensors
 import Tensors
 import Testing
 
+@testable import CheckpointLedger
 @testable import WeightPatch
 
 /// Files with other names, and links: those who have them there see no change in place.

@@ -2,6 +2,7 @@ import Foundation
 import Tensors
 import Testing
 
+@testable import CheckpointLedger
 @testable import WeightPatch
 
 /// What was checked of a patch is what is used of it, whatever becomes of its file.

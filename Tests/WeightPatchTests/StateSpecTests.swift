@@ -4,6 +4,7 @@ import Tensors
 import TestSupport
 import Testing
 
+@testable import CheckpointLedger
 @testable import WeightPatch
 
 /// Spec/checkpoint-state.md says nothing about its example that is not so.

@@ -3,6 +3,7 @@ import Safetensors
 import Tensors
 import Testing
 
+@testable import CheckpointLedger
 @testable import WeightPatch
 
 /// A checkpoint with two patches, of which one does not edit `model.c.weight`: what holds, and every kind of damage.

@@ -1,4 +1,5 @@
 import LinearAlgebra
+import SecondMomentStatistics
 import Tensors
 import WeightPatch
 

@@ -1,5 +1,6 @@
 import Foundation
 import LinearAlgebra
+import SecondMomentStatistics
 import Tensors
 import WeightPatch
 

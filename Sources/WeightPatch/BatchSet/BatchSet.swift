@@ -103,12 +103,12 @@ public struct BatchSet: Sendable {
   }
 
   /// How many bytes `factors` reads.
-  func factorByteCount(of tensor: ByteString) -> Int {
+  package func factorByteCount(of tensor: ByteString) -> Int {
     members(editing: tensor).reduce(0) { $0 + $1.factorByteCount(of: tensor) }
   }
 
   /// The tensors whose factors are not the same in both sets.
-  func tensorsThatDiffer(from other: BatchSet) -> Set<ByteString> {
+  package func tensorsThatDiffer(from other: BatchSet) -> Set<ByteString> {
     let differing = digests.symmetricDifference(other.digests)
     return (members + other.members).filter { differing.contains($0.digest) }.reduce(into: []) {
       $0.formUnion($1.tensors)

@@ -35,7 +35,7 @@ extension TensorChange {
   ///
   /// - Parameter body: is called with every run of elements that was rounded, and its change.
   /// - Throws: an `ErrataError` that names the first element whose base or result is not finite.
-  func round(
+  package func round(
     _ elements: Range<Int>, base: UnsafeRawPointer, into result: UnsafeMutableRawPointer,
     _ body: (_ run: Range<Int>, _ delta: UnsafePointer<Double>) -> Void = { _, _ in }
   ) throws {

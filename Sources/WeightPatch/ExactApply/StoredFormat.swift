@@ -2,14 +2,14 @@ import CKernels
 import Tensors
 
 /// How a weight type stores a number: a sign, an exponent field, and explicit fraction bits.
-struct StoredFormat: Sendable {
-  let type: errata_stored_type
-  let fractionBits: Int
+package struct StoredFormat: Sendable {
+  package let type: errata_stored_type
+  package let fractionBits: Int
   /// Bytes per element.
-  let width: Int
+  package let width: Int
 
   /// Nil for what is not a weight type.
-  init?(_ dtype: DType) {
+  package init?(_ dtype: DType) {
     switch dtype {
     case .bf16: (type, fractionBits, width) = (errata_stored_bf16, 7, 2)
     case .f16: (type, fractionBits, width) = (errata_stored_f16, 10, 2)
@@ -30,7 +30,7 @@ struct StoredFormat: Sendable {
   }
 
   @inline(__always)
-  func store(_ ordered: Int32, _ bytes: UnsafeMutableRawPointer, _ index: Int) {
+  package func store(_ ordered: Int32, _ bytes: UnsafeMutableRawPointer, _ index: Int) {
     if width == 4 {
       (bytes + 4 * index).storeBytes(of: ordered < 0 ? ordered ^ Int32.max : ordered, as: Int32.self)
     } else {

@@ -9,7 +9,7 @@ extension TensorChange {
   ///   - backwards: subtracts the steps.
   /// - Returns: the first element that would leave the finite range; nil if there is none. The bytes are then not to be
   ///   used.
-  func correct(_ elements: Range<Int>, _ bytes: UnsafeMutableRawPointer, backwards: Bool = false) -> Int? {
+  package func correct(_ elements: Range<Int>, _ bytes: UnsafeMutableRawPointer, backwards: Bool = false) -> Int? {
     guard hasCorrection else { return nil }
     let limit = Int64(format.infinity)
     return withUnsafeTemporaryAllocation(of: Int64.self, capacity: elements.count) { buffer in
@@ -29,7 +29,7 @@ extension TensorChange {
   /// Takes the steps of the corrections.
   ///
   /// - Throws: an `ErrataError` that names the first element that would leave the finite range.
-  func correct(_ elements: Range<Int>, in bytes: UnsafeMutableRawPointer) throws {
+  package func correct(_ elements: Range<Int>, in bytes: UnsafeMutableRawPointer) throws {
     guard let failed = correct(elements, bytes) else { return }
     let (row, column) = failed.quotientAndRemainder(dividingBy: columns)
     throw ErrataError.correctionOverflows(name, dtype, row: row, column: column)

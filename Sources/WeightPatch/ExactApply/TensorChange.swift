@@ -10,9 +10,9 @@ public struct TensorChange: Sendable {
   public let dtype: DType
   /// As stored, two extents.
   public let shape: Shape
-  let format: StoredFormat
-  let rows: Int
-  let columns: Int
+  package let format: StoredFormat
+  package let rows: Int
+  package let columns: Int
   private let factors: [LowRankFactors]
   /// Steps that follow the rounding.
   let corrections: [StoredCorrection]
@@ -52,7 +52,7 @@ public struct TensorChange: Sendable {
   /// the processor's cache, and of enough rows that converting the columns' factors takes little of the time.
   ///
   /// - Parameter body: is called with the change of runs of elements, each part of one row. Runs of a row come in order.
-  func forEachRun(
+  package func forEachRun(
     of elements: Range<Int>, _ body: (_ run: Range<Int>, _ delta: UnsafePointer<Double>) throws -> Void
   ) rethrows {
     guard !elements.isEmpty else { return }

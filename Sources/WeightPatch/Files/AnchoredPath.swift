@@ -2,11 +2,11 @@ import Foundation
 import Tensors
 
 /// An open directory, which stays the same one whatever becomes of its name.
-final class Anchor: Sendable {
-  let descriptor: Int32
+package final class Anchor: Sendable {
+  package let descriptor: Int32
 
   /// - Throws: an `ErrataError` if there is no such directory. Links that lead to it are followed.
-  init(path: String) throws {
+  package init(path: String) throws {
     descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     guard descriptor >= 0 else { throw ErrataError.file("open", path, errno) }
   }
@@ -16,7 +16,7 @@ final class Anchor: Sendable {
   deinit { if descriptor >= 0 { close(descriptor) } }
 
   /// The names of what is in it, in order.
-  func entries() throws -> [String] {
+  package func entries() throws -> [String] {
     // Another descriptor: reading moves its position, and closing the stream closes it.
     guard let stream = fdopendir(openat(descriptor, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)) else {
       throw ErrataError.file("read", ".", errno)
@@ -37,14 +37,14 @@ final class Anchor: Sendable {
 ///
 /// What lies beside a checkpoint may come from anywhere: a link there must not lead a tool to read, write or remove a file
 /// elsewhere, also if it is put there between a look and a use.
-struct AnchoredPath: Sendable {
-  let anchor: Anchor
+package struct AnchoredPath: Sendable {
+  package let anchor: Anchor
   /// From the anchor on; one at least.
   let names: [String]
   /// What messages call it.
-  let path: String
+  package let path: String
 
-  init(_ name: String, in anchor: Anchor, path: String) {
+  package init(_ name: String, in anchor: Anchor, path: String) {
     self.anchor = anchor
     names = [name]
     self.path = path
@@ -54,16 +54,16 @@ struct AnchoredPath: Sendable {
     (self.anchor, self.names, self.path) = (anchor, names, path)
   }
 
-  var name: String { names.last! }
+  package var name: String { names.last! }
 
   /// - Parameter name: may be several, with slashes between.
-  func appending(_ name: String) -> AnchoredPath {
+  package func appending(_ name: String) -> AnchoredPath {
     let new = name.split(separator: "/").map(String.init)
     return AnchoredPath(anchor: anchor, names: names + new, path: "\(path)/\(name)")
   }
 
   /// Beside this, with a longer name.
-  func withSuffix(_ suffix: String) -> AnchoredPath {
+  package func withSuffix(_ suffix: String) -> AnchoredPath {
     AnchoredPath(anchor: anchor, names: names.dropLast() + [name + suffix], path: path + suffix)
   }
 
@@ -75,7 +75,7 @@ struct AnchoredPath: Sendable {
 
   // MARK: Looking
 
-  enum Kind {
+  package enum Kind {
     case file
     case directory
     case link
@@ -85,7 +85,7 @@ struct AnchoredPath: Sendable {
   /// What is there; nil if nothing is.
   ///
   /// - Throws: an `ErrataError` if a link or no directory is on the way.
-  func kind() throws -> Kind? {
+  package func kind() throws -> Kind? {
     guard let status = try status() else { return nil }
     switch status.st_mode & S_IFMT {
     case S_IFREG: return .file
@@ -96,7 +96,7 @@ struct AnchoredPath: Sendable {
   }
 
   /// - Returns: nil if nothing is there. A link is not followed.
-  func status() throws -> stat? {
+  package func status() throws -> stat? {
     var status = stat()
     do {
       let result = try withParent("read") { fstatat($0, name, &status, AT_SYMLINK_NOFOLLOW) == 0 ? 0 : errno }
@@ -111,7 +111,7 @@ struct AnchoredPath: Sendable {
   /// Whether a directory is there.
   ///
   /// - Throws: an `ErrataError` (damaged input) if there is a link or anything else.
-  func isDirectory() throws -> Bool {
+  package func isDirectory() throws -> Bool {
     switch try kind() {
     case nil: return false
     case .directory: return true
@@ -123,7 +123,7 @@ struct AnchoredPath: Sendable {
   /// Whether a file is there.
   ///
   /// - Throws: as `isDirectory`.
-  func isFile() throws -> Bool {
+  package func isFile() throws -> Bool {
     switch try kind() {
     case nil: return false
     case .file: return true
@@ -133,13 +133,13 @@ struct AnchoredPath: Sendable {
   }
 
   /// The size of the file that is there, in bytes.
-  func byteCount() throws -> Int {
+  package func byteCount() throws -> Int {
     guard let status = try status() else { throw ErrataError.file("read", path, ENOENT) }
     return Int(status.st_size)
   }
 
   /// The names of what is in this directory, in order.
-  func entries() throws -> [String] { try Anchor(descriptor: openDirectory()).entries() }
+  package func entries() throws -> [String] { try Anchor(descriptor: openDirectory()).entries() }
 
   // MARK: Opening
 
@@ -147,7 +147,7 @@ struct AnchoredPath: Sendable {
   ///
   /// - Parameter verb: what cannot be done, for the error: `open`, `write`.
   /// - Throws: an `ErrataError`: damaged input, if there is a link, a pipe or anything else that is no regular file.
-  func open(_ flags: Int32 = O_RDONLY, _ verb: String = "open") throws -> Int32 {
+  package func open(_ flags: Int32 = O_RDONLY, _ verb: String = "open") throws -> Int32 {
     // O_NONBLOCK: opening a pipe would wait for the other side.
     let descriptor = try call(verb) {
       openat($0, name, flags | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0o666)
@@ -161,12 +161,12 @@ struct AnchoredPath: Sendable {
   }
 
   /// Opens this directory; the caller closes it.
-  func openDirectory() throws -> Int32 {
+  package func openDirectory() throws -> Int32 {
     try call("open") { openat($0, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) }
   }
 
   /// The whole file, mapped.
-  func map() throws -> MappedFile {
+  package func map() throws -> MappedFile {
     let descriptor = try open()
     defer { close(descriptor) }
     return try MappedFile(descriptor: descriptor, path: path)
@@ -178,7 +178,7 @@ struct AnchoredPath: Sendable {
   }
 
   /// Puts a file of these bytes there, whole or not at all.
-  func write(_ bytes: [UInt8]) throws {
+  package func write(_ bytes: [UInt8]) throws {
     let file = try atomicFile()
     try file.write(bytes)
     try file.commit()
@@ -187,7 +187,7 @@ struct AnchoredPath: Sendable {
   // MARK: Changing
 
   /// - Parameter mode: its permissions, whatever the umask says, with all of them for its owner; by default as the umask says.
-  func makeDirectory(mode: mode_t? = nil) throws {
+  package func makeDirectory(mode: mode_t? = nil) throws {
     try call("make") { mkdirat($0, name, mode == nil ? 0o777 : 0o700) }
     if let mode { try setMode(mode, "make") }
   }
@@ -195,7 +195,7 @@ struct AnchoredPath: Sendable {
   /// A directory of a new name, beside this, which begins with this one's.
   ///
   /// - Parameter mode: its permissions, with all of them for its owner; by default it is the owner's alone.
-  func makeTemporaryDirectory(mode: mode_t? = nil) throws -> AnchoredPath {
+  package func makeTemporaryDirectory(mode: mode_t? = nil) throws -> AnchoredPath {
     let (made, _) = try temporaryEntry(name) { name in
       (try? withParent("write to") { mkdirat($0, name, 0o700) }) ?? -1
     } onFailure: {
@@ -221,7 +221,7 @@ struct AnchoredPath: Sendable {
   }
 
   /// Gives this another path; what is there is replaced, as `rename` does.
-  func rename(to other: AnchoredPath) throws {
+  package func rename(to other: AnchoredPath) throws {
     try withParent("write") { source in
       _ = try other.call("write") { renameat(source, name, $0, other.name) }
     }
@@ -230,7 +230,7 @@ struct AnchoredPath: Sendable {
   /// Gives this another path, if nothing but an empty directory is there: what came into the way meanwhile stays.
   ///
   /// - Throws: an `ErrataError`; `occupied` if something is in the way.
-  func move(to other: AnchoredPath, occupied: ErrataError) throws {
+  package func move(to other: AnchoredPath, occupied: ErrataError) throws {
     let code = try withParent("write") { source in
       try other.withParent("write") { destination -> Int32 in
         // To rename a directory replaces an empty one only; a file would replace any, and a second name does not.
@@ -249,19 +249,19 @@ struct AnchoredPath: Sendable {
   }
 
   /// Makes this a second name of an open file.
-  func link(to descriptor: Int32) throws {
+  package func link(to descriptor: Int32) throws {
     try call("link") { linkat(AT_FDCWD, "/proc/self/fd/\(descriptor)", $0, name, AT_SYMLINK_FOLLOW) }
   }
 
-  func removeFile() throws { try call("remove") { unlinkat($0, name, 0) } }
+  package func removeFile() throws { try call("remove") { unlinkat($0, name, 0) } }
 
   /// Removes a directory, which must be empty.
-  func removeDirectory() throws { try call("remove") { unlinkat($0, name, AT_REMOVEDIR) } }
+  package func removeDirectory() throws { try call("remove") { unlinkat($0, name, AT_REMOVEDIR) } }
 
   /// Removes this directory with everything that is in it, whatever that is; of links, the links.
   ///
   /// - Parameter last: the name of the file that is removed after all others.
-  func removeTree(last: String? = nil) throws {
+  package func removeTree(last: String? = nil) throws {
     for entry in try entries().sorted(by: { $0 != last && $1 == last }) {
       let path = appending(entry)
       if try path.kind() == .directory { try path.removeTree() } else { try path.removeFile() }
@@ -270,14 +270,14 @@ struct AnchoredPath: Sendable {
   }
 
   /// Flushes this directory's entries to disk.
-  func synchronizeDirectory() throws {
+  package func synchronizeDirectory() throws {
     let descriptor = try openDirectory()
     defer { close(descriptor) }
     guard fsync(descriptor) == 0 || errno == EINVAL else { throw ErrataError.file("write", path, errno) }
   }
 
   /// Flushes the entries of the directory that this lies in.
-  func synchronizeParent() throws {
+  package func synchronizeParent() throws {
     try withParent("write") {
       guard fsync($0) == 0 || errno == EINVAL else {
         // Before anything else sets it.

@@ -8,8 +8,8 @@ public struct PatchFile: Sendable {
   /// The patch ID.
   public let identifier: Digest
   /// The payloads of its signature frames; those that it is to have, if they were changed.
-  var signatures: [[UInt8]]
-  let reader: PatchReader
+  package var signatures: [[UInt8]]
+  package let reader: PatchReader
   private let loaded = Loaded()
 
   /// Copies the file, or what comes from a pipe, and checks everything that can be checked of a patch.
@@ -29,7 +29,7 @@ public struct PatchFile: Sendable {
   }
 
   /// Whether the signatures are not those that are in the file.
-  var hasOtherSignatures: Bool { signatures != reader.signatures }
+  package var hasOtherSignatures: Bool { signatures != reader.signatures }
 
   public var name: String { String(path.split(separator: "/").last ?? "") }
   public var manifest: Manifest { reader.manifest }
@@ -56,7 +56,7 @@ public struct PatchFile: Sendable {
 }
 
 extension PatchFile {
-  var batchDigests: Set<Digest> { Set(manifest.batches.map(\.digest)) }
+  package var batchDigests: Set<Digest> { Set(manifest.batches.map(\.digest)) }
 
   /// The weights that batch `index` edits.
   func weights(ofBatch index: Int) -> [ByteString] { reader.layout.batches[index].map(\.weight) }

@@ -69,7 +69,7 @@ public final class PatchReader: @unchecked Sendable {
   }
 
   /// The same of a file in a ledger.
-  convenience init(copying path: AnchoredPath, near folder: String?) throws {
+  package convenience init(copying path: AnchoredPath, near folder: String?) throws {
     let input = try path.open()
     defer { close(input) }
     let limits = PatchLimits()

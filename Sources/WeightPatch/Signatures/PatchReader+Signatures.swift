@@ -18,7 +18,7 @@ extension PatchReader {
   /// Puts the patch in a new place, as it was read but for the signatures; who asks for it brings it to the disk.
   ///
   /// - Throws: as `write`.
-  func writeCopy(to path: AnchoredPath, signatures: [[UInt8]]) throws {
+  package func writeCopy(to path: AnchoredPath, signatures: [[UInt8]]) throws {
     let ending = try ending(signatures, path.path)
     let writer = try FileRegionWriter(new: path)
     for start in stride(from: 0, to: body.count, by: PatchContainer.pieceByteCount) {

@@ -53,7 +53,7 @@ public struct PatchSigning {
   /// Adds the signatures of another copy of the patch that this one does not have.
   ///
   /// - Throws: an `ErrataError` if there is no room.
-  mutating func add(of copy: PatchFile) throws {
+  package mutating func add(of copy: PatchFile) throws {
     let new = copy.signatures.filter { !frames.contains($0) }
     let limit = PatchLimits().signatureCount
     guard frames.count + new.count <= limit else { throw ErrataError.tooManySignatures(file.path, limit: limit) }

@@ -8,6 +8,8 @@ import Tensors
 import ToolSupport
 import WeightPatch
 
+@testable import Facts
+
 /// What is common to the parts that work on facts.
 struct FactOptions: ParsableArguments {
   @Argument(help: "The checkpoint's directory.")

@@ -1,0 +1,42 @@
+import CheckpointLedger
+import Tensors
+import WeightPatch
+
+extension CheckpointState {
+  /// Plans to take single facts back: every patch that carries one of them gives way to one that was solved again without
+  /// it, and a patch that has no others is taken back.
+  ///
+  /// The rest of the set stays as it is. For an edit of several layers the result is exact per layer given the residuals
+  /// that were measured when the patch was made (`PatchFile.dropping`).
+  ///
+  /// - Parameters:
+  ///   - facts: IDs, the first digits of IDs (four at least), or exact subjects.
+  ///   - folder: takes the files of the new patches, until the plan is written.
+  ///   - time: the present, in ISO 8601, UTC.
+  /// - Throws: an `ErrataError` if a fact is not on the checkpoint or could be several, if a batch cannot be solved
+  ///   again, or (conflict) if a patch was computed on top of one that would change.
+  public func planRevert(
+    facts: [String], folder: String, children policy: ChildPolicy = .refuse, author: String? = nil, time: String,
+    tool: Manifest.Tool
+  ) throws -> StatePlan {
+    let applied = patches.flatMap { $0.manifest.batches.flatMap(\.facts) }
+    let dropped = Set(try facts.map { try factIdentifier($0, among: applied, source: checkpoint.path) })
+    var reverted: Set<Digest> = []
+    var replacements: [Replacement] = []
+    for (file, entry) in zip(patches, ledger.patches) {
+      let own = Set(file.manifest.batches.flatMap(\.facts).map(\.identifier))
+      let going = own.intersection(dropped).sorted()
+      if going.isEmpty { continue }
+      if going.count == own.count && file.manifest.batches.allSatisfy({ $0.terms == .facts }) {
+        reverted.insert(file.identifier)
+        continue
+      }
+      let path = "\(folder)/\(file.identifier).wpatch"
+      try file.dropping(going).write(to: path, author: author, created: time, tool: tool)
+      replacements.append(
+        Replacement(
+          file, by: try PatchFile(path: path), name: "\(entry.name) without \(going.joined(separator: ", "))"))
+    }
+    return try planRevert(reverted, replacing: replacements, children: policy, time: time)
+  }
+}

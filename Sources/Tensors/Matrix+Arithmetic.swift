@@ -1,0 +1,39 @@
+extension Matrix where Element == Double {
+  /// The Euclidean norm of every column.
+  public func columnNorms() -> [Double] {
+    var squares = [Double](repeating: 0, count: columns)
+    withUnsafePointer { elements in
+      for row in 0..<rows {
+        for column in 0..<columns {
+          let value = elements[row * columns + column]
+          squares[column] += value * value
+        }
+      }
+    }
+    return squares.map { $0.squareRoot() }
+  }
+
+  /// The element-wise difference.
+  public func subtracting(_ other: Matrix<Double>) -> Matrix<Double> {
+    precondition(rows == other.rows && columns == other.columns)
+    var result = self
+    result.withUnsafeMutablePointer { elements in
+      other.withUnsafePointer { other in
+        for index in 0..<rows * columns { elements[index] -= other[index] }
+      }
+    }
+    return result
+  }
+
+  /// The sum of the products of elements that stand in the same place.
+  package func elementwiseDot(_ other: Matrix<Double>) -> Double {
+    precondition(rows == other.rows && columns == other.columns)
+    var sum = 0.0
+    withUnsafePointer { elements in
+      other.withUnsafePointer { other in
+        for index in 0..<rows * columns { sum += elements[index] * other[index] }
+      }
+    }
+    return sum
+  }
+}
