@@ -199,6 +199,13 @@ extension ErrataError {
       .damagedInput, "\(path): damaged journal of an unfinished change; restore the checkpoint from its source")
   }
 
+  static func journalVersion(_ path: String, _ version: Int) -> ErrataError {
+    ErrataError(
+      .damagedInput,
+      "\(path): journal of version \(version) of an unfinished change; this tool reads version "
+        + "\(InPlaceJournal.formatVersion): finish the change with the errata that began it")
+  }
+
   /// What went wrong when a change was taken back.
   static func changeRemains(_ error: ErrataError) -> ErrataError {
     ErrataError(

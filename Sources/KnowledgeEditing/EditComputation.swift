@@ -9,8 +9,8 @@ import WeightPatch
 
 /// Computes the edit batches of some facts on a model (ARCHITECTURE: four walks).
 ///
-/// MEMIT and EMMET solve all facts as one batch per layer; ROME makes a batch of each fact, on the model that the batches
-/// before it have edited.
+/// MEMIT and EMMET solve all facts as one batch per layer; ROME makes a batch of each fact, on the model that the
+/// batches before it have edited.
 public final class EditComputation {
   /// A batch and what the manifest says about it.
   public struct ComputedBatch: Sendable {
@@ -175,12 +175,12 @@ public final class EditComputation {
   private func solveROME(_ fact: PreparedFact, _ value: FoundValue) throws -> ComputedBatch {
     let layer = settings.layers[0]
     let measured = try measurement.keys([fact.problem.prompts], layer: layer)[0]
-    let meanKey = column(KeyForm.flatMean.combine(measured))
-    let bareKey = column(measured.row(0).map(Double.init))
+    let meanKey = row(KeyForm.flatMean.combine(measured))
+    let bareKey = row(measured.row(0).map(Double.init))
     let key = settings.usesPublishedROME ? bareKey : meanKey
     // The perceptron's output is linear in the key: the output for the mean key is the mean output.
     let output = try model.decoder.perceptronOutput(
-      ofKeys: Matrix(rows: 1, columns: key.rows, elements: key.elements.map(Float.init)), layer: layer)
+      ofKeys: key.narrowed(), layer: layer)
     let residual = residualMatrix([value], output, share: 1)
     let solution: EditSolver.Solution
     if settings.usesPublishedROME {
@@ -212,30 +212,30 @@ public final class EditComputation {
 
   // MARK: - Matrices
 
-  /// K, d_in x E.
+  /// K^T, E x d_in.
   private func keyMatrix(_ facts: [PreparedFact], layer: Int, form: KeyForm) throws -> Matrix<Double> {
     try Profile.measure("keys") {
       let rows = try measurement.keys(facts.map(\.problem.prompts), layer: layer).map(form.combine)
-      return Matrix(rows: rows.count, columns: rows[0].count, elements: rows.flatMap { $0 }).transposed()
+      return Matrix(rows: rows.count, columns: rows[0].count, elements: rows.flatMap { $0 })
     }
   }
 
-  /// R, d_out x E: a share of what each output is short of its value.
+  /// R^T, E x d_out: a share of what each output is short of its value.
   private func residualMatrix(
     _ values: [FoundValue], _ outputs: Matrix<Float>, share: Double
   ) -> Matrix<Double> {
-    var residuals = Matrix<Double>(uninitializedRows: outputs.columns, columns: values.count)
+    var residuals = Matrix<Double>(uninitializedRows: values.count, columns: outputs.columns)
     for (fact, value) in values.enumerated() {
       let target = value.value
-      for row in 0..<outputs.columns {
-        residuals[row, fact] = (Double(target[row]) - Double(outputs[fact, row])) * share
+      for output in 0..<outputs.columns {
+        residuals[fact, output] = (Double(target[output]) - Double(outputs[fact, output])) * share
       }
     }
     return residuals
   }
 
-  private func column(_ elements: [Double]) -> Matrix<Double> {
-    Matrix(rows: elements.count, columns: 1, elements: elements)
+  private func row(_ elements: [Double]) -> Matrix<Double> {
+    Matrix(rows: 1, columns: elements.count, elements: elements)
   }
 
   private func solver(_ layer: Int) throws -> EditSolver {
@@ -306,20 +306,20 @@ public final class EditComputation {
     let choice = try Profile.measure("choose factor types") {
       try chooseStorage(
         left: solution.left, right: solution.right, keys: keys, residuals: residuals, types: settings.factorTypes,
-        product)
+        using: .blas)
     }
     let name = model.decoder.editedTensor(layer)
     let factors = LowRankFactors(
       name: name, isTransposed: model.architecture.storesTransposed, left: choice.left, right: choice.right,
       gram: solution.gram,
-      keys: storesKeys ? StoredFactor(keys.transposed().narrowed(), dtype: .f16, facts: .rows) : nil)
+      keys: storesKeys ? StoredFactor(keys.narrowed(), dtype: .f16, facts: .rows) : nil)
     let weightNorm = try weights.baseNorm(of: name)
     let ridge = try statistics.ridge(settings.ridge, layer: layer)
     return (
       factors,
       Manifest.TensorFigures(
-        layer: layer, deltaNorm: factors.deltaNorm(product), weightNorm: weightNorm, storageError: choice.error,
-        preservation: factors.preservation(ridge: ridge, product), ridge: ridge > 0 ? ridge : nil,
+        layer: layer, deltaNorm: factors.deltaNorm(using: .blas), weightNorm: weightNorm, storageError: choice.error,
+        preservation: factors.preservation(ridge: ridge, using: .blas), ridge: ridge > 0 ? ridge : nil,
         outputPower: statistics.outputPowers[layer])
     )
   }

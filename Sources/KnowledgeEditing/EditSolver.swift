@@ -1,10 +1,13 @@
 import LinearAlgebra
 import PatchAlgebra
 import Tensors
+import WeightPatch
 
 /// The closed form of all three methods (ARCHITECTURE: the one formula), in binary64:
 ///
 ///     U = C^-1 K        G = K^T U        D = R (G + lambda I)^-1 U^T = A B
+///
+/// Facts are rows of K^T and R^T, as they are of B in a patch.
 public struct EditSolver: Sendable {
   /// A solved system. `D = left right`.
   public struct Solution: Sendable {
@@ -35,49 +38,50 @@ public struct EditSolver: Sendable {
   /// - Parameter factor: of C with its ridge.
   public init(_ factor: Cholesky) { self.factor = factor }
 
-  /// C^-1 K, d_in x E, for keys K of that shape.
+  /// B = U^T = (C^-1 K)^T, E x d_in.
+  ///
+  /// - Parameter keys: K^T, E x d_in.
   public func directions(_ keys: Matrix<Double>) -> Matrix<Double> {
-    factor.solve(keys)
+    factor.solveRight(keys)
   }
 
   /// Which facts' keys depend linearly on those of facts before them.
   ///
-  /// - Parameter keys: K, d_in x E.
+  /// - Parameter keys: K^T, E x d_in.
   /// - Complexity: O(E^2 d_in), and O(E^3) more if there are any.
   public func dependentFacts(_ keys: Matrix<Double>) -> [Int] {
     PatchAlgebra.dependentFacts(inGram: Self.gram(keys, directions(keys)))
   }
 
   /// - Parameters:
-  ///   - keys: K, d_in x E.
-  ///   - residuals: R, d_out x E.
+  ///   - keys: K^T, E x d_in.
+  ///   - residuals: R^T, E x d_out.
   ///   - lambda: the slack.
   /// - Throws: `Cholesky.NotPositiveDefinite` if lambda is 0 and keys depend linearly on one another.
   public func solve(
     keys: Matrix<Double>, residuals: Matrix<Double>, lambda: Double
   ) throws(Cholesky.NotPositiveDefinite) -> Solution {
     let directions = directions(keys)
-    let gram = Self.gram(keys, directions)
-    var system = gram
-    for index in 0..<system.rows { system[index, index] += lambda }
-    let left = try Cholesky(system).solveRight(residuals)
-    return Solution(left: left, right: directions.transposed(), gram: gram)
+    let system = GramSystem(gram: Self.gram(keys, directions), residuals: residuals)
+    return Solution(left: try system.left(slack: .same(lambda)), right: directions, gram: system.gram)
   }
 
   /// ROME as published (one fact): the direction comes from the mean key, the constraint from the bare prompt's.
+  ///
+  /// - Parameters: keys 1 x d_in, residual 1 x d_out.
   public func solvePublishedROME(
     meanKey: Matrix<Double>, bareKey: Matrix<Double>, residual: Matrix<Double>
   ) -> Solution {
     let direction = directions(meanKey)
-    let product = bareKey.multiplied(.transposed, by: direction)
-    var left = residual
-    for row in 0..<left.rows { left[row, 0] /= product[0, 0] }
-    return Solution(left: left, right: direction.transposed(), gram: product)
+    let product = bareKey.multiplied(by: direction, .transposed)
+    let left = Matrix(
+      rows: residual.columns, columns: 1, elements: residual.elements.map { $0 / product[0, 0] })
+    return Solution(left: left, right: direction, gram: product)
   }
 
   /// K^T U, symmetric but for rounding: made so.
   private static func gram(_ keys: Matrix<Double>, _ directions: Matrix<Double>) -> Matrix<Double> {
-    var gram = keys.multiplied(.transposed, by: directions)
+    var gram = keys.multiplied(by: directions, .transposed)
     for row in 0..<gram.rows {
       for column in 0..<row {
         let mean = (gram[row, column] + gram[column, row]) / 2

@@ -1,11 +1,7 @@
 import COpenBLAS
 import Tensors
 
-/// How an operand of a product is stored.
-public enum Orientation: Sendable {
-  case asStored
-  case transposed
-
+extension Orientation {
   var cblas: CBLAS_TRANSPOSE { self == .asStored ? CblasNoTrans : CblasTrans }
 }
 
@@ -129,5 +125,7 @@ extension Matrix where Element == Double {
   }
 }
 
-/// The product of two matrices, on BLAS's threads.
-public func product(_ left: Matrix<Double>, _ right: Matrix<Double>) -> Matrix<Double> { left.multiplied(by: right) }
+extension MatrixProduct {
+  /// On BLAS's threads.
+  public static let blas = MatrixProduct { $0.multiplied($1, by: $2, $3) }
+}

@@ -10,6 +10,20 @@ extension ErrataError {
       "\(source): has no batch \(batch): it has \(count == 1 ? "one, batch 0" : "\(count), batches 0 to \(count - 1)")")
   }
 
+  static func batchIsHeld(_ source: String, _ batch: Int, by holder: Int) -> ErrataError {
+    ErrataError(
+      .general,
+      "\(source): batch \(holder) holds the keys of batch \(batch) and was solved with it in place: batch \(batch) cannot "
+        + "be solved again alone; edit the facts of both anew")
+  }
+
+  static func metricWithoutText(_ source: String, _ batch: Int, _ tensor: ByteString) -> ErrataError {
+    ErrataError(
+      .general,
+      "\(source): batch \(batch) was solved in a metric that does not tell what its change of \(tensor) does to "
+        + "ordinary text, and the patch does not carry that; measure it on the model")
+  }
+
   static func batchOfComponents(_ source: String, _ batch: Int) -> ErrataError {
     ErrataError(
       .general,

@@ -13,6 +13,16 @@ extension Matrix where Element == Double {
     return squares.map { $0.squareRoot() }
   }
 
+  /// The Euclidean norm of every row.
+  public func rowNorms() -> [Double] {
+    (0..<rows).map { row($0).reduce(0) { $0 + $1 * $1 }.squareRoot() }
+  }
+
+  /// The largest norm of a column, each as a share of its `norms`; a column whose norm there is zero does not count.
+  package func largestColumn(inUnitsOf norms: [Double]) -> Double {
+    zip(columnNorms(), norms).map { $1 > 0 ? $0 / $1 : 0 }.max() ?? 0
+  }
+
   /// The element-wise difference.
   public func subtracting(_ other: Matrix<Double>) -> Matrix<Double> {
     precondition(rows == other.rows && columns == other.columns)

@@ -19,7 +19,13 @@ extension ErrataError {
   static func newerFormat(_ source: String, _ version: String) -> ErrataError {
     ErrataError(
       .damagedInput,
-      "\(source): is in format \(version), this version reads format \(Manifest.formatVersion); get a newer Errata")
+      "\(source): is in format \(version), this version reads formats \(Manifest.formatVersions.lowerBound) and "
+        + "\(Manifest.formatVersions.upperBound); get a newer Errata"
+    )
+  }
+
+  static func formatsDiffer(_ source: String, manifest: Int) -> ErrataError {
+    ErrataError(.damagedInput, "\(source): its manifest is in format \(manifest), its first bytes say another one")
   }
 
   static func noSeal(_ source: String) -> ErrataError {
@@ -45,6 +51,17 @@ extension ErrataError {
 
   static func overLimit(_ source: String, _ what: String, found: Int, limit: Int) -> ErrataError {
     ErrataError(.damagedInput, "\(source): \(what) is \(found), more than the \(limit) that are allowed")
+  }
+
+  static func unsupportedField(_ source: String, _ field: String, _ what: String) -> ErrataError {
+    ErrataError(
+      .damagedInput,
+      "\(source): has \(what) (\(field) in its manifest), which this version does not read; get a newer Errata")
+  }
+
+  static func slackCountDiffers(_ source: String, _ batch: Int, _ tensor: ByteString, terms: Int) -> ErrataError {
+    ErrataError(
+      .damagedInput, "\(source): batch \(batch) has another number of slacks than its \(terms) terms of \(tensor)")
   }
 
   // MARK: The manifest

@@ -50,7 +50,8 @@ extension PatchReport {
   private func provenance(of batch: Manifest.Batch, _ index: Int) -> [String] {
     let method = batch.method
     let slack = [
-      batch.terms == .facts || method.lambda != 0 ? "lambda \(number(method.lambda))" : nil,
+      batch.terms == .facts || method.lambda != 0
+        ? "lambda \(method.lambdas == nil ? "" : "up to ")\(number(method.lambda))" : nil,
       method.alpha.map { "alpha \(number($0))" },
       method.secondMomentWeight.map { "w \(number($0))" },
       method.layers.isEmpty

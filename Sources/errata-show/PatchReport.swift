@@ -68,8 +68,8 @@ struct BatchFigures {
     let preservation: Double?
     /// Whether that is an upper bound: the patch does not tell what a ridge has in it.
     let isUpperBound: Bool
-    /// Per fact; nil where the batch does not answer per fact, or where it was not computed. In it nil where the factors do
-    /// not tell.
+    /// Per fact; nil where the batch does not answer per fact, or where it was not computed. In it nil where the
+    /// factors do not tell.
     let memorization: [Double?]?
     /// The largest.
     let worstMemorization: Double?
@@ -83,10 +83,12 @@ struct BatchFigures {
   init(_ batch: EditBatch, _ described: Manifest.Batch) {
     tensors = batch.tensors.map { factors in
       let recorded = described.tensors[factors.name]
-      let memorization = described.terms == .facts ? factors.memorization(lambda: described.method.lambda) : nil
+      let memorization =
+        described.terms == .facts ? factors.memorization(slack: described.slack(of: factors.name)) : nil
       return Tensor(
         name: factors.name, storage: factors.wholeStorage, deltaNorm: factors.deltaNorm(),
-        preservation: factors.preservation(ridge: described.ridge(of: factors.name) ?? 0) ?? recorded?.preservation,
+        preservation: factors.preservation(
+          ridge: described.ridge(of: factors.name) ?? 0, metric: described.metric) ?? recorded?.preservation,
         isUpperBound: described.ridge(of: factors.name) == nil, memorization: memorization,
         worstMemorization: memorization.map { $0.compactMap(\.self).max() } ?? recorded?.memorization,
         rank: factors.rank, recorded: recorded)

@@ -25,8 +25,10 @@ func readManifest(_ bytes: UnsafeRawBufferPointer) throws {
 
 /// - Parameter bytes: a patch; its first frame and its last are replaced by those that fit.
 func readFrames(_ bytes: UnsafeRawBufferPointer) throws {
-  let magic = PatchContainer.magicFrame
-  guard bytes.count >= magic.count + PatchContainer.sealByteCount else { return }
+  let count = PatchContainer.magicFrame.count
+  guard bytes.count >= count + PatchContainer.sealByteCount else { return }
+  // The digit of the format is the input's.
+  let magic = PatchContainer.magicFrame(format: bytes[count - 2] == UInt8(ascii: "2") ? 2 : 1)
   try readSealed(magic + bytes[magic.count..<bytes.count - PatchContainer.sealByteCount])
 }
 
@@ -39,7 +41,10 @@ func readContent(_ bytes: UnsafeRawBufferPointer) throws {
   guard header.fileByteCount < 1 << 20 else { return }
   let content = Array(bytes) + [UInt8](repeating: 0, count: max(0, header.fileByteCount - bytes.count))
   let compressor = ZstdCompressor(level: 1)
-  var body = PatchContainer.magicFrame + (try header.bytes.withUnsafeBytes(compressor.frame))
+  // As the manifest says.
+  let text = header.metadata[PatchContainer.manifestKey].map { String(decoding: $0.bytes, as: UTF8.self) }
+  var body = PatchContainer.magicFrame(format: text?.contains(#""format":2"#) == true ? 2 : 1)
+  body += try header.bytes.withUnsafeBytes(compressor.frame)
   for tensor in header.tensors {
     for piece in PatchContainer.pieces(byteCount: tensor.byteCount) {
       let start = tensor.fileRange.lowerBound + piece.lowerBound
@@ -55,7 +60,10 @@ private func readSealed(_ body: [UInt8]) throws {
   // What `errata show` computes of a patch that was read.
   for (batch, description) in zip(patch.batches, patch.manifest.batches) {
     for factors in batch.tensors where factors.rank <= 64 && factors.outputSize * factors.inputSize <= 1 << 16 {
-      _ = (factors.deltaNorm(), factors.memorization(lambda: description.method.lambda))
+      _ = (
+        factors.deltaNorm(), factors.memorization(slack: description.slack(of: factors.name)),
+        factors.preservation(ridge: description.ridge(of: factors.name) ?? 0, metric: description.metric)
+      )
     }
   }
 }
@@ -68,7 +76,8 @@ func readUndoRecord(_ bytes: UnsafeRawBufferPointer) throws {
   for index in 0..<record.chunks.count {
     let elements = record.chunks[index]
     let stream = record.stream(index)
-    // Edited values and changes of all magnitudes, finite and from a fixed pattern that the record's last digest varies.
+    // Edited values and changes of all magnitudes, finite and from a fixed pattern that the record's last digest
+    // varies.
     var random = UInt64(record.currentDigest.bytes[0]) &+ 1
     func next() -> UInt64 {
       random = random &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407

@@ -19,13 +19,16 @@ func writeSeeds(to folder: String) throws {
 
   let example = root + "/Spec/examples"
   let patches =
-    ["eiffel-tower", "five-facts", "twenty-facts"].map { "\(root)/SamplePatches/\($0).wpatch" }
+    try ["eiffel-tower", "five-facts", "twenty-facts"].map { "\(root)/SamplePatches/\($0).wpatch" }
     + [example + "/example.wpatch"]
+    + FileManager.default.contentsOfDirectory(atPath: example + "/vectors").filter { $0.hasSuffix(".wpatch") }.sorted()
+    .map { "\(example)/vectors/\($0)" }
   for path in patches {
     let name = fileName(of: path)
-    let reader = try PatchReader(path: path)
-    let decompressor = ZstdDecompressor()
     try write(contents(path), .frames, name)
+    // What a reader must refuse has frames alone.
+    guard let reader = try? PatchReader(path: path) else { continue }
+    let decompressor = ZstdDecompressor()
     try write(reader.manifestText.bytes, .manifest, name)
     try write(
       reader.header.bytes + reader.header.tensors.flatMap { try reader.bytes(of: $0, decompressor) }, .content, name)

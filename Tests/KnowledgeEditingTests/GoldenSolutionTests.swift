@@ -14,27 +14,25 @@ import WeightPatch
     let numbers = try golden.numbers()
     let layer = numbers.editedLayer
     let solver = try EditSolver(secondMoment: PackedTriangle(lowerTriangleOf: numbers.secondMoment(layer)))
-    let keys = try numbers.matrix("keys").transposed()
-    let residuals = try difference(numbers.matrix("z.layer\(layer)"), numbers.matrix("cur_z")).transposed()
-    let count = keys.columns
+    let keys = try numbers.matrix("keys")
+    let residuals = try difference(numbers.matrix("z.layer\(layer)"), numbers.matrix("cur_z"))
+    let count = keys.rows
     for (name, facts, lambda) in [
       ("emmet_E5", Array(0..<count), numbers.lambda.emmet), ("memit_E5", Array(0..<count), numbers.lambda.memit),
       ("memit_E1_fact0", [0], numbers.lambda.memit),
     ] + (0..<count).map({ ("emmet_E1_fact\($0)", [$0], 0) }) {
-      let (k, r) = (columns(keys, facts), columns(residuals, facts))
+      let (k, r) = (keys.rows(at: facts), residuals.rows(at: facts))
       let solution = try solver.solve(keys: k, residuals: r, lambda: lambda)
       try check(solution, name, layer: layer, keys: k, numbers, tolerance: 1e-5)
     }
-    let residual = try difference(numbers.matrix("z.mlp\(layer)"), numbers.matrix("cur_mlp_out")).transposed()
-    let (bare, mean) = (
-      try numbers.matrix("key_bare").transposed(), try numbers.matrix("keys_flat_mean").transposed()
-    )
+    let residual = try difference(numbers.matrix("z.mlp\(layer)"), numbers.matrix("cur_mlp_out"))
+    let (bare, mean) = (try numbers.matrix("key_bare"), try numbers.matrix("keys_flat_mean"))
     for fact in 0..<count {
       let solution = solver.solvePublishedROME(
-        meanKey: columns(mean, [fact]), bareKey: columns(bare, [fact]), residual: columns(residual, [fact]))
+        meanKey: mean.rows(at: [fact]), bareKey: bare.rows(at: [fact]), residual: residual.rows(at: [fact]))
       // The golden inverse is in float32, where C's condition number shows.
       try check(
-        solution, "rome_fact\(fact)", layer: layer, keys: columns(bare, [fact]), numbers, tolerance: 1e-3)
+        solution, "rome_fact\(fact)", layer: layer, keys: bare.rows(at: [fact]), numbers, tolerance: 1e-3)
     }
   }
 
@@ -42,8 +40,8 @@ import WeightPatch
     let numbers = try golden.numbers()
     for (name, lambda) in [("memit_3layers", numbers.lambda.memit), ("emmet_3layers", numbers.lambda.emmet)] {
       for layer in numbers.distributedLayers {
-        let keys = try numbers.matrix("\(name).layer\(layer).keys").transposed()
-        let residuals = try numbers.matrix("\(name).layer\(layer).resid").transposed()
+        let keys = try numbers.matrix("\(name).layer\(layer).keys")
+        let residuals = try numbers.matrix("\(name).layer\(layer).resid")
         let solution = try EditSolver(secondMoment: PackedTriangle(lowerTriangleOf: numbers.secondMoment(layer)))
           .solve(keys: keys, residuals: residuals, lambda: lambda)
         try check(solution, name, layer: layer, keys: keys, numbers, tolerance: 1e-5)
@@ -69,10 +67,10 @@ import WeightPatch
     for factors in computed[0].batch.tensors {
       let layer = try #require(computed[0].description.tensors[factors.name]?.layer)
       let name = "\(method.rawValue)_3layers"
-      let keys = try numbers.matrix("\(name).layer\(layer).keys").transposed()
+      let keys = try numbers.matrix("\(name).layer\(layer).keys")
       let found = factors.leftValues()!.widened().multiplied(by: factors.rightValues()!.widened())
       let error = relativeError(
-        found.multiplied(by: keys).transposed().elements, try numbers.matrix("\(name).layer\(layer).dW_k").elements)
+        keys.multiplied(by: found, .transposed).elements, try numbers.matrix("\(name).layer\(layer).dW_k").elements)
       #expect(error < 2e-3, "\(name) layer \(layer): \(error)")
       #expect(abs(found.frobeniusNorm / numbers.norm(name, layer: layer) - 1) < 1e-3)
     }
@@ -82,14 +80,14 @@ import WeightPatch
   @Test func publishedFormsAreOneFamily() throws {
     let numbers = try GoldenEdit.available[0].numbers()
     let secondMoment = try numbers.secondMoment(numbers.editedLayer)
-    let keys = try numbers.matrix("keys").transposed()
-    let residuals = try numbers.matrix("resid").transposed()
+    let keys = try numbers.matrix("keys")
+    let residuals = try numbers.matrix("resid")
     for weight in [1.0, 100, 10_000] {
-      var system = keys.multiplied(by: keys, .transposed)
+      var system = keys.multiplied(.transposed, by: keys)
       for row in 0..<system.rows {
         for column in 0..<system.columns { system[row, column] += weight * secondMoment[row, column] }
       }
-      let published = residuals.multiplied(by: try Cholesky(system).solve(keys), .transposed)
+      let published = residuals.multiplied(.transposed, by: try Cholesky(system).solveRight(keys))
       let solution = try EditSolver(secondMoment: PackedTriangle(lowerTriangleOf: secondMoment))
         .solve(keys: keys, residuals: residuals, lambda: weight)
       let ours = solution.left.multiplied(by: solution.right)
@@ -101,11 +99,11 @@ import WeightPatch
     let numbers = try GoldenEdit.available[0].numbers()
     let solver = try EditSolver(
       secondMoment: PackedTriangle(lowerTriangleOf: numbers.secondMoment(numbers.editedLayer)))
-    let keys = try numbers.matrix("keys").transposed()
+    let keys = try numbers.matrix("keys")
     #expect(solver.dependentFacts(keys).isEmpty)
     // The later one of two is the dependent one.
-    #expect(solver.dependentFacts(columns(keys, [0, 1, 2, 1])) == [3])
-    #expect(solver.dependentFacts(columns(keys, [2, 2, 0, 1, 0])) == [1, 4])
+    #expect(solver.dependentFacts(keys.rows(at: [0, 1, 2, 1])) == [3])
+    #expect(solver.dependentFacts(keys.rows(at: [2, 2, 0, 1, 0])) == [1, 4])
   }
 
   // MARK: - Helpers
@@ -128,16 +126,12 @@ import WeightPatch
     let change = solution.left.multiplied(by: solution.right)
     #expect(abs(change.frobeniusNorm / numbers.norm(name, layer: layer) - 1) < tolerance, "\(name)")
     let atKeys = try numbers.matrix("\(name).layer\(layer).dW_k")
-    #expect(relativeError(change.multiplied(by: keys).transposed().elements, atKeys.elements) < tolerance, "\(name)")
+    #expect(relativeError(keys.multiplied(by: change, .transposed).elements, atKeys.elements) < tolerance, "\(name)")
     let samples = try numbers.sampledPlaces().map { change[$0.row, $0.column] }
     #expect(relativeError(samples, try numbers.matrix("\(name).layer\(layer).samples").elements) < tolerance, "\(name)")
   }
 
   private func difference(_ left: Matrix<Double>, _ right: Matrix<Double>) -> Matrix<Double> {
     Matrix(rows: left.rows, columns: left.columns, elements: zip(left.elements, right.elements).map { $0 - $1 })
-  }
-
-  private func columns(_ matrix: Matrix<Double>, _ indices: [Int]) -> Matrix<Double> {
-    matrix.transposed().rows(at: indices).transposed()
   }
 }

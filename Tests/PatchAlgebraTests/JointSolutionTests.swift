@@ -14,14 +14,15 @@ import WeightPatch
     computedOn: [Int] = []
   ) throws -> StackedTensor.Part {
     let (left, right, gram) = try edit.solved(lambda: lambda, facts: facts)
-    let own = try residuals.map { try GramSystem(gram: gram, residuals: $0).left(lambda: lambda) } ?? left
+    let own =
+      try residuals.map { try GramSystem(gram: gram, residuals: $0.transposed()).left(slack: .same(lambda)) } ?? left
     return StackedTensor.Part(
       left: own, right: right, keys: keys ? edit.keys(facts).transposed() : nil,
-      system: GramSystem(left: own, gram: gram, lambda: lambda), computedOn: computedOn)
+      system: GramSystem(left: own, gram: gram, slack: .same(lambda)), computedOn: computedOn)
   }
 
   private func delta(_ tensor: StackedTensor, keeping kept: [[Int]], lambda: Double) throws -> Matrix<Double> {
-    let left = try JointSystem(tensor, keeping: kept).system.left(lambda: lambda)
+    let left = try JointSystem(tensor, keeping: kept).system.left(slack: .same(lambda))
     let rights = zip(tensor.parts, kept).flatMap { $0.right.rows(at: $1).elements }
     let right = Matrix(rows: left.columns, columns: DirectEdit.inputSize, elements: rights)
     return left.multiplied(by: right)
@@ -90,7 +91,7 @@ import WeightPatch
     let figures = try #require(batch.tensors["w"])
     #expect(
       figures.weightNorm == 2 && figures.layer == 0
-        && figures.deltaNorm == file.patch.batches[0].tensors[0].deltaNorm(product)
+        && figures.deltaNorm == file.patch.batches[0].tensors[0].deltaNorm(using: .blas)
     )
     // The patch can be solved again and again.
     let dropped = try file.dropping(["Subject 1"])
@@ -118,8 +119,8 @@ import WeightPatch
     #expect(relativeError(fixture.effect(of: stacked.batches[0], at: all).elements, wanted.elements) < 3e-3)
   }
 
-  /// Two patches about one subject whose prompts begin with it: their keys are the same, but for the rounding of float32
-  /// and that of what is stored, and lambda is small beside G.
+  /// Two patches about one subject whose prompts begin with it: their keys are the same, but for the rounding of
+  /// float32 and that of what is stored, and lambda is small beside G.
   @Test(
     arguments: [(DType.f32, DType.f32), (.f16, .f16), (.f32, .f16), (.i8, .i8), (.f16, .i8)], KeySource.allCases)
   func equalKeys(types: (DType, DType), source: KeySource) throws {

@@ -12,7 +12,7 @@ import WeightPatch
     let edit = try DirectEdit()
     let all = Array(0..<6)
     let (left, right, gram) = try edit.solved(lambda: lambda, facts: all)
-    let again = try GramSystem(left: left, gram: gram, lambda: lambda).left(lambda: other)
+    let again = try GramSystem(left: left, gram: gram, slack: .same(lambda)).left(slack: .same(other))
     let expected = try edit.delta(lambda: other, facts: all)
     #expect(relativeError(again.multiplied(by: right).elements, expected.elements) < 1e-9)
   }
@@ -21,7 +21,7 @@ import WeightPatch
     let edit = try DirectEdit()
     let (left, right, gram) = try edit.solved(lambda: 0.5, facts: Array(0..<6))
     let kept = [0, 2, 5]
-    let again = try GramSystem(left: left, gram: gram, lambda: 0.5).keeping(kept).left(lambda: 0.5)
+    let again = try GramSystem(left: left, gram: gram, slack: .same(0.5)).keeping(kept).left(slack: .same(0.5))
     let expected = try edit.delta(lambda: 0.5, facts: kept)
     #expect(relativeError(again.multiplied(by: right.rows(at: kept)).elements, expected.elements) < 1e-9)
   }
@@ -42,8 +42,10 @@ import WeightPatch
     #expect(factors.right == batch.tensors[0].right && factors.keys == batch.tensors[0].keys)
 
     let figures = try #require(patch.manifest.batches[0].tensors["w"])
-    #expect(figures.preservation == factors.preservation(product) && figures.deltaNorm == factors.deltaNorm(product))
-    #expect(figures.memorization == factors.worstMemorization(lambda: 0.5, product))
+    #expect(
+      figures.preservation == factors.preservation(using: .blas) && figures.deltaNorm == factors.deltaNorm(using: .blas)
+    )
+    #expect(figures.memorization == factors.worstMemorization(slack: .same(0.5), using: .blas))
     #expect(try #require(figures.storageError) < 1e-3)
   }
 
@@ -92,7 +94,7 @@ import WeightPatch
       [EditBatch(tensors: [DirectEdit().factors(lambda: 0.5, left: .f32, keys: false)])], lambda: 0.5, in: directory)
     for lambda in [1e10, 1e30, 1e38] {
       let solved = try file.resolved(.lambda(lambda))
-      let shortfalls = try #require(solved.batches[0].tensors[0].memorization(lambda: lambda)).map { $0 ?? 0 }
+      let shortfalls = try #require(solved.batches[0].tensors[0].memorization(slack: .same(lambda))).map { $0 ?? 0 }
       #expect(shortfalls.allSatisfy { abs($0 - 1) < 1e-3 }, "\(lambda)")
       #expect(abs(try #require(solved.manifest.batches[0].tensors["w"]?.memorization) - 1) < 1e-3)
     }
@@ -118,7 +120,7 @@ import WeightPatch
     let point = tradeOff.total[2]
     let preservation = solved.compactMap { $0.preservation() }.reduce(0, +)
     #expect(abs(point.preservation - preservation) < 1e-3 * preservation)
-    let worst = try #require(solved[0].worstMemorization(lambda: 7))
+    let worst = try #require(solved[0].worstMemorization(slack: .same(7)))
     #expect(abs(point.worstShortfall - worst) < 1e-3 && point.shortfalls.count == 12)
     #expect(tradeOff.total[0].worstShortfall == 0 && point.meanShortfall > tradeOff.total[1].meanShortfall)
 

@@ -5,12 +5,32 @@ import TestSupport
 
 @testable import WeightPatch
 
-/// Patches that are damaged in every layer: the file, its frames, the header, the manifest, the tensors. The same files in
-/// every run.
+/// Patches that are damaged in every layer: the file, its frames, the header, the manifest, the tensors. The same files
+/// in every run.
 enum HostilePatches {
   static func all() throws -> [HostileFile] {
     let patch = try Array(Data(contentsOf: URL(fileURLWithPath: Samples.root + "/Spec/examples/example.wpatch")))
-    return cutOff(patch) + flipped(patch) + frames() + bombs() + costs() + headers() + names() + manifests() + tensors()
+    return try cutOff(patch) + flipped(patch) + frames() + bombs() + costs() + headers() + names() + manifests()
+      + tensors() + vectors()
+  }
+
+  /// The test vectors of the Spec: those that a reader must refuse, and a bit of every few bytes of the others.
+  private static func vectors() throws -> [HostileFile] {
+    let folder = Samples.root + "/Spec/examples/vectors"
+    let expected = try JSON.parse(contentsOf: folder + "/vectors.json").objectValue!
+    return try expected.members.flatMap { name, said -> [HostileFile] in
+      let bytes = try Array(Data(contentsOf: URL(fileURLWithPath: "\(folder)/\(name)")))
+      if said["refused"] != nil { return [HostileFile(name: "vector \(name)", bytes: bytes)] }
+      return stride(from: 24, to: bytes.count - 40, by: 97).compactMap { position in
+        var changed = bytes
+        changed[position] ^= 0x10
+        let damaged = Array(changed.dropLast(40) + PatchContainer.seal(Digest(of: Array(changed.dropLast(40)))))
+        // Another way to compress the same content is no damage: its patch ID is that of the vector.
+        let identifier = try? damaged.withUnsafeBytes { try PatchReader(bytes: $0, source: "x").check() }
+        if let identifier, JSON(identifier.description) == said["patch"] { return nil }
+        return HostileFile(name: "vector \(name), flipped at \(position)", bytes: damaged)
+      }
+    }
   }
 
   // MARK: The file

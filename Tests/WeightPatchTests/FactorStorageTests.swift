@@ -78,7 +78,7 @@ import Testing
     var inverse = Matrix<Double>(
       rows: facts, columns: facts, repeating: -correlation / (1 + correlation * Double(facts)))
     for fact in 0..<facts { inverse[fact, fact] += 1 }
-    return (plainProduct(residuals, inverse), keys.transposed(), keys, residuals)
+    return (plainProduct(residuals, inverse), keys.transposed(), keys.transposed(), residuals.transposed())
   }
 
   @Test func takesFloat16WhereThatIsEnough() throws {
@@ -129,13 +129,13 @@ import Testing
     let (a, b, k, r) = system(5, correlation: correlation)
     let choice = try chooseStorage(left: a, right: b, keys: k, residuals: r, types: .fixed(left: .i8, right: .i8))
     func halfSteps(_ factor: StoredFactor) -> [Double] { factor.exponents!.map { scalbn(0.5, Int($0)) } }
-    let atKeys = plainProduct(choice.right.values(facts: .rows)!.widened(), k)
+    let atKeys = plainProduct(choice.right.values(facts: .rows)!.widened(), k.transposed())
     var bound = 0.0
     for fact in 0..<5 {
       let fromLeft = (0..<5).reduce(0) { $0 + halfSteps(choice.left)[$1] * abs(atKeys[$1, fact]) }
-      let keySum = (0..<k.rows).reduce(0) { $0 + abs(k[$1, fact]) }
+      let keySum = k.row(fact).reduce(0) { $0 + abs($1) }
       let fromRight = (0..<5).reduce(0) { $0 + a.columnNorms()[$1] * halfSteps(choice.right)[$1] * keySum }
-      bound = max(bound, (fromLeft * 6.0.squareRoot() + fromRight) / r.columnNorms()[fact])
+      bound = max(bound, (fromLeft * 6.0.squareRoot() + fromRight) / r.rowNorms()[fact])
     }
     #expect(choice.error > 1e-3 && choice.error < bound)
   }
@@ -166,8 +166,9 @@ import Testing
     let (a, b, k, r) = system(4, correlation: 3)
     let choice = try chooseStorage(left: a, right: b, keys: k, residuals: r)
     let stored = plainProduct(
-      plainProduct(choice.left.values(facts: .columns)!.widened(), choice.right.values(facts: .rows)!.widened()), k)
-    let errors = zip(stored.subtracting(r).columnNorms(), r.columnNorms()).map { $0 / $1 }
+      plainProduct(choice.left.values(facts: .columns)!.widened(), choice.right.values(facts: .rows)!.widened()),
+      k.transposed())
+    let errors = zip(stored.transposed().subtracting(r).rowNorms(), r.rowNorms()).map { $0 / $1 }
     #expect(abs(errors.max()! - choice.error) < 1e-12)
   }
 
@@ -199,7 +200,7 @@ import Testing
       let left = Matrix(rows: rows, columns: 1, elements: [small] + Array(repeating: 1, count: rows - 1))
       let choice = try chooseStorage(
         left: left, right: one, keys: one,
-        residuals: Matrix(rows: rows, columns: 1, elements: Array(repeating: 1, count: rows)))
+        residuals: Matrix(rows: 1, columns: rows, elements: Array(repeating: 1, count: rows)))
       let stored = try #require(choice.left.values(facts: .columns)).widened()
       #expect(abs(stored.elements.max()! - left.elements.max()!) <= 1e-3 * left.elements.max()!)
     }

@@ -67,8 +67,10 @@ import Testing
     changed[100] ^= 1
     expectError(changed, "damaged: its bytes do not match its seal; fetch it again")
     var newer = bytes
+    newer[22] = UInt8(ascii: "3")
+    expectError(newer, "is in format 3, this version reads formats 1 and 2; get a newer Errata")
     newer[22] = UInt8(ascii: "2")
-    expectError(newer, "is in format 2, this version reads format 1; get a newer Errata")
+    expectError(resealed(newer), "its manifest is in format 1, its first bytes say another one")
     let start = PatchContainer.magicFrame.count
     expectError(resealed(bytes[..<start] + [0] + bytes[start...]), "damaged at byte 24: a zstd frame is expected")
     let stray = ZstdFrame.skippable(magicNumber: 0x184D_2A50, payload: [])
@@ -113,13 +115,16 @@ import Testing
       try forge(manifest: { _ in "{" }), "the manifest is not valid JSON at byte 1: a key is expected")
     expectError(try forge(manifest: { _ in "[]" }), "the manifest is not a JSON object")
     expectError(
-      try forge(manifest: replacing(#""format":1"#, #""format":2"#)),
-      "is in format 2, this version reads format 1; get a newer Errata")
+      try forge(manifest: replacing(#""format":1"#, #""format":3"#)),
+      "is in format 3, this version reads formats 1 and 2; get a newer Errata")
     for (old, new, message) in [
       (#""created":"2026-01-31T12:00:00Z","#, "", "created is missing"),
       (#""format":1"#, #""format":"1""#, "format is not an integer"),
       (#""version":"0""#, #""version":0"#, "tool.version is not a string"),
-      (#""lambda":0.5"#, #""lambda":"0.5""#, "batches[0].method.lambda is not a number of zero or more"),
+      (
+        #""lambda":0.5"#, #""lambda":"0.5""#,
+        "batches[0].method.lambda is not a number of zero or more, or an array of such numbers"
+      ),
       (#""layers":[0]"#, #""layers":[0.5]"#, "batches[0].method.layers is not an array of integers"),
       (#""subject":"Subject 1","#, "", "batches[0].facts[1].subject is missing"),
       (#""dtype":"BF16""#, #""dtype":"I8""#, "base.tensors.w.dtype is not one of F32, F16 and BF16"),

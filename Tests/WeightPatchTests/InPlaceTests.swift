@@ -1,6 +1,7 @@
 import Foundation
 import Safetensors
 import Tensors
+import TestSupport
 import Testing
 
 @testable import CheckpointLedger
@@ -127,6 +128,19 @@ import Testing
       withExtendedLifetime(readers) {}
     }
     _ = try CheckpointState(path: fixture.path, forWriting: true)
+  }
+
+  /// What a newer version began is no damage.
+  @Test func namesAJournalOfANewerVersion() throws {
+    let directory = try TemporaryDirectory()
+    let path = directory("journal.json")
+    try AtomicFile.write(Array(#"{"version":4,"patches":[],"changes":[]}"#.utf8), to: path)
+    #expect(
+      throws: ErrataError(
+        .damagedInput,
+        "\(path): journal of version 4 of an unfinished change; this tool reads version 3: finish the change with the "
+          + "errata that began it")
+    ) { try InPlaceJournal(MappedFile(path: path)) }
   }
 
   /// A journal may name only tensors of the checkpoint; and what it leads to must be what was there before.

@@ -23,17 +23,18 @@ import Testing
     let preservation: Double = try #require(factors.preservation())
     #expect(abs(preservation - norm * norm) < 1e-6 * norm * norm)
 
-    let residuals = try #require(factors.residuals(lambda: lambda))
-    let shortfalls = plainProduct(delta, keys).subtracting(residuals).columnNorms()
-    let memorization = try #require(factors.memorization(lambda: lambda)).compactMap(\.self)
+    let residuals = try #require(factors.residuals(slack: .same(lambda)))
+    let shortfalls = plainProduct(delta, keys).transposed().subtracting(residuals).rowNorms()
+    let memorization = try #require(factors.memorization(slack: .same(lambda))).compactMap(\.self)
     for fact in 0..<3 {
-      #expect(abs(memorization[fact] - shortfalls[fact] / residuals.columnNorms()[fact]) < 1e-6)
+      #expect(abs(memorization[fact] - shortfalls[fact] / residuals.rowNorms()[fact]) < 1e-6)
     }
-    #expect(try #require(factors.memorization(lambda: 0)) == [0, 0, 0])
-    #expect(factors.worstMemorization(lambda: lambda) == memorization.max())
+    #expect(try #require(factors.memorization(slack: .same(0))) == [0, 0, 0])
+    #expect(factors.worstMemorization(slack: .same(lambda)) == memorization.max())
   }
 
-  /// With C = I and a ridge rho: B = K^T / (1 + rho), G = B (1 + rho) B^T, and ordinary text is disturbed by norm(D)^2 still.
+  /// With C = I and a ridge rho: B = K^T / (1 + rho), G = B (1 + rho) B^T, and ordinary text is disturbed by norm(D)^2
+  /// still.
   @Test(arguments: [0.1, 1, 30]) func theRidgeIsNoText(ridge: Double) throws {
     var generator = SeededGenerator(seed: 6)
     let right = generator.matrix(3, 7).narrowed()
@@ -61,7 +62,7 @@ import Testing
     let factors = LowRankFactors(
       name: "w", isTransposed: false, left: StoredFactor(left, dtype: .f32, facts: .columns),
       right: StoredFactor(right, dtype: .f32, facts: .rows), gram: Matrix(rows: 2, columns: 2, elements: [1, 0, 0, 1]))
-    #expect(factors.memorization(lambda: 1) == [nil, 0.5] && factors.worstMemorization(lambda: 1) == 0.5)
+    #expect(factors.memorization(slack: .same(1)) == [nil, 0.5] && factors.worstMemorization(slack: .same(1)) == 0.5)
   }
 
   /// Whichever way takes less.
@@ -81,7 +82,7 @@ import Testing
   @Test func areUnknownWithoutTheGramMatrix() {
     let one = StoredFactor(Matrix(rows: 1, columns: 1, elements: [1]), dtype: .f32, facts: .rows)
     let factors = LowRankFactors(name: "w", isTransposed: false, left: one, right: one)
-    #expect(factors.preservation() == nil && factors.memorization(lambda: 1) == nil)
+    #expect(factors.preservation() == nil && factors.memorization(slack: .same(1)) == nil)
     #expect(factors.deltaNorm() == 1)
   }
 }

@@ -70,10 +70,10 @@ func resealed(_ bytes: [UInt8]) -> [UInt8] {
 }
 
 /// A sealed patch with the given header and content, which need not be valid.
-func forgedPatch(header: [UInt8], content: [[UInt8]]) throws -> [UInt8] {
+func forgedPatch(header: [UInt8], content: [[UInt8]], format: Int = 1) throws -> [UInt8] {
   let compressor = ZstdCompressor(level: 1)
   let body =
-    try PatchContainer.magicFrame
+    try PatchContainer.magicFrame(format: format)
     + ([header] + content).flatMap {
       try $0.withUnsafeBytes { try compressor.frame($0) }
     }

@@ -317,4 +317,39 @@ import Testing
       error?.message == "\(path): has 16 signatures already, the most that a patch can carry; remove one first")
     #expect(try directory.read("x.wpatch") == signed)
   }
+
+  /// What a policy no longer takes: signatures after a key's expiry, by a revoked key, patches from before a date.
+  @Test func aPolicyForgetsKeysAndPatches() throws {
+    try sign(alice)
+    let key = TrustedKey(name: nil, key: alice.publicKey)
+    try directory.write(alice.publicKey.pem, to: "a.pub")
+    try directory.write(bob.publicKey.pem, to: "b.pub")
+    func check(_ members: String, key: String = "") throws -> SignatureReport {
+      try directory.write(
+        #"{"version": 1, "keys": [{"file": "a.pub"\#(key)}, {"file": "b.pub"}]\#(members)}"#, to: "policy.json")
+      return try report(TrustPolicy(path: directory("policy.json")))
+    }
+    let policy = directory("policy.json")
+    let names = [alice, bob].map(\.publicKey.identifier.abbreviated)
+    let wanted = "\(policy) asks for a signature by one of \(names[0]) (a.pub), \(names[1]) (b.pub)"
+    func expect(_ report: SignatureReport, _ message: String, _ location: SourceLocation = #_sourceLocation) {
+      #expect(!report.holds, sourceLocation: location)
+      #expect(
+        throws: ErrataError(.verification, "\(path): \(message)"), sourceLocation: location
+      ) { try report.check() }
+    }
+    let same = try check(#", "minimum_patch_date": "2026-01-31T12:00:00Z""#, key: #", "expires": "2026-02-02""#)
+    #expect(same.holds && same.signers.map(\.key) == [key.key])
+    expect(
+      try check("", key: #", "expires": "2026-02-01""#),
+      "has a signature that does not count: its key expired on 2026-02-01T00:00:00Z; \(wanted)")
+    expect(
+      try check(#", "revoked": ["\#(alice.publicKey.identifier)"]"#),
+      "has a signature that does not count: its key is revoked; \(wanted)")
+    expect(
+      try check(#", "minimum_patch_date": "2026-02-01""#),
+      "was made on 2026-01-31T12:00:00Z; \(policy) takes no patch from before 2026-02-01T00:00:00Z: get a newer one")
+    let json = try check(#", "revoked": ["\#(alice.publicKey.identifier)"]"#).json["signatures"]?.arrayValue?[0]
+    #expect(json?["status"] == "not_counted" && json?["reason"] == "its key is revoked")
+  }
 }

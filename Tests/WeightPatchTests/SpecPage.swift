@@ -45,4 +45,19 @@ struct SpecPage {
   func rows(_ what: String) throws -> [[String]] {
     try block(what).split(separator: "\n").dropFirst().map { $0.split(separator: " ").map(String.init) }
   }
+
+  /// The rows of the table of fields under the line that begins with `name`, without its heading.
+  func table(_ name: String) throws -> [[String]] {
+    let lines = text.components(separatedBy: "\n")
+    let titles = ["\(name):", "\(name) (", "The \(name):"]
+    let title = try #require(
+      lines.indices.first { index in
+        titles.contains { lines[index].hasPrefix($0) }
+          && lines[index...].prefix(5).contains { $0.hasPrefix("| field | type |") }
+      }, "\(name)")
+    let heading = try #require(lines[title...].firstIndex { $0.hasPrefix("| field | type |") })
+    return lines[(heading + 2)...].prefix { $0.hasPrefix("|") }.map { line in
+      line.replacing("\\|", with: "/").split(separator: "|").map { $0.trimmingCharacters(in: .whitespaces) }
+    }
+  }
 }

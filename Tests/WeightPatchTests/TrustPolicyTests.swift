@@ -17,6 +17,9 @@ import Testing
     try directory.write(key.pem, to: "a")
   }
 
+  /// The ID of `key`.
+  private static let identifier = PrivateKey(seed: [UInt8](repeating: 1, count: 32)).publicKey.identifier
+
   private func policy(_ text: String) throws -> TrustPolicy {
     try directory.write(text, to: "policy.json")
     return try TrustPolicy(path: directory("policy.json"))
@@ -37,7 +40,40 @@ import Testing
     #expect(again.keys.map(\.name) == [nil, "A"])
   }
 
+  @Test func readsDatesAndRevokedKeys() throws {
+    let revoked = other.publicKey.identifier
+    let read = try policy(
+      #"{"version": 1, "keys": [{"file": "a.pub", "expires": "2027-01-01"}], "revoked": ["\#(revoked)"], "#
+        + #""minimum_patch_date": "2026-01-31T12:00:00Z"}"#)
+    #expect(read.keys[0].expires == UTCInstant("2027-01-01T00:00:00Z") && read.revoked == [revoked])
+    #expect(read.minimumPatchDate?.description == "2026-01-31T12:00:00Z")
+    let mine = read.keys[0]
+    let theirs = TrustedKey(name: nil, key: other.publicKey)
+    #expect(read.objection(to: mine, created: "2026-12-31T23:59:59Z") == nil)
+    #expect(read.objection(to: mine, created: "2027-01-01T00:00:00Z") == "its key expired on 2027-01-01T00:00:00Z")
+    #expect(read.objection(to: mine, created: "today") == "it does not say when it was made, and its key expires")
+    #expect(read.objection(to: theirs, created: "2026-01-01T00:00:00Z") == "its key is revoked")
+    for text in ["2026-1-31", "2026-01-31T12:00:00", "2026-13-31", "2026-01-31T24:00:00Z", "", "0"] {
+      #expect(UTCInstant(text) == nil, "\(text)")
+    }
+  }
+
   @Test(arguments: [
+    (
+      #"{"version": 1, "keys": [{"file": "a.pub", "expires": "soon"}]}"#,
+      "keys[0].expires is not a date such as 2026-01-31, or 2026-01-31T12:00:00Z"
+    ),
+    (
+      #"{"version": 1, "keys": [{"file": "a.pub"}], "minimum_patch_date": 2026}"#,
+      "minimum_patch_date is not a date such as 2026-01-31, or 2026-01-31T12:00:00Z"
+    ),
+    (
+      #"{"version": 1, "keys": [{"file": "a.pub"}], "revoked": ["a"]}"#,
+      "revoked is not an array of key IDs (64 hexadecimal digits)"
+    ),
+    (
+      #"{"version": 1, "keys": [{"file": "a.pub"}], "revoked": ["\#(Self.identifier)"]}"#, "all of its keys are revoked"
+    ),
     ("", "not valid JSON at byte 0: the text ends where a value is expected"), ("[]", "it is not a JSON object"),
     (#"{"keys": [{"file": "a.pub"}]}"#, "its version is not 1"),
     (#"{"version": 2, "keys": [{"file": "a.pub"}]}"#, "its version is not 1"),

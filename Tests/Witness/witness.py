@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np, safetensors.numpy, zstandard
 
+NEEDS_FORMAT_2 = "kind", "form", "separator"
 NUMPY_TYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I8": "i1", "I16": "<i2", "I32": "<i4", "U8": "u1"}
 
 
@@ -20,21 +21,32 @@ def sha256(*parts):
     return hashlib.sha256(b"".join(part if isinstance(part, bytes) else part.encode() for part in parts)).hexdigest()
 
 
+class Differs(Exception):
+    pass
+
+
 def expect(condition, statement):
     print("ok     " if condition else "DIFFERS", statement)
-    condition or sys.exit(1)
+    if not condition:
+        raise Differs(statement)
 
 
 class Patch:
     def __init__(self, path):
         file = Path(path).read_bytes()
-        expect(file[:24] == b"W\x2a\x4d\x18\x10\0\0\0errata wpatch 1\n", f"{path} begins with the magic frame")
+        self.format = file[22] - ord("0")
+        magic = file[:22] == b"W\x2a\x4d\x18\x10\0\0\0errata wpatch " and file[23:24] == b"\n"
+        expect(magic and self.format in (1, 2), f"{path} begins with the magic frame")
         expect(file[-40:-32] == b"Z\x2a\x4d\x18\x20\0\0\0", f"{path} ends with a seal")
         expect(file[-32:] == hashlib.sha256(file[:-40]).digest(), f"{path} is sealed as it is")
         content = zstandard.ZstdDecompressor().stream_reader(io.BytesIO(file), read_across_frames=True).read()
         header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
         self.id = sha256(content)
         self.manifest = json.loads(header["__metadata__"]["wpatch"])
+        expect(self.manifest["format"] == self.format, f"{path} has one format")
+        expect(needed_format(self.manifest) <= self.format, f"{path} says nothing that needs a higher one")
+        whole = not any("slice" in one or "scales" in one for one in self.manifest["base"]["tensors"].values())
+        expect(whole, f"{path} edits whole tensors without scales, which is all that this program reads")
         self.batches = [{} for _ in self.manifest["batches"]]  # of "weight/part" -> (dtype, array)
         for name, array in safetensors.numpy.load(content).items():
             batch, rest = name.split("/", 1)
@@ -44,11 +56,65 @@ class Patch:
         for number, (batch, said) in enumerate(zip(self.batches, self.manifest["batches"])):
             expect(batch_digest(batch) == said["digest"], f"{path}: batch {number} has the recorded digest")
             for fact in said.get("facts", []):
-                found = sha256("\0".join([fact["subject"], fact["prompt"], fact["target_new"]]))[:16]
-                expect(found == fact["id"], f"{path}: fact {fact['id']} has the ID of its text")
+                expect(fact_id(fact) == fact["id"], f"{path}: fact {fact['id']} has the ID of its text")
+            check_batch(path, number, said, batch)
             terms = {array.shape[1] for name, (_, array) in batch.items() if name.endswith("/left")}
             of_facts = said.get("terms", "facts") == "facts"
             expect(not of_facts or terms == {len(said["facts"])}, f"{path}: batch {number} has a term for every fact")
+
+
+def needed_format(manifest):
+    tensors = list(manifest["base"]["tensors"].values())
+    new = any("slice" in one or "scales" in one for one in tensors)
+    for batch in manifest["batches"]:
+        new |= "metric" in batch or "shared" in batch or isinstance(batch["method"]["lambda"], list)
+        new |= any("lambda" in figures for figures in batch.get("tensors", {}).values())
+        new |= any(name in fact for fact in batch.get("facts", []) for name in NEEDS_FORMAT_2)
+    return 2 if new else 1
+
+
+def fact_id(fact):
+    parts = [fact["subject"], fact["prompt"], fact["target_new"]]
+    if any(name in fact for name in NEEDS_FORMAT_2):
+        form = fact.get("form", {})
+        texts = [fact.get("separator"), form.get("kind"), form.get("system")]
+        parts += [fact.get("kind", "correct")] + ["" if text is None else "=" + text for text in texts]
+        expect(not any("\0" in part for part in parts), f"fact {fact['id']} has no zero byte")
+    return sha256("\0".join(parts))[:16]
+
+
+def check_batch(path, number, said, batch):
+    """Slacks, metric and what else is as many as the terms."""
+    place, metric = f"{path}: batch {number}", said.get("metric")
+    expect(set(said.get("left_out_figures", {})) <= set(said.get("left_out", {})), f"{place} names what it leaves out")
+    expect("shared" not in said, f"{place} is of single weights, which is all that this program reads")
+    for fact in said.get("facts", []):
+        outcome = fact.get("outcome", {})
+        chances = outcome.get("token_probabilities_before", []) + outcome.get("token_probabilities_after", [])
+        expect(all(0 <= chance <= 1 for chance in chances), f"{place} has probabilities from 0 to 1")
+    if metric:
+        kinds = "second_moments", "projection", "identity"
+        expect(metric["kind"] in kinds, f"{place} has a metric of the page")
+        expect("energy" not in metric or metric["kind"] == "projection", f"{place}: only a projection has an energy")
+        for held in metric.get("held", []):
+            expect(("batch" in held) != ("protected" in held), f"{place} says whose keys it holds")
+    for name in {name.rsplit("/", 1)[0] for name in batch if name.endswith("/left")}:
+        terms, held = batch[f"{name}/left"][1].shape[1], len(held_slacks(said))
+        slacks = slacks_of(said, name, terms)
+        expect(len(slacks) == terms and min(slacks) >= 0, f"{place} has a slack for each term of {name}")
+        product = batch.get(f"{name}/held_product")
+        expect(product is None or product[1].shape == (terms, held), f"{place} holds the keys of its held_product")
+        expect(metric or f"{name}/text" not in batch, f"{place} has text only with a metric")
+
+
+def slacks_of(said, name, terms):
+    lambda_ = said.get("tensors", {}).get(name, {}).get("lambda", said["method"]["lambda"])
+    return lambda_ if isinstance(lambda_, list) else [lambda_] * terms
+
+
+def held_slacks(said):
+    held = said.get("metric", {}).get("held", [])
+    return [mu for one in held for mu in (one["mu"] if isinstance(one["mu"], list) else [one["mu"]] * one["keys"])]
 
 
 def batch_digest(batch):
@@ -145,4 +211,7 @@ def main(path, base_path, edited_path=None, *parent_paths):
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    try:
+        main(*sys.argv[1:])
+    except Differs:
+        sys.exit(1)

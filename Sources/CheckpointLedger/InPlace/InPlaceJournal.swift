@@ -53,6 +53,9 @@ extension InPlaceJournal {
     let path = file.path
     guard file.bytes.count <= Ledger.largestFile else { throw ErrataError.damagedJournal(path) }
     let json = try JSON.parse(file, maximumValueCount: Ledger.largestValueCount)
+    if let version = json["version"]?.integerValue, version > Self.formatVersion {
+      throw ErrataError.journalVersion(path, version)
+    }
     guard json["version"]?.integerValue == Self.formatVersion, let patches = json["patches"]?.arrayValue,
       let changes = json["changes"]?.arrayValue
     else { throw ErrataError.damagedJournal(path) }

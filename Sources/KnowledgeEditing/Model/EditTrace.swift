@@ -5,10 +5,10 @@ import WeightPatch
 
 /// Which terms of some edit batches fire on a prompt, at which token, and how strongly.
 ///
-/// A batch adds `D k = sum_e A_e (B_e . k)` to the output of a down-projection, for the key k that stands at its input. So
-/// `|A_e (B_e . k)|` is what term e does at a token, all of it, whatever made the key. It is measured against the norm of
-/// the residual stream that leaves the layer at that token; where a family normalizes what the down-projection puts out
-/// (`normalizesDownOutput`), against the norm of that output, before its normalization.
+/// A batch adds `D k = sum_e A_e (B_e . k)` to the output of a down-projection, for the key k that stands at its input.
+/// So `|A_e (B_e . k)|` is what term e does at a token, all of it, whatever made the key. It is measured against the
+/// norm of the residual stream that leaves the layer at that token; where a family normalizes what the down-projection
+/// puts out (`normalizesDownOutput`), against the norm of that output, before its normalization.
 public struct EditTrace {
   /// What one batch does in one layer. All strengths are shares of the norm that they are measured against.
   public struct Firing: Sendable {
@@ -99,7 +99,7 @@ public struct EditTrace {
           ? try decoder.perceptronOutput(ofKeys: measured, layer: layer) : stream
         // Granite adds a share of what the down-projection puts out.
         let scale = decoder.architecture.normalizesDownOutput ? 1 : Double(abs(decoder.architecture.branchScale))
-        let norms = reference.widened().transposed().columnNorms().map { $0 / scale }
+        let norms = reference.widened().rowNorms().map { $0 / scale }
         guard norms.allSatisfy(\.isFinite) else {
           throw ErrataError.modelNotFinite(decoder.checkpoint.path)
         }

@@ -23,7 +23,7 @@ final class ValueSearchBatch {
   private let decoder: Decoder
   private let rest: Range<Int>
   private let rows: ValueSearchRows
-  private let entry: DeltaEntry
+  private let intervention: DeltaIntervention
   /// Keys and values of the constant rows at the layers after the edited one.
   private let store: KeyValueStore
   /// For each fact, the log-probabilities at the essence's lookup without a delta.
@@ -41,18 +41,18 @@ final class ValueSearchBatch {
     essence = Array(repeating: nil, count: self.problems.count)
     let tree = rows.tree
     let bareLookups = rows.bareLookups
-    let entry = try DeltaEntry(decoder, tree: tree, layer: layer, site: site, keyRows: bareLookups)
+    let intervention = try DeltaIntervention(decoder, tree: tree, layer: layer, site: site, keyRows: bareLookups)
     let values =
       site == .perceptronOutput
-      ? try decoder.perceptronOutput(ofKeys: entry.keys, layer: layer) : entry.values(at: bareLookups)
+      ? try decoder.perceptronOutput(ofKeys: intervention.keys, layer: layer) : intervention.values(at: bareLookups)
     initial = (0..<values.rows).map(values.row)
-    self.entry = entry
+    self.intervention = intervention
     store = KeyValueStore(architecture, layers: rest)
-    var constant = entry.stream.rows(at: rows.constantRows)
+    var constant = intervention.stream.rows(at: rows.constantRows)
     try decoder.forward(
       &constant, plan: rows.constantPlan, tokens: rows.constantRows.map { tree.tokens[$0] },
       positions: rows.constantRows.map { tree.positions[$0] }, layers: rest, store: store, appending: true,
-      shared: entry.shared.rows(at: rows.constantRows))
+      shared: intervention.shared.rows(at: rows.constantRows))
   }
 
   /// As many of the first problems as `memoryBudget` allows, at least one.
@@ -86,13 +86,14 @@ final class ValueSearchBatch {
     }
     let (_, packedRows, tape) = packed!
     let size = decoder.architecture.hiddenSize
-    var hidden = entry.stream.rows(at: packedRows.treeRows)
+    var hidden = intervention.stream.rows(at: packedRows.treeRows)
     for (fact, marked) in zip(facts, packedRows.markedRows) {
-      try entry.add(deltas[fact], to: &hidden, rows: marked, treeRows: marked.map { packedRows.treeRows[$0] })
+      try intervention.add(deltas[fact], to: &hidden, rows: marked, treeRows: marked.map { packedRows.treeRows[$0] })
     }
     try decoder.forward(
       &hidden, plan: packedRows.plan, tokens: packedRows.treeRows.map { rows.tree.tokens[$0] },
-      positions: packedRows.positions, layers: rest, store: store, shared: entry.shared.rows(at: packedRows.treeRows),
+      positions: packedRows.positions, layers: rest, store: store,
+      shared: intervention.shared.rows(at: packedRows.treeRows),
       tape: tape)
     let lossRows = packedRows.lossRows
     let read = hidden.rows(at: lossRows.map(\.row))
@@ -114,7 +115,7 @@ final class ValueSearchBatch {
       return Evaluation(
         negativeLogLikelihood: mine.reduce(0) { $0 + $1.negativeLogLikelihood },
         divergence: mine.reduce(0) { $0 + $1.divergence },
-        gradient: try entry.gradient(
+        gradient: try intervention.gradient(
           deltas[fact], dHidden: gradient, rows: marked, treeRows: marked.map { packedRows.treeRows[$0] }))
     }
   }

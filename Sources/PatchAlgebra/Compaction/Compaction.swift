@@ -11,9 +11,9 @@ public enum CompactionExtent: Sendable, Equatable {
 }
 
 extension PatchFile {
-  /// The patch with its batches cut to a smaller rank, the same for all tensors of a batch: the largest that one of them
-  /// needs. Terms then belong to no single fact, so that the batch cannot be solved again. A batch that needs all its terms
-  /// stays as it is, except for how it is stored.
+  /// The patch with its batches cut to a smaller rank, the same for all tensors of a batch: the largest that one of
+  /// them needs. Terms then belong to no single fact, so that the batch cannot be solved again. A batch that needs all
+  /// its terms stays as it is, except for how it is stored.
   ///
   /// The tolerance is for what the smaller rank leaves out, before the factors are rounded; the manifest records both
   /// (`compaction` and `delta_error`).
@@ -24,8 +24,8 @@ extension PatchFile {
   ///     those that are cut: the narrowest of float16 and float32 whose rounding costs less than a thousandth of D, and
   ///     less than a tenth of the tolerance.
   ///   - batch: which batch; nil for all.
-  /// - Throws: an `ErrataError` if there is no such batch, if it has corrections, if the patch does not tell the norm, or if no batch would have
-  ///   fewer terms.
+  /// - Throws: an `ErrataError` if there is no such batch, if it has corrections, if the patch does not tell the norm,
+  ///   or if no batch would have fewer terms.
   public func compacted(
     to extent: CompactionExtent, in norm: CompactionNorm, as types: FactorTypes? = nil, batch: Int? = nil
   ) throws -> DerivedPatch {
@@ -64,10 +64,13 @@ extension PatchFile {
     do {
       systems = try tensors.map { factors in
         let ridge = description.ridge(of: factors.name)
-        let system = try CompactionSystem(factors, terms: description.terms, ridge: ridge)
+        let system = try CompactionSystem(factors, description, ridge: ridge)
         guard let decomposition = try system.decomposition(in: norm) else {
           guard description.terms == .facts, factors.gram != nil else {
             throw ErrataError.normWithoutGram(path, index, factors.name, norm)
+          }
+          guard description.tellsOfText(factors) else {
+            throw ErrataError.metricWithoutText(path, index, factors.name)
           }
           throw ridge == nil
             ? ErrataError.normWithoutRidge(path, index, factors.name)
@@ -109,30 +112,17 @@ private enum ComponentStorage {
   ) throws -> (left: StoredFactor, right: StoredFactor) {
     let (left, right) = (cut.left.narrowed(), cut.right.narrowed())
     guard right.elements.allSatisfy(\.isFinite) else { throw ErrataError.factorsNotFinite }
-    /// nil if rounding carries a value out of range.
-    func choice(_ leftType: DType, _ rightType: DType) -> (left: StoredFactor, right: StoredFactor, error: Double)? {
+    return try types.choose(from: [(.f16, .f16), (.f32, .f32)], tolerance: tolerance) {
+      leftType, rightType -> FactorTypes.Choice<(left: StoredFactor, right: StoredFactor)>? in
       let left = StoredFactor(left, dtype: leftType, facts: .columns)
       let right = StoredFactor(right, dtype: rightType, facts: .rows)
       guard let leftValues = left.values(facts: .columns), let rightValues = right.values(facts: .rows) else {
         return nil
       }
-      return (
-        left, right,
-        relativeDifference(of: (leftValues.widened(), rightValues.widened()), from: (cut.left, cut.right))
-      )
-    }
-    switch types {
-    case .fixed(let leftType, let rightType):
-      guard let choice = choice(leftType, rightType) else { throw ErrataError.factorsOutOfRange(types) }
-      return (choice.left, choice.right)
-    case .automatic:
-      for dtype in [DType.f16, .f32] {
-        if let choice = choice(dtype, dtype), choice.error < tolerance || dtype == .f32 {
-          return (choice.left, choice.right)
-        }
-      }
-      throw ErrataError.factorsNotFinite
-    }
+      let error = relativeDifference(
+        of: (leftValues.widened(), rightValues.widened()), from: (cut.left, cut.right))
+      return ((left, right), error)
+    }.stored
   }
 }
 
@@ -148,19 +138,21 @@ extension Manifest.TensorFigures {
       norm: norm.rawValue, tolerance: asked, terms: factors.rank, weightsError: cut.errors[.weights]!,
       textError: cut.errors[.text], factsError: cut.errors[.facts], worstFactError: cut.worstFact)
     deltaError = result.relativeDifference(from: factors)
-    deltaNorm = result.deltaNorm(product)
+    deltaNorm = result.deltaNorm(using: .blas)
     // At the keys only the rank is accounted for, not the rounding of the right factor: that takes the keys.
     storageError = nil
     (preservation, memorization, ridge) = (nil, nil, nil)
     guard batch.terms == .facts, let gram = factors.gram else { return }
-    let system = GramSystem(left: factors.leftValues()!.widened(), gram: gram, lambda: batch.method.lambda)
+    let system = GramSystem(
+      left: factors.leftValues()!.widened(), gram: gram, slack: batch.slack(of: factors.name))
     // P^T A: the factor that stands before B.
     let kept = cut.left.multiplied(.transposed, by: factors.leftValues()!.widened())
     let atKeys = kept.multiplied(by: gram)
     ridge = batch.tensors[factors.name]?.ridge
     // Without the ridge it is at most that of text and ridge together.
-    preservation = kept.multiplied(by: text ?? gram).elementwiseDot(kept)
-    let short = cut.left.multiplied(by: atKeys).subtracting(system.residuals)
-    memorization = zip(short.columnNorms(), system.residuals.columnNorms()).map { $1 > 0 ? $0 / $1 : 0 }.max()
+    let known = text ?? (batch.tellsOfText(factors) ? gram : nil)
+    preservation = known.map { congruenceTrace(kept, $0, using: .blas) }
+    let short = atKeys.multiplied(.transposed, by: cut.left, .transposed).subtracting(system.residuals)
+    memorization = zip(short.rowNorms(), system.residuals.rowNorms()).map { $1 > 0 ? $0 / $1 : 0 }.max()
   }
 }

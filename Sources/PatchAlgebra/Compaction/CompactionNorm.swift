@@ -19,8 +19,8 @@ public enum CompactionNorm: String, Sendable, CaseIterable {
 
 /// One tensor's change D = A B in the norms that its patch can tell, ready to be cut to any rank.
 ///
-/// With A = Q R, every norm of a change U Q^T D for some U depends on R and on what stands for N in that norm alone, both
-/// E x E or smaller.
+/// With A = Q R, every norm of a change U Q^T D for some U depends on R and on what stands for N in that norm alone,
+/// both E x E or smaller.
 struct CompactionSystem {
   private let factors: (left: Matrix<Double>, right: Matrix<Double>)
   private let orthogonal: OrthogonalFactor
@@ -33,12 +33,12 @@ struct CompactionSystem {
   let text: Matrix<Double>?
 
   /// - Parameters:
-  ///   - terms: only the terms of facts have a G that says something about text and facts.
+  ///   - batch: only the terms of facts have a G that says something about text and facts.
   ///   - ridge: rho; nil if it is not known, and so neither is what the change does to text.
   /// - Throws: `NotConverged` if values are too large to be decomposed.
   /// - Complexity: O(E^2 (d_out + d_in)).
   init(
-    _ factors: LowRankFactors, terms: Manifest.Terms, ridge: Double?
+    _ factors: LowRankFactors, _ batch: Manifest.Batch, ridge: Double?
   ) throws(SingularValueDecomposition.NotConverged) {
     // A patch that was read has finite values.
     let (left, right) = (factors.leftValues()!.widened(), factors.rightValues()!.widened())
@@ -46,8 +46,8 @@ struct CompactionSystem {
     self.factors = (left, right)
     // B^T = Q' R', so that |X B| = |X R'^T|.
     var metrics = [CompactionNorm.weights: OrthogonalFactor(right.transposed()).triangular.transposed()]
-    if terms == .facts, let gram = factors.gram {
-      text = ridge.flatMap { factors.textGram(ridge: $0, product) }
+    if batch.terms == .facts, let gram = factors.gram {
+      text = ridge.flatMap { factors.textGram(ridge: $0, metric: batch.metric, using: .blas) }
       // Cholesky would not take keys that depend on one another.
       if let text { metrics[.text] = try PositivePart(of: text).root }
       let atKeys = left.multiplied(by: gram).columnNorms()
@@ -72,7 +72,8 @@ struct CompactionSystem {
 
   /// The factors of P P^T D for the first `rank` left singular vectors P, and what the rest would have added.
   ///
-  /// - Returns: P (d_out x rank), with orthonormal columns, and P^T D (rank x d_in); zeros where there are fewer vectors.
+  /// - Returns: P (d_out x rank), with orthonormal columns, and P^T D (rank x d_in); zeros where there are fewer
+  ///   vectors.
   func cut(to rank: Int, _ decomposition: SingularValueDecomposition) -> Cut {
     let vectors = decomposition.left.firstColumns(min(rank, decomposition.left.columns))
     let kept = vectors.multiplied(.transposed, by: orthogonal.triangular)

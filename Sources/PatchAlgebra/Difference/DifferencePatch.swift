@@ -3,18 +3,19 @@ import Safetensors
 import Tensors
 import WeightPatch
 
-/// The difference of two checkpoints as a patch: low-rank factors where they save space, and corrections that make the result
-/// exact. Applied to the first checkpoint it gives the tensors of the second, bit for bit.
+/// The difference of two checkpoints as a patch: low-rank factors where they save space, and corrections that make the
+/// result exact. Applied to the first checkpoint it gives the tensors of the second, bit for bit.
 ///
-/// Without corrections it is what low rank can say, and can be summed with any other patch; tensors of which low rank says
-/// nothing are left out.
+/// Without corrections it is what low rank can say, and can be summed with any other patch; tensors of which low rank
+/// says nothing are left out.
 ///
-/// So an edit that another tool wrote as a whole checkpoint becomes a file of what it changed. Its terms are components: it
-/// does not say which facts they are for.
+/// So an edit that another tool wrote as a whole checkpoint becomes a file of what it changed. Its terms are
+/// components: it does not say which facts they are for.
 public struct DifferencePatch: Sendable {
   /// How many components are taken.
   public enum RankChoice: Sendable, Equatable {
-    /// As many as make the patch small, judged by a sample of the tensor's elements, of those that rounding does not explain.
+    /// As many as make the patch small, judged by a sample of the tensor's elements, of those that rounding does not
+    /// explain.
     case smallest
     /// As few as leave at most this share of norm(D).
     case tolerance(Double)
@@ -45,8 +46,8 @@ public struct DifferencePatch: Sendable {
   ///   - base: the checkpoint that the patch is for; one without patches.
   ///   - target: the checkpoint that applying it gives.
   ///   - isCorrected: whether there are corrections.
-  ///   - isCommon: whether what a patch cannot hold is left out: tensors that only one of them has, that have another type or
-  ///     shape, or that are no finite weights. Names may differ by a prefix; the patch has the base's.
+  ///   - isCommon: whether what a patch cannot hold is left out: tensors that only one of them has, that have another
+  ///     type or shape, or that are no finite weights. Names may differ by a prefix; the patch has the base's.
   ///   - rankLimit: no tensor gets more components.
   ///   - progress: is told after every tensor how many bytes are done, of how many. May throw to stop.
   /// - Throws: an `ErrataError` if there is no difference, or one that a patch cannot hold, unless that is left out.
@@ -97,7 +98,7 @@ public struct DifferencePatch: Sendable {
           dtype: old.dtype, shape: old.shape, isTransposed: false, digest: old.digest())
         results[name] = new.digest()
         figures[name] = Manifest.TensorFigures(
-          deltaNorm: found.deltaNorm(product), weightNorm: report.figures.weightNorm, deltaError: report.missed)
+          deltaNorm: found.deltaNorm(using: .blas), weightNorm: report.figures.weightNorm, deltaError: report.missed)
       } else {
         leftOut[name] = old.reasonForNoTerms
       }

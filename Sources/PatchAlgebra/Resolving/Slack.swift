@@ -18,7 +18,7 @@ public enum Slack: Sendable, Equatable {
 
   /// The description of a batch of `factCount` facts, brought up to date. What the old lambda was made of goes.
   func update(_ method: inout Manifest.Method, factCount: Int) {
-    method.lambda = lambda(factCount: factCount)
+    method.slack = .same(lambda(factCount: factCount))
     (method.alpha, method.secondMomentWeight) = (nil, nil)
     switch self {
     case .lambda: break

@@ -26,9 +26,9 @@ public struct TradeOff: Sendable {
     /// - Parameter text: T, E x E.
     /// - Returns: nil if there is no solution at this lambda, or none in numbers of this size.
     init?(lambda: Double, of system: GramSystem, text: Matrix<Double>) {
-      guard let left = try? system.left(lambda: lambda) else { return nil }
-      let preservation = left.multiplied(by: text).elementwiseDot(left)
-      let shortfalls = zip(left.columnNorms(), system.residuals.columnNorms()).map { $1 > 0 ? lambda * $0 / $1 : 0 }
+      guard let left = try? system.left(slack: .same(lambda)) else { return nil }
+      let preservation = congruenceTrace(left, text, using: .blas)
+      let shortfalls = zip(left.columnNorms(), system.residuals.rowNorms()).map { $1 > 0 ? lambda * $0 / $1 : 0 }
       guard preservation.isFinite, shortfalls.allSatisfy(\.isFinite) else { return nil }
       self.init(lambda: lambda, preservation: max(preservation, 0), shortfalls: shortfalls)
     }
@@ -65,8 +65,10 @@ public struct TradeOff: Sendable {
       let description = file.manifest.batches[index]
       return try zip(file.patch.batches[index].tensors, systems).map { factors, system in
         let ridge = description.ridge(of: factors.name)
-        guard let text = factors.textGram(ridge: ridge ?? 0, product) else {
-          throw ErrataError.ridgeDoesNotFit(file.path, index, factors.name)
+        guard let text = factors.textGram(ridge: ridge ?? 0, metric: description.metric, using: .blas) else {
+          throw description.tellsOfText(factors)
+            ? ErrataError.ridgeDoesNotFit(file.path, index, factors.name)
+            : ErrataError.metricWithoutText(file.path, index, factors.name)
         }
         return Curve(
           batch: index, tensor: factors.name,
@@ -102,7 +104,8 @@ public struct TradeOff: Sendable {
     return powers.values.sorted().reduce(0, +)
   }
 
-  /// 0, what the patch records, and the powers of ten around the mean diagonal of G: lambda acts where it is of that size.
+  /// 0, what the patch records, and the powers of ten around the mean diagonal of G: lambda acts where it is of that
+  /// size.
   static func usualLambdas(_ grams: [Matrix<Double>], recorded: [Double]) -> [Double] {
     let diagonal = grams.flatMap { gram in (0..<gram.rows).map { gram[$0, $0] } }
     let mean = diagonal.reduce(0, +) / Double(diagonal.count)

@@ -48,7 +48,7 @@ extension PatchStack {
       let edited = try editedTensor(name, statistics: statistics)
       for (part, member) in edited.members.enumerated() {
         guard let system = edited.tensor.parts[part].system else { continue }
-        let norms = system.residuals.columnNorms()
+        let norms = system.residuals.rowNorms()
         for other in files.indices where !members[member].files.contains(other) {
           let disturbers = edited.members.indices.filter { disturber in
             let candidate = edited.members[disturber]

@@ -4,21 +4,22 @@ import Tensors
 import WeightPatch
 
 extension PatchStack {
-  /// All facts solved as one batch per layer, from the residuals that the patches' factors give and the Gram matrix of all
-  /// their keys:
+  /// All facts solved as one batch per layer, from the residuals that the patches' factors give and the Gram matrix of
+  /// all their keys:
   ///
   ///     A = [R_1 R_2 ...] (G + lambda I)^-1        B = [B_1; B_2; ...]
   ///
-  /// For one layer that is the edit of all facts at once, with the values that were found for them. For several layers it is
-  /// exact per layer, given the residuals that were measured while each patch's own edits stood in the layers before.
+  /// For one layer that is the edit of all facts at once, with the values that were found for them. For several layers
+  /// it is exact per layer, given the residuals that were measured while each patch's own edits stood in the layers
+  /// before.
   ///
   /// Tensors that the same facts edit make one batch.
   ///
   /// - Parameters:
   ///   - slack: nil for the lambda that all batches record.
   ///   - statistics: second moments, where patches do not carry keys.
-  /// - Throws: an `ErrataError`: no slack is agreed on; a batch cannot be solved again; keys are missing, do not fit, or
-  ///   depend on one another.
+  /// - Throws: an `ErrataError`: no slack is agreed on; a batch cannot be solved again; keys are missing, do not fit,
+  ///   or depend on one another.
   public func resolved(
     _ settlement: StackSettlement, slack: Slack? = nil, statistics: SecondMoments? = nil
   ) throws -> StackedPatch {
@@ -26,7 +27,7 @@ extension PatchStack {
     let kept = members.indices.map { member in
       members[member].description.facts.indices.filter { !excluded.contains(Place(member: member, fact: $0)) }
     }
-    try checkSolvable(kept)
+    try checkSolvable(kept, slack)
     let lambdas = Set(members.indices.filter { !kept[$0].isEmpty }.map { members[$0].description.method.lambda })
     guard slack != nil || lambdas.count == 1 else { throw ErrataError.slackNotAgreed(lambdas.sorted()) }
 
@@ -57,8 +58,9 @@ extension PatchStack {
   private func path(_ member: Int) -> String { files[members[member].files[0]].path }
 
   /// - Throws: an `ErrataError` for a batch without a system, or with one of another kind.
-  private func checkSolvable(_ kept: [[Int]]) throws {
+  private func checkSolvable(_ kept: [[Int]], _ slack: Slack?) throws {
     var metric: (statistics: Digest?, ridge: Double, member: Int)?
+    var metrics: [(metric: Manifest.Metric, member: Int)] = []
     for (index, member) in members.enumerated() {
       let settings = member.description.method.hyperparameters
       guard member.description.terms == .facts else { throw ErrataError.batchOfComponents(path(index), member.index) }
@@ -69,6 +71,17 @@ extension PatchStack {
         throw ErrataError.publishedROME(path(index), member.index)
       }
       guard !kept[index].isEmpty else { continue }
+      let own = member.description
+      guard own.metric?.held.isEmpty ?? true else { throw ErrataError.stackedBatchHolds(path(index), member.index) }
+      guard own.metric.map({ $0.kind == .secondMoments }) ?? true || member.batch.tensors.allSatisfy({ $0.keys != nil })
+      else { throw ErrataError.metricWithoutKeys(path(index), member.index) }
+      let hasOwnSlacks = own.method.lambdas != nil || own.tensors.values.contains { $0.slack != nil }
+      guard slack != nil || !hasOwnSlacks else { throw ErrataError.stackedBatchHasSlacks(path(index), member.index) }
+      let kind = own.metric ?? Manifest.Metric(kind: .secondMoments)
+      if let first = metrics.first, first.metric != kind {
+        throw ErrataError.metricsDiffer(path(first.member), path(index))
+      }
+      metrics.append((kind, index))
       let (statistics, ridge) = (member.description.statistics?.digest, settings.ridge ?? 0)
       if let metric, metric.ridge != ridge || (metric.statistics ?? statistics) != (statistics ?? metric.statistics) {
         throw ErrataError.secondMomentsDiffer(path(metric.member), path(index))
@@ -102,7 +115,7 @@ extension PatchStack {
     }
     let left: Matrix<Double>
     do {
-      left = try system.left(lambda: lambda)
+      left = try system.left(slack: .same(lambda))
     } catch {
       throw ErrataError.dependentStackedFacts([fact(at: facts[error.order - 1])], lambda: lambda)
     }
@@ -111,24 +124,20 @@ extension PatchStack {
       at: joint.directions)
     let stored = zip(edited.factors, kept).map { factors, kept in factors.keys.map { $0.facts(at: kept) } }
     let keys = stored.contains { $0 == nil } ? nil : StoredFactor.joined(stored.map { $0! })
-    let storedAtKeys = keys?.values(facts: .rows).flatMap { keys in
-      right.values(facts: .rows)?.widened().multiplied(by: keys.widened(), .transposed)
-    }
-    let storage = try LeftStorage(left, of: system, storedAtKeys: storedAtKeys)
-    let factors = LowRankFactors(
-      name: edited.name, isTransposed: edited.factors[0].isTransposed, left: storage.left, right: right,
-      gram: system.gram, keys: keys)
+    let (factors, error) = try system.factors(
+      solution: left, right: right, keys: keys, name: edited.name, isTransposed: edited.factors[0].isTransposed)
     let known = edited.members.map { members[$0].description.tensors[edited.name] ?? Manifest.TensorFigures() }
     // One metric has one ridge, also where an older patch records its share only.
     let ridges = Set(known.compactMap(\.ridge))
-    let ridge = ridges.count == 1 ? ridges.first : nil
-    return JointTensor(
-      factors: factors,
-      figures: Manifest.TensorFigures(
-        layer: common(known, \.layer), deltaNorm: factors.deltaNorm(product), weightNorm: common(known, \.weightNorm),
-        storageError: storage.error, preservation: factors.preservation(ridge: ridge ?? 0, product),
-        ridge: ridge, memorization: factors.worstMemorization(lambda: lambda, product),
-        outputPower: common(known, \.outputPower)))
+    var figures = Manifest.TensorFigures(commonTo: known)
+    figures.ridge = ridges.count == 1 ? ridges.first : nil
+    // As the joint batch will say of itself.
+    var solvedAs = members[edited.members[0]].description
+    solvedAs.method.slack = .same(lambda)
+    solvedAs.tensors = [edited.name: figures]
+    figures.update(of: factors, in: solvedAs)
+    figures.storageError = error
+    return JointTensor(factors: factors, figures: figures)
   }
 
   /// What the manifest says of the joint batch: what its members agree on.
@@ -136,41 +145,25 @@ extension PatchStack {
     let descriptions = holders.map { members[$0].description }
     let methods = descriptions.map(\.method)
     let facts = holders.flatMap { member in kept[member].map { fact(at: Place(member: member, fact: $0)) } }
-    var method = Manifest.Method(
-      // ROME has one fact; with more, its constraint is EMMET's.
-      name: methods.allSatisfy { $0.name == "memit" } ? "memit" : facts.count == 1 ? methods[0].name : "emmet",
-      lambda: methods[0].lambda, alpha: common(methods, \.alpha),
-      secondMomentWeight: common(methods, \.secondMomentWeight),
-      layers: methods.allSatisfy { $0.layers == methods[0].layers }
-        ? methods[0].layers : Set(methods.flatMap(\.layers)).sorted(),
-      hyperparameters: Manifest.Hyperparameters(commonTo: methods.map(\.hyperparameters)))
+    var method = Manifest.Method(commonTo: methods)
+    // ROME has one fact; with more, its constraint is EMMET's.
+    if facts.count > 1 { method.name = methods.allSatisfy { $0.name == "memit" } ? "memit" : "emmet" }
+    if !methods.allSatisfy({ $0.layers == method.layers }) { method.layers = Set(methods.flatMap(\.layers)).sorted() }
     slack?.update(&method, factCount: facts.count)
     let statistics = descriptions.map { $0.statistics ?? Manifest.Statistics() }
-    return Manifest.Batch(
+    var batch = Manifest.Batch(
       method: method, facts: facts,
       statistics: statistics.allSatisfy { $0 == Manifest.Statistics() }
         ? nil
-        : Manifest.Statistics(
-          digest: common(statistics, \.digest), tokenCount: common(statistics, \.tokenCount),
-          corpus: common(statistics, \.corpus), corpusDigest: common(statistics, \.corpusDigest)))
-  }
-}
-
-extension Manifest.Hyperparameters {
-  /// The settings on which all agree.
-  fileprivate init(commonTo settings: [Manifest.Hyperparameters]) {
-    self.init(
-      learningRate: common(settings, \.learningRate), steps: common(settings, \.steps),
-      clampNormFactor: common(settings, \.clampNormFactor), weightDecay: common(settings, \.weightDecay),
-      klFactor: common(settings, \.klFactor), stopLoss: common(settings, \.stopLoss), seed: common(settings, \.seed),
-      templates: common(settings, \.templates), keyForm: common(settings, \.keyForm),
-      lossLayer: common(settings, \.lossLayer), ridge: common(settings, \.ridge))
+        : Manifest.Statistics(commonTo: statistics))
+    batch.metric = descriptions[0].metric
+    return batch
   }
 }
 
 extension StoredFactor {
-  /// The rows of several factors, one after another: in the bytes that they are stored in if those are of one type, else
-  /// in float32, which holds the values of all.
+  /// The rows of several factors, one after another: in the bytes that they are stored in if those are of one type,
+  /// else in float32, which holds the values of all.
   ///
   /// - Parameter factors: at least one, with facts along the rows and finite values.
   static func joined(_ factors: [StoredFactor]) -> StoredFactor {

@@ -3,15 +3,17 @@ import Tensors
 
 /// One system of the facts of all parts of a tensor.
 ///
-/// Its Gram matrix is put together from blocks of which some are exact and some are made of rounded factors. A true one,
+/// Its Gram matrix is put together from blocks of which some are exact and some are made of rounded factors. A true
+/// one,
 ///
 ///     G = B C B^T,
 ///
-/// has no negative eigenvalue, so that G + lambda I can be solved for every lambda above zero. Two things keep that true:
+/// has no negative eigenvalue, so that G + lambda I can be solved for every lambda above zero. Two things keep that
+/// true:
 ///
-/// - Facts of different patches with the same key, as two about one subject have it, differ in B by rounding at most. They
-///   get the direction of the first of them, and with it its row and column of G: between them there is nothing to solve,
-///   and a difference that is only rounding would be multiplied by 1 / lambda.
+/// - Facts of different patches with the same key, as two about one subject have it, differ in B by rounding at most.
+///   They get the direction of the first of them, and with it its row and column of G: between them there is nothing to
+///   solve, and a difference that is only rounding would be multiplied by 1 / lambda.
 /// - What is left of G is replaced by its positive part where it is not positive.
 struct JointSystem {
   /// In the order of the parts.
@@ -32,7 +34,7 @@ struct JointSystem {
     let directions = Self.sharedDirections(tensor, places)
     var residuals: [Matrix<Double>] = []
     for part in kept.indices where !kept[part].isEmpty {
-      residuals.append(try tensor.residualsOnBase(part).transposed().rows(at: kept[part]))
+      residuals.append(try tensor.residualsOnBase(part).rows(at: kept[part]))
     }
     let own = places.indices.filter { directions[$0] == $0 }
     let gram = Self.positive(try Self.gram(tensor, own.map { places[$0] }))
@@ -41,14 +43,14 @@ struct JointSystem {
     let expanded = directions.map { position[$0] }
     self.directions = directions
     system = GramSystem(
-      gram: gram.rows(at: expanded).transposed().rows(at: expanded),
-      residuals: Matrix(stacking: residuals, columns: residuals[0].columns).transposed())
+      gram: gram.principalSubmatrix(at: expanded),
+      residuals: Matrix(stacking: residuals, columns: residuals[0].columns))
   }
 
   /// For each place the first one of another part whose row of B is the same but for rounding; else itself.
   private static func sharedDirections(_ tensor: StackedTensor, _ places: [Place]) -> [Int] {
     var directions = Array(places.indices)
-    let norms = tensor.parts.map { $0.right.transposed().columnNorms() }
+    let norms = tensor.parts.map { $0.right.rowNorms() }
     let facts = Dictionary(grouping: places.indices) { places[$0].part }
     for (i, later) in facts {
       let part = tensor.parts[i]

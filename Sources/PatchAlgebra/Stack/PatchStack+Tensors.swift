@@ -16,8 +16,8 @@ extension PatchStack {
 
   var tensorNames: [ByteString] { base.tensors.keys.sorted() }
 
-  /// - Parameter statistics: for the keys, K = (C + ridge) B^T. They are taken before those that a patch carries: so all of
-  ///   them are of one C, and of B as it is stored.
+  /// - Parameter statistics: for the keys, K = (C + ridge) B^T. They are taken before those that a patch carries: so
+  ///   all of them are of one C, and of B as it is stored.
   /// - Throws: an `ErrataError` if keys, carried or computed, do not belong to the factors.
   func editedTensor(_ name: ByteString, statistics: SecondMoments?) throws -> EditedTensor {
     let found = members.indices.compactMap { member in
@@ -31,11 +31,14 @@ extension PatchStack {
       let (left, right) = (factors.leftValues()!.widened(), factors.rightValues()!.widened())
       let system =
         described.terms == .facts
-        ? factors.gram.map { GramSystem(left: left, gram: $0, lambda: described.method.lambda) } : nil
+        ? factors.gram.map { GramSystem(left: left, gram: $0, slack: described.slack(of: name)) } : nil
       var keys = factors.keyValues()?.widened()
       var hasExactKeys = false
       // What published ROME constrains is not the key that its direction came from.
-      let hasOwnKeys = described.method.hyperparameters.keyForm != Manifest.Hyperparameters.publishedROMEKeyForm
+      // K = C B^T holds for C^-1 alone, and where no keys are held.
+      let hasOwnKeys =
+        described.method.hyperparameters.keyForm != Manifest.Hyperparameters.publishedROMEKeyForm
+        && (described.metric.map { $0.kind == .secondMoments && $0.held.isEmpty } ?? true)
       if system != nil, hasOwnKeys, let statistics {
         hasExactKeys = true
         secondMoment = try secondMoment ?? self.secondMoment(of: name, from: statistics, for: path)
@@ -86,7 +89,7 @@ extension StoredFactor {
   ///
   /// - Parameter values: those of the factor, with facts along the rows.
   func roundings(of values: Matrix<Double>) -> [Double] {
-    values.transposed().columnNorms().enumerated().map { row, norm in
+    values.rowNorms().enumerated().map { row, norm in
       switch dtype {
       // Evenly spaced: each element is off by 0.29 steps in the mean square.
       case .i8: 0.35 * scalbn(1, Int(exponents?[row] ?? 0)) * Double(columns).squareRoot()

@@ -88,15 +88,13 @@ public struct PatchStack: Sendable {
       }
     }
     try checkModels(of: files)
-    let bases = files.map(\.manifest.base)
-    return Manifest.Base(
-      name: common(bases, \.name), architecture: common(bases, \.architecture),
-      configuration: common(bases, \.configuration), tokenizer: common(bases, \.tokenizer),
-      tensors: tensors.mapValues(\.tensor))
+    var base = Manifest.Base(commonTo: files.map(\.manifest.base))
+    base.tensors = tensors.mapValues(\.tensor)
+    return base
   }
 
-  /// Patches without a common tensor are for one base only by what they say of it. (A common tensor shows it: its digest
-  /// was compared, and config.json may have changed where the model did not.)
+  /// Patches without a common tensor are for one base only by what they say of it. (A common tensor shows it: its
+  /// digest was compared, and config.json may have changed where the model did not.)
   private static func checkModels(of files: [PatchFile]) throws {
     for (index, second) in files.enumerated() {
       for first in files[..<index] {
@@ -130,10 +128,4 @@ public struct PatchStack: Sendable {
   func shareAFile(_ member: Int, _ other: Int) -> Bool {
     !Set(members[member].files).isDisjoint(with: members[other].files)
   }
-}
-
-/// The value of a field, if all agree on it.
-func common<Whole, Value: Equatable>(_ values: [Whole], _ field: KeyPath<Whole, Value?>) -> Value? {
-  guard let first = values.first?[keyPath: field] else { return nil }
-  return values.allSatisfy { $0[keyPath: field] == first } ? first : nil
 }

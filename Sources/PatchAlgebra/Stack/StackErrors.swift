@@ -94,6 +94,33 @@ extension ErrataError {
         + "them without --resolve, or make one again with the other's")
   }
 
+  static func stackedBatchHolds(_ source: String, _ batch: Int) -> ErrataError {
+    ErrataError(
+      .general,
+      "\(source): batch \(batch) holds the keys of others, which its directions are made for: stack without --resolve, "
+        + "or edit all facts anew")
+  }
+
+  static func stackedBatchHasSlacks(_ source: String, _ batch: Int) -> ErrataError {
+    ErrataError(
+      .general,
+      "\(source): batch \(batch) has slacks of its own for single terms or tensors: choose one for all, with --lambda")
+  }
+
+  static func metricWithoutKeys(_ source: String, _ batch: Int) -> ErrataError {
+    ErrataError(
+      .general,
+      "\(source): batch \(batch) was not solved in the metric of second moments and does not carry its keys: stack "
+        + "without --resolve")
+  }
+
+  static func metricsDiffer(_ first: String, _ second: String) -> ErrataError {
+    ErrataError(
+      .general,
+      "\(first) and \(second): were solved in different metrics, so that their facts have no common system: stack "
+        + "without --resolve")
+  }
+
   static func publishedROME(_ source: String, _ batch: Int) -> ErrataError {
     ErrataError(
       .general,

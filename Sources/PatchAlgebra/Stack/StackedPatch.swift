@@ -37,7 +37,7 @@ public struct StackedPatch: Sendable {
         return Manifest.Source(
           patch: file.identifier, batches: manifest.batches.map(\.digest), author: manifest.author,
           licence: manifest.licence, note: manifest.note)
-      }, licence: common(manifests, \.licence))
+      }, licence: Manifest(commonTo: manifests).licence)
   }
 
   /// Records the digests of what exact apply makes of the base.

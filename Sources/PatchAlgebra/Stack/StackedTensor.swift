@@ -40,8 +40,8 @@ struct StackedTensor {
       self.computedOn = computedOn
     }
 
-    /// How far B K is from the G that was solved: the largest difference of two facts, as a share of their keys' norms in
-    /// the metric of C^-1. Rounding of the stored factors makes it some 1e-4. nil if there is nothing to compare.
+    /// How far B K is from the G that was solved: the largest difference of two facts, as a share of their keys' norms
+    /// in the metric of C^-1. Rounding of the stored factors makes it some 1e-4. nil if there is nothing to compare.
     var inexactness: Double? {
       guard let keys, let gram = system?.gram else { return nil }
       let found = right.multiplied(by: keys, .transposed)
@@ -63,8 +63,8 @@ struct StackedTensor {
   ///
   /// - Returns: nil if the keys that it takes are not known.
   func product(_ p: Int, atKeysOf i: Int) -> Matrix<Double>? {
-    // What was solved is exact, but fits only itself: beside blocks that are computed from the stored B it would be of other
-    // numbers.
+    // What was solved is exact, but fits only itself: beside blocks that are computed from the stored B it would be of
+    // other numbers.
     if p == i, !parts[p].hasExactKeys, let system = parts[p].system { return system.gram }
     let direct = parts[i].keys.map { parts[p].right.multiplied(by: $0, .transposed) }
     guard parts[p].system != nil, parts[i].system != nil, let keys = parts[p].keys else { return direct }
@@ -81,16 +81,16 @@ struct StackedTensor {
     let parts: (Int, Int)
   }
 
-  /// What the parts' facts ask of the base: the residuals, with what was in place when they were measured added to them.
-  /// For i computed on p, D_p K_i = A_p (B_p K_i).
+  /// What the parts' facts ask of the base: the residuals, with what was in place when they were measured added to
+  /// them. For i computed on p, D_p K_i = A_p (B_p K_i).
   ///
-  /// - Returns: R, d_out x E.
+  /// - Returns: R^T, E x d_out.
   /// - Precondition: the part can be solved again.
   func residualsOnBase(_ i: Int) throws(MissingKeys) -> Matrix<Double> {
     var residuals = parts[i].system!.residuals
     for p in parts[i].computedOn {
       guard let product = product(p, atKeysOf: i) else { throw MissingKeys(parts: (p, i)) }
-      let change = parts[p].left.multiplied(by: product)
+      let change = product.multiplied(.transposed, by: parts[p].left, .transposed)
       for row in 0..<residuals.rows {
         for column in 0..<residuals.columns { residuals[row, column] += change[row, column] }
       }

@@ -35,9 +35,12 @@ extension EditBatch {
         append(.right, factors.right)
       }
       append(.keys, factors.keys)
-      if let gram = factors.gram {
-        let packed = packedLowerTriangle(gram)
-        append(.gram, .f64, [packed.count], packed.withUnsafeBytes(Array.init))
+      for (part, matrix) in [(PatchTensorName.Part.gram, factors.gram), (.text, factors.text)] {
+        guard let packed = matrix.map(packedLowerTriangle) else { continue }
+        append(part, .f64, [packed.count], packed.withUnsafeBytes(Array.init))
+      }
+      if let product = factors.heldProduct {
+        append(.heldProduct, .f64, [product.rows, product.columns], product.elements.withUnsafeBytes(Array.init))
       }
       if let correction = factors.correction {
         append(.correction, correction.dtype, [correction.count], correction.steps)

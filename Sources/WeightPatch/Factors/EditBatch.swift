@@ -15,8 +15,8 @@ public struct EditBatch: Sendable {
   public var factCount: Int { tensors.map(\.rank).max() ?? 0 }
 }
 
-/// The change of one tensor, `D = A B` (ARCHITECTURE: the one formula), in logical orientation (d_out x d_in), and where
-/// that does not say it all, a correction.
+/// The change of one tensor, `D = A B` (ARCHITECTURE: the one formula), in logical orientation (d_out x d_in), and
+/// where that does not say it all, a correction.
 public struct LowRankFactors: Sendable {
   /// The tensor's name in the checkpoint.
   public let name: ByteString
@@ -30,14 +30,20 @@ public struct LowRankFactors: Sendable {
   public let gram: Matrix<Double>?
   /// K^T, E x d_in, if the patch carries the keys.
   public let keys: StoredFactor?
+  /// T = B C B^T, E x E, where the metric is not C^-1 (Spec: the metric).
+  public let text: Matrix<Double>?
+  /// B H, E x h, for the held keys H.
+  public let heldProduct: Matrix<Double>?
   /// Steps that follow the rounding; only where terms are components.
   public let correction: StoredCorrection?
-  /// As the checkpoint stores the tensor: [d_out, d_in], or [d_in, d_out] if transposed; any shape where there are no terms.
+  /// As the checkpoint stores the tensor: [d_out, d_in], or [d_in, d_out] if transposed; any shape where there are no
+  /// terms.
   public let shape: Shape
 
   public init(
     name: ByteString, isTransposed: Bool, left: StoredFactor, right: StoredFactor, gram: Matrix<Double>? = nil,
-    keys: StoredFactor? = nil, correction: StoredCorrection? = nil
+    keys: StoredFactor? = nil, text: Matrix<Double>? = nil, heldProduct: Matrix<Double>? = nil,
+    correction: StoredCorrection? = nil
   ) {
     self.name = name
     self.isTransposed = isTransposed
@@ -45,6 +51,8 @@ public struct LowRankFactors: Sendable {
     self.right = right
     self.gram = gram
     self.keys = keys
+    self.text = text
+    self.heldProduct = heldProduct
     self.correction = correction
     shape = isTransposed ? [right.columns, left.rows] : [left.rows, right.columns]
   }
@@ -57,8 +65,7 @@ public struct LowRankFactors: Sendable {
     self.isTransposed = isTransposed
     left = StoredFactor(dtype: .f32, rows: isTransposed ? columns : rows, columns: 0, bytes: [])
     right = StoredFactor(dtype: .f32, rows: 0, columns: isTransposed ? rows : columns, bytes: [])
-    gram = nil
-    keys = nil
+    (gram, keys, text, heldProduct) = (nil, nil, nil, nil)
     self.correction = correction
     self.shape = shape
   }

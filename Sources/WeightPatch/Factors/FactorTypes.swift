@@ -10,6 +10,33 @@ public enum FactorTypes: Sendable, Equatable {
 
   /// The storage error that is taken for none: what `automatic` keeps to.
   public static let tolerance = 1e-3
+
+  /// Factors in certain types, and what rounding them to these costs.
+  package typealias Choice<Stored> = (stored: Stored, error: Double)
+
+  /// The one policy of storing: fixed types are taken whatever they cost; automatic is the first of `candidates`, from
+  /// the narrowest to the widest, that costs less than `tolerance`, or the widest.
+  ///
+  /// - Parameter store: the factors in these types and what rounding them costs; nil if it carries a value out of
+  ///   range.
+  /// - Throws: an `ErrataError` if the types cannot hold the factors; what `store` throws.
+  package func choose<Stored>(
+    from candidates: [(left: DType, right: DType)] = [(.f16, .f16), (.f32, .f16), (.f32, .f32)],
+    tolerance: Double = Self.tolerance, _ store: (DType, DType) throws -> Choice<Stored>?
+  ) throws -> Choice<Stored> {
+    if case .fixed(let left, let right) = self {
+      guard let choice = try store(left, right) else { throw ErrataError.factorsOutOfRange(self) }
+      return choice
+    }
+    for (left, right) in candidates.dropLast() {
+      if let choice = try store(left, right), choice.error < tolerance { return choice }
+    }
+    // Taken even if it misses the tolerance, since there is nothing wider.
+    guard let widest = try store(candidates.last!.left, candidates.last!.right) else {
+      throw ErrataError.factorsNotFinite
+    }
+    return widest
+  }
 }
 
 /// `auto`, the type of both factors such as `f16`, or those of A and B such as `f16,i8`.

@@ -3,7 +3,8 @@ import Safetensors
 import Tensors
 
 /// Whether every value of a patch's tensor is allowed (Spec: tensors): of `gram` finite, of a factor `stored *
-/// 2^exponent` a finite float32 number, exactly. The tensor comes in pieces, in order; pieces begin and end at elements.
+/// 2^exponent` a finite float32 number, exactly. The tensor comes in pieces, in order; pieces begin and end at
+/// elements.
 struct FactorValueCheck {
   private enum Rule {
     case anything
@@ -26,7 +27,7 @@ struct FactorValueCheck {
     switch part {
     // Of corrections there is more to check than values: see `CorrectionCheck`.
     case .leftExponents, .rightExponents, .keysExponents, .correction, .correctionGaps: rule = .anything
-    case .gram, .left, .right, .keys:
+    case .gram, .text, .heldProduct, .left, .right, .keys:
       if isWithin {
         rule = info.dtype == .i8 ? .anything : .finite
       } else {

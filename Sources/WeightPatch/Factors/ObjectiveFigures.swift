@@ -6,14 +6,14 @@ extension LowRankFactors {
   /// The Frobenius norm of D = A B.
   ///
   /// - Complexity: O(E min(E (d_out + d_in), d_out d_in)), and no more memory than the factors take, in binary64.
-  public func deltaNorm(_ product: MatrixProduct = plainProduct) -> Double? {
+  public func deltaNorm(using product: MatrixProduct = .plain) -> Double? {
     guard let left = leftValues()?.widened(), let right = rightValues()?.widened() else { return nil }
     if Self.isWide(terms: rank, left.rows, right.columns) {
-      let change = product(left, right)
+      let change = product(left, by: right)
       return change.elementwiseDot(change).squareRoot()
     }
     // norm(A B)^2 = tr((A^T A) (B B^T)).
-    let square = product(left.transposed(), left).elementwiseDot(product(right, right.transposed()))
+    let square = product(left, .transposed, by: left).elementwiseDot(product(right, by: right, .transposed))
     return max(square, 0).squareRoot()
   }
 
@@ -36,31 +36,62 @@ extension LowRankFactors {
   /// T = B C B^T, E x E, symmetric: what the directions have to do with one another on ordinary text. B was made with
   /// C + rho I, so that G = B (C + rho I) B^T, and T = G - rho B B^T.
   ///
-  /// - Parameter ridge: rho, or 0 where it is not known; then T is that of text and ridge together.
-  /// - Returns: nil if the batch does not carry G, or if the ridge is more than G has room for: it is not that of B.
+  /// Where keys H are held, C + H diag(1/mu) H^T stands for C, and what these have in G goes likewise. Under a metric
+  /// that is not C^-1, only a patch that carries T knows it.
+  ///
+  /// - Parameters:
+  ///   - ridge: rho, or 0 where it is not known; then T is that of text and ridge together.
+  ///   - metric: that of the batch.
+  /// - Returns: nil if the batch does not tell, or if the ridge is more than G has room for: it is not that of B.
   /// - Complexity: O(E^2 d_in) with a ridge.
-  package func textGram(ridge: Double, _ product: MatrixProduct = plainProduct) -> Matrix<Double>? {
-    guard let gram, ridge > 0 else { return gram }
+  package func textGram(
+    ridge: Double, metric: Manifest.Metric? = nil, using product: MatrixProduct = .plain
+  ) -> Matrix<Double>? {
+    if let text { return text }
+    guard let gram, (metric?.kind ?? .secondMoments) == .secondMoments else { return nil }
+    let mus = metric?.heldSlacks ?? []
+    guard ridge > 0 || !mus.isEmpty else { return gram }
     guard let right = rightValues()?.widened() else { return nil }
     var text = gram
-    let squares = product(right, right.transposed())
+    if ridge > 0 {
+      let squares = product(right, by: right, .transposed)
+      for row in 0..<text.rows {
+        for column in 0..<text.columns { text[row, column] -= ridge * squares[row, column] }
+      }
+    }
+    if !mus.isEmpty {
+      guard let heldProduct else { return nil }
+      var scaled = heldProduct
+      // Where mu is 0, D is exactly zero at the key, and so is B H.
+      for row in 0..<scaled.rows {
+        for column in mus.indices { scaled[row, column] = mus[column] > 0 ? scaled[row, column] / mus[column] : 0 }
+      }
+      text = text.subtracting(product(scaled, by: heldProduct, .transposed))
+    }
     for row in 0..<text.rows {
-      for column in 0..<text.columns { text[row, column] -= ridge * squares[row, column] }
       // T has no negative diagonal, but for the rounding of B.
       guard text[row, row] >= -0.02 * abs(gram[row, row]) else { return nil }
     }
     return text
   }
 
-  /// Preservation: E norm(D k)^2 = tr(D C D^T) = tr(A G A^T) - rho norm(D)^2, the mean squared disturbance of ordinary text.
+  /// Preservation: E norm(D k)^2 = tr(D C D^T) = tr(A G A^T) - rho norm(D)^2, the mean squared disturbance of ordinary
+  /// text.
   ///
-  /// - Parameter ridge: rho, what was added to C's diagonal; where it is not known, 0 gives an upper bound.
-  /// - Returns: nil if the batch does not carry G.
+  /// - Parameters:
+  ///   - ridge: rho, what was added to C's diagonal; where it is not known, 0 gives an upper bound.
+  ///   - metric: that of the batch.
+  /// - Returns: nil if the batch does not tell.
   /// - Complexity: O(E^2 d_out), and O(E^2 d_in) more with a ridge.
-  public func preservation(ridge: Double = 0, _ product: MatrixProduct = plainProduct) -> Double? {
-    guard let text = textGram(ridge: ridge, product), let left = leftValues()?.widened() else { return nil }
-    let value = product(left, text).elementwiseDot(left)
-    // What little text a large ridge leaves can vanish in the rounding of B; what is left of it is no less than nothing.
+  public func preservation(
+    ridge: Double = 0, metric: Manifest.Metric? = nil, using product: MatrixProduct = .plain
+  ) -> Double? {
+    guard let text = textGram(ridge: ridge, metric: metric, using: product), let left = leftValues()?.widened() else {
+      return nil
+    }
+    let value = congruenceTrace(left, text, using: product)
+    // What little text a large ridge leaves can vanish in the rounding of B; what is left of it is no less than
+    // nothing.
     return ridge > 0 ? max(value, 0) : value
   }
 
@@ -69,26 +100,42 @@ extension LowRankFactors {
   ///
   /// The figure is the solver's, before the factors were rounded to be stored.
   ///
-  /// - Parameter lambda: the slack that the batch was solved with.
-  /// - Returns: nil if the batch does not carry G; in it nil for a fact whose residual is zero as far as the factors tell:
-  ///   there is nothing to be short of, or they do not tell.
+  /// - Parameter slack: what the tensor's system was solved with (`Manifest.Batch.slack(of:)`).
+  /// - Returns: nil if the batch does not carry G; in it nil for a fact whose residual is zero as far as the factors
+  ///   tell: there is nothing to be short of, or they do not tell.
   /// - Complexity: O(E^2 d_out).
-  public func memorization(lambda: Double, _ product: MatrixProduct = plainProduct) -> [Double?]? {
-    guard let residuals = residuals(lambda: lambda, product), let left = leftValues()?.widened() else { return nil }
-    return zip(left.columnNorms(), residuals.columnNorms()).map { $1 > 0 ? lambda * $0 / $1 : nil }
+  public func memorization(slack: Manifest.TermSlack, using product: MatrixProduct = .plain) -> [Double?]? {
+    guard let residuals = residuals(slack: slack, using: product), let left = leftValues()?.widened() else {
+      return nil
+    }
+    let norms = zip(left.columnNorms(), residuals.rowNorms())
+    return zip(slack.values(count: rank), norms).map { lambda, norms in norms.1 > 0 ? lambda * norms.0 / norms.1 : nil }
   }
 
   /// The largest of them.
-  public func worstMemorization(lambda: Double, _ product: MatrixProduct = plainProduct) -> Double? {
-    memorization(lambda: lambda, product)?.compactMap(\.self).max()
+  public func worstMemorization(slack: Manifest.TermSlack, using product: MatrixProduct = .plain) -> Double? {
+    memorization(slack: slack, using: product)?.compactMap(\.self).max()
   }
 
-  /// R = A (G + lambda I), d_out x E.
+  /// R^T = (G + lambda I) A^T, E x d_out: a row for each fact.
   ///
   /// - Returns: nil if the batch does not carry G.
-  public func residuals(lambda: Double, _ product: MatrixProduct = plainProduct) -> Matrix<Double>? {
-    guard var system = gram, let left = leftValues()?.widened() else { return nil }
-    for fact in 0..<system.rows { system[fact, fact] += lambda }
-    return product(left, system)
+  public func residuals(slack: Manifest.TermSlack, using product: MatrixProduct = .plain) -> Matrix<Double>? {
+    guard let gram, let left = leftValues()?.widened() else { return nil }
+    return product(gram.addingToDiagonal(slack), by: left, .transposed)
+  }
+}
+
+/// tr(A T A^T), for A d_out x E and T = B C B^T, E x E: what A B does to ordinary text.
+package func congruenceTrace(_ left: Matrix<Double>, _ text: Matrix<Double>, using product: MatrixProduct) -> Double {
+  product(left, by: text).elementwiseDot(left)
+}
+
+extension Matrix where Element == Double {
+  /// M + lambda I, or M + diag(lambda).
+  package func addingToDiagonal(_ slack: Manifest.TermSlack) -> Matrix<Double> {
+    var result = self
+    for (index, lambda) in slack.values(count: rows).enumerated() { result[index, index] += lambda }
+    return result
   }
 }

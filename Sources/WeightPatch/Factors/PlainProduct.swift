@@ -1,7 +1,13 @@
 import Tensors
 
-/// How to multiply matrices where it is not this module's matter: who can reach BLAS is faster by an order of magnitude.
-public typealias MatrixProduct = (Matrix<Double>, Matrix<Double>) -> Matrix<Double>
+extension MatrixProduct {
+  /// Without BLAS (`plainProduct`).
+  public static let plain = MatrixProduct { left, leftOrientation, right, rightOrientation in
+    plainProduct(
+      leftOrientation == .asStored ? left : left.transposed(),
+      rightOrientation == .asStored ? right : right.transposed())
+  }
+}
 
 /// The product of two matrices in binary64, without BLAS: this module cannot reach it, and what is computed here is
 /// measured, not applied.

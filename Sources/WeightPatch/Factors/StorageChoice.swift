@@ -13,54 +13,42 @@ public struct StorageChoice: Sendable {
 /// Stores factors in the types that are asked for; by default in the narrowest that keep the edit: the largest over the
 /// facts e of norm(D_stored k_e - D k_e) / norm(r_e) stays under `tolerance`.
 ///
-/// Narrow factors are safe only while the Gram matrix is well conditioned, because A's cancellations multiply an error in
-/// A or B; so it is measured, not assumed. Tried in this order: both float16; A float32 and B float16; both float32, which
-/// is taken even if it misses the tolerance, since there is nothing wider.
+/// Narrow factors are safe only while the Gram matrix is well conditioned, because A's cancellations multiply an error
+/// in A or B; so it is measured, not assumed (`FactorTypes.choose`).
 ///
 /// - Parameters:
 ///   - left: A, d_out x E, as solved.
 ///   - right: B, E x d_in, as solved.
-///   - keys: K, d_in x E.
-///   - residuals: R, d_out x E. A fact whose residual is zero asks for nothing and is left out of the largest.
+///   - keys: K^T, E x d_in.
+///   - residuals: R^T, E x d_out. A fact whose residual is zero asks for nothing and is left out of the largest.
 ///   - types: which types; fixed ones are taken whatever they cost.
 ///   - tolerance: a share of the residual's norm.
-/// - Throws: an `ErrataError` if a factor is too large or too small for float32, or leaves its range when it is rounded to a fixed type.
+/// - Throws: an `ErrataError` if a factor is too large or too small for float32, or leaves its range when it is rounded
+///   to a fixed type.
 /// - Complexity: O(E^2 (d_in + d_out)) for each width of B and of A that is tried.
 public func chooseStorage(
   left: Matrix<Double>, right: Matrix<Double>, keys: Matrix<Double>, residuals: Matrix<Double>,
   types: FactorTypes = .automatic, tolerance: Double = FactorTypes.tolerance,
-  _ product: MatrixProduct = plainProduct
+  using product: MatrixProduct = .plain
 ) throws -> StorageChoice {
-  precondition(left.columns == right.rows && right.columns == keys.rows && keys.columns == right.rows)
-  precondition(residuals.rows == left.rows && residuals.columns == left.columns)
+  precondition(left.columns == right.rows && right.columns == keys.columns && keys.rows == right.rows)
+  precondition(residuals.rows == left.columns && residuals.columns == left.rows)
   let (singleLeft, singleRight) = (try left.narrowedFactor(.columns), try right.narrowedFactor(.rows))
-  let wanted = product(left, product(right, keys))
-  let residualNorms = residuals.columnNorms()
+  let wanted = product(left, by: product(right, by: keys, .transposed))
+  let residualNorms = residuals.rowNorms()
   var rights: [DType: (factor: StoredFactor, atKeys: Matrix<Double>)] = [:]
-
-  /// nil if rounding carries a value out of range.
-  func choice(_ leftType: DType, _ rightType: DType) -> StorageChoice? {
+  let choice = try types.choose(tolerance: tolerance) {
+    leftType, rightType -> FactorTypes.Choice<(left: StoredFactor, right: StoredFactor)>? in
     if rights[rightType] == nil {
       let factor = StoredFactor(singleRight, dtype: rightType, facts: .rows)
       guard let values = factor.values(facts: .rows) else { return nil }
-      rights[rightType] = (factor, product(values.widened(), keys))
+      rights[rightType] = (factor, product(values.widened(), by: keys, .transposed))
     }
     let (right, atKeys) = rights[rightType]!
     let left = StoredFactor(singleLeft, dtype: leftType, facts: .columns)
     guard let values = left.values(facts: .columns) else { return nil }
-    let differences = product(values.widened(), atKeys).subtracting(wanted).columnNorms()
-    let errors = zip(differences, residualNorms).map { $1 > 0 ? $0 / $1 : 0 }
-    return StorageChoice(left: left, right: right, error: errors.max() ?? 0)
+    let difference = product(values.widened(), by: atKeys).subtracting(wanted)
+    return ((left, right), difference.largestColumn(inUnitsOf: residualNorms))
   }
-
-  switch types {
-  case .fixed(let leftType, let rightType):
-    guard let choice = choice(leftType, rightType) else { throw ErrataError.factorsOutOfRange(types) }
-    return choice
-  case .automatic:
-    for (leftType, rightType) in [(DType.f16, DType.f16), (.f32, .f16)] {
-      if let choice = choice(leftType, rightType), choice.error < tolerance { return choice }
-    }
-    return choice(.f32, .f32)!
-  }
+  return StorageChoice(left: choice.stored.left, right: choice.stored.right, error: choice.error)
 }

@@ -8,9 +8,11 @@ extension Manifest {
     /// What a column of A and a row of B stand for.
     public var terms: Terms
     public var method: Method
-    /// The digests of the batches that were on the base when this one was computed; nil for the parents' and those before
-    /// this one in the patch.
+    /// The digests of the batches that were on the base when this one was computed; nil for the parents' and those
+    /// before this one in the patch.
     public var computedOn: [Digest]?
+    /// What M is in U = M K; nil: C^-1, and no keys are held.
+    public var metric: Metric?
     /// In the order of the terms, if terms are facts.
     public var facts: [Fact]
     public var statistics: Statistics?
@@ -18,6 +20,10 @@ extension Manifest {
     public var tensors: [ByteString: TensorFigures]
     /// What a difference of two checkpoints does not hold: tensors that differ, and why they are not in it, for people.
     public var leftOut: [ByteString: String]
+    /// Of some of these, how much of the tensor differs.
+    public var leftOutFigures: [ByteString: LeftOutFigures] = [:]
+    /// The adapter that the batch was imported from.
+    public var adapter: Adapter?
 
     public init(
       digest: Digest = Digest(of: []), terms: Terms = .facts, method: Method, computedOn: [Digest]? = nil,
@@ -34,8 +40,8 @@ extension Manifest {
       self.leftOut = leftOut
     }
 
-    /// Names and reasons of what is left out, in few words: "13 tensors that differ are not in it: norm.0 (its shape, [64],
-    /// is no matrix's) and 12 more"; nil if there is nothing.
+    /// Names and reasons of what is left out, in few words: "13 tensors that differ are not in it: norm.0 (its shape,
+    /// [64], is no matrix's) and 12 more"; nil if there is nothing.
     public var leftOutSummary: String? {
       guard let first = leftOut.min(by: { $0.key < $1.key }) else { return nil }
       let what = leftOut.count == 1 ? "a tensor that differs is" : "\(leftOut.count) tensors that differ are"
@@ -43,7 +49,8 @@ extension Manifest {
       return "\(what) not in it: \(first.key) (\(first.value))\(more)"
     }
 
-    /// rho, what was added to every element of C's diagonal before the batch was solved for a tensor: 0 without a ridge.
+    /// rho, what was added to every element of C's diagonal before the batch was solved for a tensor: 0 without a
+    /// ridge.
     ///
     /// - Returns: nil in a patch that records the ridge only as a share of a diagonal that it does not know.
     package func ridge(of tensor: ByteString) -> Double? {
@@ -51,7 +58,7 @@ extension Manifest {
     }
   }
 
-  public enum Terms: String, Sendable {
+  public enum Terms: String, Sendable, CaseIterable {
     /// Term e is fact e.
     case facts
     /// The terms belong to no single fact: a compacted batch, or the difference of two checkpoints.
@@ -67,8 +74,10 @@ extension Manifest {
 
     /// `rome`, `memit`, `emmet`, or one of these; other methods may come, and apply does not depend on it.
     public var name: String
-    /// The slack in D = R (G + lambda I)^-1 U^T.
+    /// The slack in D = R (G + lambda I)^-1 U^T; where terms have slacks of their own, the largest.
     public var lambda: Double
+    /// The slacks of the terms, where they have their own.
+    public var lambdas: [Double]?
     /// EMMET's regularisation.
     public var alpha: Double?
     /// w, the published mom2_update_weight.
@@ -150,14 +159,16 @@ extension Manifest {
   /// Figures about a batch's change D of one tensor W.
   public struct TensorFigures: Sendable, Equatable {
     public var layer: Int?
+    /// The slack of this tensor's system, where it is not the method's.
+    public var slack: TermSlack?
     /// The Frobenius norm of D.
     public var deltaNorm: Double?
     /// The Frobenius norm of W in the base.
     public var weightNorm: Double?
     /// The largest over the facts of norm(D_stored k - D k) / norm(r).
     public var storageError: Double?
-    /// tr(A G A^T) - rho norm(D)^2, the mean squared disturbance of ordinary text; an upper bound where rho is not known
-    /// (`Batch.ridge(of:)`).
+    /// tr(A G A^T) - rho norm(D)^2, the mean squared disturbance of ordinary text; an upper bound where rho is not
+    /// known (`Batch.ridge(of:)`).
     public var preservation: Double?
     /// rho, what was added to every element of C's diagonal; nil without a ridge.
     public var ridge: Double?
@@ -169,6 +180,8 @@ extension Manifest {
     public var deltaError: Double?
     /// What a smaller rank cost.
     public var compaction: Compaction?
+    /// What the adapter's product was multiplied by, where it is not the adapter's `scaling`.
+    public var scaling: Double?
 
     public init(
       layer: Int? = nil, deltaNorm: Double? = nil, weightNorm: Double? = nil, storageError: Double? = nil,

@@ -12,7 +12,23 @@ extension Manifest {
     public var relation: String?
     /// From where the correction comes.
     public var source: String?
+    public var kind = Kind.correct
+    /// How the prompt was put to the model; nil: as plain text.
+    public var form: Form?
+    /// What stands between the prompt and the target; nil: a space, unless the target begins with one.
+    public var separator: String?
+    /// Other prompts that ask for the same, with the subject in them.
+    public var paraphrases: [String] = []
+    /// Prompts about other subjects, whose answers are to stay.
+    public var neighbours: [Neighbour] = []
     public var outcome: Outcome?
+
+    public enum Kind: String, Sendable, CaseIterable {
+      /// The model is to say `targetNew`.
+      case correct
+      /// The model is no longer to say `targetNew`.
+      case forget
+    }
 
     public init(
       subject: String, prompt: String, targetNew: String, targetTrue: String? = nil, relation: String? = nil,
@@ -27,11 +43,51 @@ extension Manifest {
       self.outcome = outcome
     }
 
-    /// The first 16 hexadecimal digits of SHA-256 over subject, prompt and target_new with a zero byte between them
-    /// (Spec: fact ID): the same correction has the same ID in every patch.
+    /// Whether subject, prompt and target say all of it, as in format 1.
+    package var isPlain: Bool { kind == .correct && form == nil && separator == nil }
+
+    /// The first 16 hexadecimal digits of SHA-256 over subject, prompt and target_new with a zero byte between them,
+    /// and, where they do not say it all, what else there is (Spec: fact ID): the same correction has the same ID in
+    /// every patch.
     public var identifier: String {
-      let text = [subject, prompt, targetNew].joined(separator: "\0")
-      return String(Digest(of: Array(text.utf8)).description.prefix(16))
+      var parts = [subject, prompt, targetNew]
+      if !isPlain {
+        let optional = [separator, form.map(\.kind.rawValue), form?.system].map { $0.map { "=" + $0 } ?? "" }
+        parts += [kind.rawValue] + optional
+      }
+      return String(Digest(of: Array(parts.joined(separator: "\0").utf8)).description.prefix(16))
+    }
+  }
+
+  /// How a prompt is put to the model.
+  public struct Form: Sendable, Equatable {
+    public enum Kind: String, Sendable, CaseIterable {
+      /// As the user's turn of a conversation, in the model's chat format.
+      case chat
+    }
+
+    public var kind: Kind
+    /// The text of the system turn; nil without one.
+    public var system: String?
+    /// SHA-256 of the chat template.
+    public var template: Digest?
+
+    public init(kind: Kind = .chat, system: String? = nil, template: Digest? = nil) {
+      self.kind = kind
+      self.system = system
+      self.template = template
+    }
+  }
+
+  /// A prompt whose answer is to stay.
+  public struct Neighbour: Sendable, Equatable {
+    public var prompt: String
+    /// What it is answered with.
+    public var target: String?
+
+    public init(prompt: String, target: String? = nil) {
+      self.prompt = prompt
+      self.target = target
     }
   }
 
@@ -47,6 +103,12 @@ extension Manifest {
     public var probabilityAfter: Double?
     /// How many tokens the new target has.
     public var targetTokens: Int?
+    /// The probability of every token of the new target in its order, on the base.
+    public var tokensBefore: [Double]?
+    /// The same with the patch.
+    public var tokensAfter: [Double]?
+    /// Whether the fact holds with the patch: the target, or after `forget` another, is the likeliest at every token.
+    public var holds: Bool?
 
     public init(
       steps: Int? = nil, loss: Double? = nil, probabilityBefore: Double? = nil, probabilityAfter: Double? = nil,
@@ -60,9 +122,9 @@ extension Manifest {
     }
 
     /// The probability of the whole target on the base; nil if it is not known.
-    public var jointProbabilityBefore: Double? { joint(probabilityBefore) }
+    public var jointProbabilityBefore: Double? { tokensBefore?.reduce(1, *) ?? joint(probabilityBefore) }
     /// The same with the patch.
-    public var jointProbabilityAfter: Double? { joint(probabilityAfter) }
+    public var jointProbabilityAfter: Double? { tokensAfter?.reduce(1, *) ?? joint(probabilityAfter) }
 
     private func joint(_ perToken: Double?) -> Double? {
       guard let perToken, let targetTokens else { return nil }

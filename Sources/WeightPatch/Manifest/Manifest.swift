@@ -2,10 +2,9 @@ import Tensors
 
 /// What a patch says about itself (Spec: manifest): a value for every field, nil for an optional one that is absent.
 ///
-/// The text in a file is the manifest; these values are read from it. Digests and signatures are made of the text's bytes,
-/// never of a text written anew.
+/// The text in a file is the manifest; these values are read from it. Digests and signatures are made of the text's
+/// bytes, never of a text written anew.
 public struct Manifest: Sendable, Equatable {
-  public static let formatVersion = 1
 
   /// When, in ISO 8601, UTC: `2026-01-31T12:00:00Z`.
   public var created: String
@@ -22,6 +21,11 @@ public struct Manifest: Sendable, Equatable {
   public var author: String?
   public var licence: String?
   public var note: String?
+  /// What a file said that is in a higher format than its fields need.
+  private var declaredFormat = 1
+
+  /// The format that the patch is written in: the lowest that says everything, or what its file said.
+  public var format: Int { max(neededFormat, declaredFormat) }
 
   /// The number of facts in all batches.
   var factCount: Int { batches.reduce(0) { $0 + $1.facts.count } }
@@ -43,6 +47,33 @@ public struct Manifest: Sendable, Equatable {
     self.licence = licence
     self.note = note
   }
+
+  /// Reads a manifest's text. Unknown fields are ignored (Spec: a reader's duties).
+  ///
+  /// - Parameter source: the patch's path, for messages.
+  /// - Throws: an `ErrataError` of category `damagedInput` that names the field.
+  public init(parsing text: [UInt8], source: String) throws {
+    let json: JSON
+    do {
+      json = try JSON.parse(text, maximumValueCount: PatchLimits.manifestValueCount)
+    } catch {
+      throw ErrataError.manifestNotJSON(source, error)
+    }
+    guard let members = json.objectValue else { throw ErrataError.manifestNotAnObject(source) }
+    let object = ManifestObject(object: members, path: "", source: source)
+    // What a newer format has in its other fields is not known here.
+    let format = try object.required(ManifestValue.integer.read("format", object), "format")
+    guard Self.formatVersions.contains(format) else { throw ErrataError.newerFormat(source, "\(format)") }
+    try self.init(object)
+    guard neededFormat <= format else { throw object.wrong("format", "\(neededFormat), which its fields need") }
+    if format > neededFormat { declaredFormat = format }
+  }
+
+  /// The manifest's text: sorted keys, no white space, UTF-8.
+  public func serialized() -> [UInt8] { json.serialized() }
+
+  /// For `--json`.
+  public var json: JSON { .object(members) }
 
   /// The program that wrote the patch.
   public struct Tool: Sendable, Equatable {

@@ -8,8 +8,11 @@ enum PatchContainer {
   static let sealMagicNumber: UInt32 = 0x184D_2A5A
 
   static let magicTextPrefix = FileKind.patchText
-  static let magicFrame = ZstdFrame.skippable(
-    magicNumber: magicMagicNumber, payload: Array("\(magicTextPrefix)\(Manifest.formatVersion)\n".utf8))
+  /// The same number of bytes for every format.
+  static func magicFrame(format: Int) -> [UInt8] {
+    ZstdFrame.skippable(magicNumber: magicMagicNumber, payload: Array("\(magicTextPrefix)\(format)\n".utf8))
+  }
+  static let magicFrame = magicFrame(format: 1)
 
   static let sealByteCount = 8 + 32
 

@@ -10,11 +10,13 @@ final class PatchFrameWriter {
   /// How many bytes the file has so far.
   var byteCount: Int { file.byteCount }
 
-  /// - Parameter compressionLevel: one of `PatchWriter.compressionLevels`.
-  init(path: String, compressionLevel: Int) throws {
+  /// - Parameters:
+  ///   - format: that of the manifest.
+  ///   - compressionLevel: one of `PatchWriter.compressionLevels`.
+  init(path: String, format: Int, compressionLevel: Int) throws {
     file = try openOutput(path)
     compressor = ZstdCompressor(level: Int32(compressionLevel))
-    try write(PatchContainer.magicFrame)
+    try write(PatchContainer.magicFrame(format: format))
   }
 
   /// Writes the safetensors header with its length field, whole: the first data frame.

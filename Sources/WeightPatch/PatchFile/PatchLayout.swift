@@ -18,9 +18,11 @@ struct PatchLayout {
 
     var elementCount: Int { tensors.values.reduce(0) { $0 + $1.elementCount } }
 
-    /// What is read to apply it: all but `gram` and keys.
+    /// What is read to apply it: all but what a batch is solved again with.
     var appliedByteCount: Int {
-      tensors.reduce(0) { [.gram, .keys, .keysExponents].contains($1.key) ? $0 : $0 + $1.value.byteCount }
+      tensors.reduce(0) {
+        [.gram, .keys, .keysExponents, .text, .heldProduct].contains($1.key) ? $0 : $0 + $1.value.byteCount
+      }
     }
   }
 
@@ -49,6 +51,9 @@ struct PatchLayout {
       let terms = try weights.map { try Self.termCount(of: $0, batch: index, manifest.base, source) }
       if batch.terms == .facts {
         try Self.checkFacts(batch, index: index, weights, terms, source)
+      }
+      for (parts, count) in zip(weights, terms) {
+        try Self.checkSystem(parts, termCount: count, batch, index: index, source)
       }
       guard Set(weights.map(\.weight)).isSuperset(of: batch.tensors.keys) else {
         throw ErrataError.editedTensorsDiffer(source, "batches[\(index)].tensors")
@@ -93,6 +98,23 @@ struct PatchLayout {
     }
   }
 
+  /// That slacks and the metric's parts are as many as the terms and the held keys.
+  private static func checkSystem(
+    _ parts: Parts, termCount: Int, _ batch: Manifest.Batch, index: Int, _ source: String
+  ) throws {
+    guard batch.slack(of: parts.weight).fits(termCount: termCount) else {
+      throw ErrataError.slackCountDiffers(source, index, parts.weight, terms: termCount)
+    }
+    // More keys than any tensor has rows need no exact sum.
+    let held = batch.metric?.held.reduce(0) { min($0 + min($1.keyCount, 1 << 40), 1 << 40) } ?? 0
+    if let stray = parts[.heldProduct], held == 0 || stray.shape != [termCount, held] {
+      throw ErrataError.patchTensor(source, stray.name, "is \(stray.shape), but the batch holds \(held) keys")
+    }
+    if let stray = parts[.text], batch.terms != .facts || batch.metric == nil {
+      throw ErrataError.patchTensor(source, stray.name, "belongs to a metric, which the batch does not name")
+    }
+  }
+
   /// E, once the weight's tensors agree on it; 0 where there is only a correction.
   private static func termCount(
     of parts: Parts, batch: Int, _ base: Manifest.Base, _ source: String
@@ -119,7 +141,9 @@ struct PatchLayout {
       switch part {
       case .left: (dtypes, shape) = (StoredFactor.dtypes, [outputs, terms])
       case .right, .keys: (dtypes, shape) = (StoredFactor.dtypes, [terms, inputs])
-      case .gram: (dtypes, shape) = ([.f64], [triangle])
+      case .gram, .text: (dtypes, shape) = ([.f64], [triangle])
+      // How many columns it has is for the metric to say.
+      case .heldProduct: (dtypes, shape) = ([.f64], [terms, tensor.shape.extents.last ?? 0])
       case .leftExponents, .rightExponents, .keysExponents: (dtypes, shape) = ([.i8], [terms])
       case .correction, .correctionGaps: continue
       }

@@ -52,7 +52,7 @@ extension PatchReader {
         }
       }
       if !holds, firstFault == nil {
-        let number = part == .gram ? "finite" : "a finite float32 number"
+        let number = info.dtype == .f64 ? "finite" : "a finite float32 number"
         firstFault = ErrataError.patchTensor(source, info.name, "has a value that is not \(number)")
       }
     }

@@ -33,8 +33,8 @@ extension PatchReader {
     }
   }
 
-  /// What it takes to read the factors and to compute every figure of `ObjectiveFigures`, about: the number of elements,
-  /// which are held in memory, and of multiplications. A small file may say a lot of zeros.
+  /// What it takes to read the factors and to compute every figure of `ObjectiveFigures`, about: the number of
+  /// elements, which are held in memory, and of multiplications. A small file may say a lot of zeros.
   public var figureCost: (elements: Int, multiplications: Double) {
     zip(layout.batches, manifest.batches).reduce(into: (0, 0)) { cost, batch in
       for parts in batch.0 {
@@ -81,8 +81,10 @@ extension PatchReader {
     }
     return LowRankFactors(
       name: parts.weight, isTransposed: base.isTransposed, left: left, right: right,
-      gram: isWhole ? try gram(parts, size: right.rows, decompressor) : nil,
-      keys: isWhole ? try factor(.keys) : nil, correction: correction)
+      gram: isWhole ? try triangle(parts[.gram], size: right.rows, decompressor) : nil,
+      keys: isWhole ? try factor(.keys) : nil,
+      text: isWhole ? try triangle(parts[.text], size: right.rows, decompressor) : nil,
+      heldProduct: isWhole ? try heldProduct(parts, rows: right.rows, decompressor) : nil, correction: correction)
   }
 
   private func correction(
@@ -98,13 +100,24 @@ extension PatchReader {
     }
   }
 
-  private func gram(
-    _ parts: PatchLayout.Parts, size: Int, _ decompressor: ZstdDecompressor
+  /// A symmetric matrix of which the lower triangle is stored.
+  private func triangle(
+    _ info: TensorInfo?, size: Int, _ decompressor: ZstdDecompressor
   ) throws -> Matrix<Double>? {
-    guard let info = parts[.gram] else { return nil }
-    let packed = try bytes(of: info, decompressor).withUnsafeBytes { bytes in
+    try info.map { symmetricMatrix(packed: try doubles($0, decompressor), size: size) }
+  }
+
+  private func heldProduct(
+    _ parts: PatchLayout.Parts, rows: Int, _ decompressor: ZstdDecompressor
+  ) throws -> Matrix<Double>? {
+    try parts[.heldProduct].map { info in
+      Matrix(rows: rows, columns: info.shape.extents[1], elements: try doubles(info, decompressor))
+    }
+  }
+
+  private func doubles(_ info: TensorInfo, _ decompressor: ZstdDecompressor) throws -> [Double] {
+    try bytes(of: info, decompressor).withUnsafeBytes { bytes in
       (0..<info.elementCount).map { bytes.loadUnaligned(fromByteOffset: $0 * 8, as: Double.self) }
     }
-    return symmetricMatrix(packed: packed, size: size)
   }
 }

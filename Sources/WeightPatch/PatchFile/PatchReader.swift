@@ -2,8 +2,8 @@ import Foundation
 import Safetensors
 import Tensors
 
-/// Reads a `.wpatch` file. Opening it verifies the seal and reads the manifest; `check` decompresses and checks the rest,
-/// a piece at a time; `factors` and `read` give what the patch holds.
+/// Reads a `.wpatch` file. Opening it verifies the seal and reads the manifest; `check` decompresses and checks the
+/// rest, a piece at a time; `factors` and `read` give what the patch holds.
 ///
 /// The file is hostile input: every size is checked before anything is allocated for it, and whatever does not follow
 /// Spec/wpatch.md is an error of category `damagedInput`.
@@ -26,8 +26,8 @@ public final class PatchReader: @unchecked Sendable {
   /// Per tensor its frames.
   let frames: [ByteString: [ZstdFrame]]
 
-  /// Reads the file as it lies there: who changes it meanwhile changes what is read. That is for listing what a patch says;
-  /// where bytes or trust depend on it, `init(copying:)` is.
+  /// Reads the file as it lies there: who changes it meanwhile changes what is read. That is for listing what a patch
+  /// says; where bytes or trust depend on it, `init(copying:)` is.
   ///
   /// - Parameter checksSeal: whether all bytes are compared with the seal. Without that, only for a program that lists
   ///   what the manifest says, and says that it did no more; `check` and what follows it need the seal.
@@ -101,6 +101,9 @@ public final class PatchReader: @unchecked Sendable {
     guard let text = header.metadata[PatchContainer.manifestKey] else { throw ErrataError.noManifest(source) }
     manifestText = text
     manifest = try Manifest(parsing: text.bytes, source: source)
+    guard bytes.starts(with: PatchContainer.magicFrame(format: manifest.format)) else {
+      throw ErrataError.formatsDiffer(source, manifest: manifest.format)
+    }
     layout = try PatchLayout(header: header, manifest: manifest, source: source)
     var framesOfTensors: [ByteString: [ZstdFrame]] = [:]
     for tensor in header.tensors {
@@ -152,8 +155,8 @@ extension PatchReader {
   }
 
   private static func checkMagic(_ bytes: UnsafeRawBufferPointer, _ source: String) throws {
+    if Manifest.formatVersions.contains(where: { bytes.starts(with: PatchContainer.magicFrame(format: $0)) }) { return }
     let magic = PatchContainer.magicFrame
-    if bytes.starts(with: magic) { return }
     let prefix = 8 + PatchContainer.magicTextPrefix.utf8.count
     if bytes.count >= magic.count, bytes.prefix(prefix).elementsEqual(magic.prefix(prefix)) {
       let digits = bytes[prefix...].prefix { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }.prefix(6)

@@ -2,7 +2,8 @@ import Tensors
 
 /// A tensor's name in a patch: `batch/weight/part` (Spec: tensor names).
 ///
-/// The weight's name may contain slashes and dots: the batch ends at the first slash, and the part begins after the last.
+/// The weight's name may contain slashes and dots: the batch ends at the first slash, and the part begins after the
+/// last.
 struct PatchTensorName: Hashable {
   /// What the tensor is to its batch.
   enum Part: String, CaseIterable {
@@ -10,6 +11,8 @@ struct PatchTensorName: Hashable {
     case right
     case gram
     case keys
+    case text
+    case heldProduct = "held_product"
     case leftExponents = "left_exponents"
     case rightExponents = "right_exponents"
     case keysExponents = "keys_exponents"

@@ -33,8 +33,8 @@ public enum PatchWriter {
   ///   - signatures: payloads of signature frames.
   ///   - compressionLevel: one of `compressionLevels`.
   /// - Returns: the patch as it was written, with its ID.
-  /// - Throws: an `ErrataError` if manifest and batches do not fit, in the words that a reader would use, or if the file
-  ///   cannot be written.
+  /// - Throws: an `ErrataError` if manifest and batches do not fit, in the words that a reader would use, or if the
+  ///   file cannot be written.
   @discardableResult
   public static func write(
     _ manifest: Manifest, batches: [EditBatch], signatures: [[UInt8]] = [],
@@ -44,7 +44,7 @@ public enum PatchWriter {
     let content = try PatchContent(manifest, batches: batches, source: path)
     let limits = PatchLimits()
     try limits.check(signatures: signatures, source: path)
-    let writer = try PatchFrameWriter(path: path, compressionLevel: compressionLevel)
+    let writer = try PatchFrameWriter(path: path, format: content.manifest.format, compressionLevel: compressionLevel)
     try writer.writeHeader(content.header.bytes)
     try content.forEachTensor(writer.writeTensor)
     let identifier = try writer.finish(
@@ -60,7 +60,7 @@ public enum PatchWriter {
   @discardableResult
   public static func recompress(_ reader: PatchReader, compressionLevel: Int, to path: String) throws -> Patch {
     var patch = try reader.read()
-    let writer = try PatchFrameWriter(path: path, compressionLevel: compressionLevel)
+    let writer = try PatchFrameWriter(path: path, format: reader.manifest.format, compressionLevel: compressionLevel)
     try writer.writeHeader(reader.header.bytes)
     let decompressor = ZstdDecompressor()
     for tensor in reader.header.tensors { try writer.writeTensor(reader.bytes(of: tensor, decompressor)) }

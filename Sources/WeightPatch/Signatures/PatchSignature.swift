@@ -5,6 +5,8 @@ public struct PatchSignature: Sendable, Equatable {
   public enum Status: Sendable, Equatable {
     /// This key made it, for this patch.
     case holds(TrustedKey)
+    /// A trusted key made it, for this patch, but the policy does not take it: continues "not counted".
+    case notCounted(String)
     /// None of the keys at hand made it; whether it holds is not known.
     case notChecked
     /// It says something else than that the patch is signed, which is none of our business.
@@ -19,7 +21,16 @@ public struct PatchSignature: Sendable, Equatable {
   public let claimedKey: String?
   /// What it says. Written by anyone unless it holds.
   public let statement: SignatureStatement?
-  public let status: Status
+  public internal(set) var status: Status
+
+  /// The signature as a policy takes it.
+  func counted(by policy: TrustPolicy) -> PatchSignature {
+    guard case .holds(let signer) = status, let objection = policy.objection(to: signer, created: statement?.created)
+    else { return self }
+    var result = self
+    result.status = .notCounted(objection)
+    return result
+  }
 }
 
 extension PatchSignature {
@@ -106,6 +117,7 @@ extension PatchSignature.Status: CustomStringConvertible {
   public var description: String {
     switch self {
     case .holds: "holds"
+    case .notCounted(let reason): "not counted: \(reason)"
     case .notChecked: "not checked"
     case .notUnderstood(let what): "not checked: \(what)"
     case .fails(let reason): "does not hold: \(reason)"
@@ -124,6 +136,9 @@ extension PatchSignature {
       object["status"] = "holds"
       object["key"] = JSON(signer.key.identifier.description)
       object["signer"] = signer.name.map { JSON($0) } ?? .null
+    case .notCounted(let reason):
+      object["status"] = "not_counted"
+      object["reason"] = JSON(reason)
     case .notChecked: object["status"] = "not_checked"
     case .notUnderstood(let what):
       object["status"] = "not_understood"

@@ -28,7 +28,7 @@ public struct PatchSigning {
       switch signature.status {
       case .holds: return false
       case .fails(let reason): throw ErrataError.signatureFails(file.path, frame: signature.frame, reason)
-      case .notChecked, .notUnderstood: break
+      case .notChecked, .notUnderstood, .notCounted: break
       }
     }
     let limits = PatchLimits()

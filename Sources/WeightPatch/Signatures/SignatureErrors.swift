@@ -28,8 +28,20 @@ extension ErrataError {
     let found =
       if !signers.isEmpty { "is signed by \(signers) alone" } else if report.signatures.isEmpty {
         "is not signed"
+      } else if let reason = report.firstObjection {
+        "has a signature that does not count: \(reason)"
       } else { "is not signed by a trusted key" }
     return ErrataError(.verification, "\(report.path): \(found); \(policy.source) asks for \(policy.wanted)")
+  }
+
+  static func patchTooOld(
+    _ path: String, created: String, _ policy: TrustPolicy, _ minimum: UTCInstant
+  ) -> ErrataError {
+    ErrataError(
+      .verification,
+      "\(path): was made on \(created.prefix(40)); \(policy.source) takes no patch from before \(minimum): get a "
+        + "newer one"
+    )
   }
 
   package static func forcedUnderPolicy(_ patch: String, _ policy: TrustPolicy, _ checkpoint: String) -> ErrataError {

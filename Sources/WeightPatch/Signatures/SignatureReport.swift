@@ -8,12 +8,22 @@ public struct SignatureReport: Sendable {
   public let signatures: [PatchSignature]
   /// nil if no signature is asked for.
   public let policy: TrustPolicy?
+  /// When the patch was made, as its manifest says.
+  private let created: String
+
+  /// Whether the policy asks for patches that were made later.
+  private var isTooOld: Bool {
+    guard let minimum = policy?.minimumPatchDate else { return false }
+    return UTCInstant(created).map { $0 < minimum } ?? true
+  }
 
   public init(of file: PatchFile, policy: TrustPolicy?) {
     path = file.path
     patch = file.identifier
-    signatures = PatchSignature.read(file.signatures, of: file, keys: policy?.keys ?? [])
+    let signatures = PatchSignature.read(file.signatures, of: file, keys: policy?.keys ?? [])
+    self.signatures = policy.map { policy in signatures.map { $0.counted(by: policy) } } ?? signatures
     self.policy = policy
+    created = file.manifest.created
   }
 
   /// The keys that signed, each once.
@@ -25,7 +35,12 @@ public struct SignatureReport: Sendable {
 
   /// Whether no signature fails and the policy is met.
   public var holds: Bool {
-    !signatures.contains { $0.status.isFailure } && signers.count >= policy?.threshold ?? 0
+    !signatures.contains { $0.status.isFailure } && !isTooOld && signers.count >= policy?.threshold ?? 0
+  }
+
+  /// Why the first signature that is not counted is not.
+  var firstObjection: String? {
+    signatures.lazy.compactMap { if case .notCounted(let reason) = $0.status { reason } else { nil } }.first
   }
 
   /// Throws unless the report holds.
@@ -36,6 +51,9 @@ public struct SignatureReport: Sendable {
       if case .fails(let reason) = signature.status {
         throw ErrataError.signatureFails(path, frame: signature.frame, reason)
       }
+    }
+    if let policy, let minimum = policy.minimumPatchDate, isTooOld {
+      throw ErrataError.patchTooOld(path, created: created, policy, minimum)
     }
     if let policy, signers.count < policy.threshold {
       throw ErrataError.policyNotMet(self, policy)

@@ -6,6 +6,8 @@ public struct TrustedKey: Sendable, Hashable, CustomStringConvertible {
   /// Whose it is, for people.
   public var name: String?
   public var key: PublicKey
+  /// From when on what it signs does not count.
+  public var expires: UTCInstant?
 
   /// `21fe31dfa154 (Alice)`.
   public var description: String { key.identifier.abbreviated + (name.map { " (\($0))" } ?? "") }
@@ -19,6 +21,10 @@ public struct TrustPolicy: Sendable {
   public let keys: [TrustedKey]
   /// How many of them must have signed.
   public let threshold: Int
+  /// The IDs of keys whose signatures count no more, whenever they were made.
+  public let revoked: Set<Digest>
+  /// Patches from before are refused.
+  public let minimumPatchDate: UTCInstant?
 
   /// The policy that all of these keys must have signed.
   ///
@@ -33,6 +39,19 @@ public struct TrustPolicy: Sendable {
     self.keys = keys
     source = "--key"
     threshold = keys.count
+    (revoked, minimumPatchDate) = ([], nil)
+  }
+
+  /// Why a signature that holds does not count; nil if it does.
+  ///
+  /// - Parameter created: when it was made, as the signer says.
+  func objection(to signer: TrustedKey, created: String?) -> String? {
+    if revoked.contains(signer.key.identifier) { return "its key is revoked" }
+    guard let expires = signer.expires else { return nil }
+    guard let created = created.flatMap(UTCInstant.init) else {
+      return "it does not say when it was made, and its key expires"
+    }
+    return created < expires ? nil : "its key expired on \(expires)"
   }
 }
 
@@ -84,7 +103,7 @@ extension TrustPolicy {
       throw ErrataError.badPolicy(path, "not valid JSON at byte \(error.offset): \(error.reason)")
     }
     guard let object = json.objectValue else { throw ErrataError.badPolicy(path, "it is not a JSON object") }
-    try Self.check(object, fields: ["version", "threshold", "keys"], "", path)
+    try Self.check(object, fields: ["version", "threshold", "keys", "revoked", "minimum_patch_date"], "", path)
     guard object["version"]?.integerValue == Self.formatVersion else {
       throw ErrataError.badPolicy(path, "its version is not \(Self.formatVersion)")
     }
@@ -99,9 +118,14 @@ extension TrustPolicy {
       }
       keys.append(key)
     }
+    revoked = try Self.revokedKeys(object["revoked"], path)
+    minimumPatchDate = try Self.instant(object["minimum_patch_date"], "minimum_patch_date", path)
+    let usable = keys.filter { [revoked] in !revoked.contains($0.key.identifier) }.count
+    guard usable > 0 else { throw ErrataError.badPolicy(path, "all of its keys are revoked") }
     let threshold = object["threshold"].map { $0.integerValue } ?? 1
-    guard let threshold, (1...keys.count).contains(threshold) else {
-      throw ErrataError.badPolicy(path, "threshold is not an integer from 1 to the number of keys, \(keys.count)")
+    guard let threshold, (1...usable).contains(threshold) else {
+      let which = usable == keys.count ? "" : " that are not revoked"
+      throw ErrataError.badPolicy(path, "threshold is not an integer from 1 to the number of keys\(which), \(usable)")
     }
     source = path
     self.keys = keys
@@ -110,24 +134,42 @@ extension TrustPolicy {
 
   private static func key(_ json: JSON, _ field: String, _ path: String) throws -> TrustedKey {
     guard let object = json.objectValue else { throw ErrataError.badPolicy(path, "\(field) is not an object") }
-    try check(object, fields: ["name", "file", "key"], field + ".", path)
+    try check(object, fields: ["name", "file", "key", "expires"], field + ".", path)
     for (name, value) in object.members where value.stringValue == nil {
       throw ErrataError.badPolicy(path, "\(field).\(name) is not a string")
     }
     let name = object["name"]?.stringValue
+    let expires = try instant(object["expires"], "\(field).expires", path)
     switch (object["file"]?.stringValue, object["key"]) {
     case (let file?, nil):
       let folder = path.lastIndex(of: "/").map { path[...$0] } ?? ""
       let location = file.hasPrefix("/") ? file : folder + file
-      return TrustedKey(name: name ?? fileName(of: file), key: try KeyFile.publicKey(path: location))
+      return TrustedKey(name: name ?? fileName(of: file), key: try KeyFile.publicKey(path: location), expires: expires)
     case (nil, .string(let text)?):
       do {
-        return TrustedKey(name: name, key: try publicKey(text))
+        return TrustedKey(name: name, key: try publicKey(text), expires: expires)
       } catch {
         throw ErrataError.badPolicy(path, "\(field).key \(error.reason)")
       }
     default: throw ErrataError.badPolicy(path, "\(field) needs either file or key")
     }
+  }
+
+  private static func instant(_ json: JSON?, _ field: String, _ path: String) throws -> UTCInstant? {
+    guard let json else { return nil }
+    guard let instant = json.stringValue.flatMap(UTCInstant.init) else {
+      throw ErrataError.badPolicy(path, "\(field) is not a date such as 2026-01-31, or 2026-01-31T12:00:00Z")
+    }
+    return instant
+  }
+
+  private static func revokedKeys(_ json: JSON?, _ path: String) throws -> Set<Digest> {
+    guard let json else { return [] }
+    let keys = json.arrayValue?.map { $0.stringValue.flatMap(Digest.init(hexadecimal:)) }
+    guard let keys, !keys.contains(nil) else {
+      throw ErrataError.badPolicy(path, "revoked is not an array of key IDs (64 hexadecimal digits)")
+    }
+    return Set(keys.compactMap(\.self))
   }
 
   /// A whole PEM text, or the base64 in it.

@@ -38,7 +38,8 @@ struct ClosedForm: ParsableCommand {
     let extents = isTransposed ? stored.shape.extents.reversed() : stored.shape.extents
     let (outputs, inputs) = (extents[0], extents[1])
     var random = SeededGenerator(seed: 0)
-    // Features of sizes that fall off as a power, neighbours correlated: dense, positive definite, not well conditioned.
+    // Features of sizes that fall off as a power, neighbours correlated: dense, positive definite, not well
+    // conditioned.
     let sizes = (0..<inputs).map { pow(Double($0 + 1), -0.3) }
     var secondMoment: PackedTriangle? = Profile.measure("random C") {
       var triangle = PackedTriangle(size: inputs)
@@ -51,11 +52,13 @@ struct ClosedForm: ParsableCommand {
       return triangle
     }
     let (keys, residuals) = Profile.measure("random keys and residuals") {
-      var keys = Matrix<Double>(uninitializedRows: inputs, columns: facts)
+      var keys = Matrix<Double>(uninitializedRows: facts, columns: inputs)
       keys.withUnsafeMutablePointer { elements in
-        for row in 0..<inputs { for fact in 0..<facts { elements[row * facts + fact] = sizes[row] * uniform(&random) } }
+        for fact in 0..<facts {
+          for input in 0..<inputs { elements[fact * inputs + input] = sizes[input] * uniform(&random) }
+        }
       }
-      var residuals = Matrix<Double>(uninitializedRows: outputs, columns: facts)
+      var residuals = Matrix<Double>(uninitializedRows: facts, columns: outputs)
       residuals.withUnsafeMutablePointer { elements in
         for index in 0..<outputs * facts { elements[index] = uniform(&random) }
       }
@@ -66,7 +69,7 @@ struct ClosedForm: ParsableCommand {
       try solver.solve(keys: keys, residuals: residuals, lambda: lambda)
     }
     let choice = try Profile.measure("choose factor types") {
-      try chooseStorage(left: solution.left, right: solution.right, keys: keys, residuals: residuals, product)
+      try chooseStorage(left: solution.left, right: solution.right, keys: keys, residuals: residuals, using: .blas)
     }
     let factors = LowRankFactors(
       name: name, isTransposed: isTransposed, left: choice.left, right: choice.right, gram: solution.gram)

@@ -21,13 +21,13 @@ struct SolveSystem: ParsableCommand {
 
   func run() throws {
     let file = try SafetensorsFile(path: problem)
-    let keys = try file.tensor(named: "keys").matrix().widened()
-    let residual = try file.tensor(named: "residual").matrix().widened()
+    let keys = try file.tensor(named: "keys").matrix().widened().transposed()
+    let residuals = try file.tensor(named: "residual").matrix().widened().transposed()
     var moment: PackedTriangle? = try PackedTriangle(lowerTriangleOf: file.tensor(named: "moment").matrix().widened())
     var solution: EditSolver.Solution?
     Profile.start()
     let seconds = try seconds {
-      solution = try EditSolver(secondMoment: moment.take()!).solve(keys: keys, residuals: residual, lambda: lambda)
+      solution = try EditSolver(secondMoment: moment.take()!).solve(keys: keys, residuals: residuals, lambda: lambda)
     }
     let factors = [("left", solution!.left), ("right", solution!.right)]
     let writer = try SafetensorsWriter(

@@ -3,7 +3,7 @@ import Transformer
 
 /// Where the deltas of a value search enter the residual stream: at the output of the edited block, or at its
 /// down-projection's output, so that a value is one that it can give.
-struct DeltaEntry {
+struct DeltaIntervention {
   /// The residual stream after the edited layer without deltas, all rows of the tree.
   let stream: Matrix<Float>
   /// The keys at the edited layer of the rows that were asked for.

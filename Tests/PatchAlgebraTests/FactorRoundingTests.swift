@@ -6,7 +6,7 @@ import WeightPatch
 
 @testable import PatchAlgebra
 
-@Suite struct RestorageTests {
+@Suite struct FactorRoundingTests {
   let directory: TemporaryDirectory
 
   init() throws { directory = try TemporaryDirectory() }
@@ -39,8 +39,9 @@ import WeightPatch
     let rest = dense(after).subtracting(dense(before))
     let figures = try #require(batch.tensors["w"])
     #expect(abs(try #require(figures.deltaError) - rest.frobeniusNorm / dense(before).frobeniusNorm) < 1e-12)
-    #expect(figures.preservation == after.preservation(product) && figures.deltaNorm == after.deltaNorm(product))
-    #expect(figures.memorization == after.worstMemorization(lambda: 0.05, product))
+    #expect(
+      figures.preservation == after.preservation(using: .blas) && figures.deltaNorm == after.deltaNorm(using: .blas))
+    #expect(figures.memorization == after.worstMemorization(slack: .same(0.05), using: .blas))
     if types == "f32" { #expect(figures.deltaError == 0) }
     if types.contains("i8") { #expect(try #require(figures.deltaError) < 0.05) }
     // The fixture records no storage error, to which another could be added.

@@ -6,11 +6,11 @@ extension PatchFile {
   /// The patch with its factors in other types. Terms, facts and all that the batches answer stay.
   ///
   /// - Parameters:
-  ///   - types: automatic: the narrowest of float16 and float32 that cost no more than a thousandth, of the residual of any
-  ///     fact as far as the patch can tell, and of D.
+  ///   - types: automatic: the narrowest of float16 and float32 that cost no more than a thousandth, of the residual of
+  ///     any fact as far as the patch can tell, and of D.
   ///   - batch: which batch; nil for all.
-  /// - Throws: an `ErrataError` if there is no such batch, if it has corrections, if the factors do not fit the types, or if they are stored so
-  ///   already.
+  /// - Throws: an `ErrataError` if there is no such batch, if it has corrections, if the factors do not fit the types,
+  ///   or if they are stored so already.
   public func stored(as types: FactorTypes, batch: Int? = nil) throws -> DerivedPatch {
     let chosen = try batchIndices(batch)
     try checkHasNoCorrections(chosen)
@@ -43,11 +43,10 @@ extension PatchFile {
       // What was lost before, and what is lost now: together no more than their sum.
       figures.storageError = figures.storageError.flatMap { before in storage.factsError.map { before + $0 } }
       figures.deltaError = (figures.deltaError ?? 0) + storage.deltaError
-      figures.deltaNorm = storage.factors.deltaNorm(product)
       if description.terms == .facts {
-        figures.preservation = storage.factors.preservation(
-          ridge: description.ridge(of: factors.name) ?? 0, product)
-        figures.memorization = storage.factors.worstMemorization(lambda: description.method.lambda, product)
+        figures.update(of: storage.factors, in: description)
+      } else {
+        figures.deltaNorm = storage.factors.deltaNorm(using: .blas)
       }
       description.tensors[factors.name] = figures
       return storage.factors
@@ -63,25 +62,15 @@ private struct FactorRounding {
   let deltaError: Double
   /// The largest over the facts of |(A' - A) B k_e| / |r_e|, with B K = G; nil if terms are not facts, or without G.
   let leftError: Double?
-  /// The largest over the facts of |D' k_e - D k_e| / |r_e|; nil where the patch cannot tell, since B is rounded too and
-  /// there are no keys.
+  /// The largest over the facts of |D' k_e - D k_e| / |r_e|; nil where the patch cannot tell, since B is rounded too
+  /// and there are no keys.
   let factsError: Double?
 
   /// - Throws: an `ErrataError` if rounding to fixed types carries a value out of range.
   init(_ factors: LowRankFactors, _ types: FactorTypes, _ batch: Manifest.Batch) throws {
-    switch types {
-    case .fixed(let left, let right):
-      guard let rounding = Self(factors, left, right, batch) else { throw ErrataError.factorsOutOfRange(types) }
-      self = rounding
-    case .automatic:
-      let narrow = [(DType.f16, DType.f16), (.f32, .f16)].lazy.compactMap { Self(factors, $0, $1, batch) }
-      // Float32 holds what every type holds.
-      self = narrow.first { $0.isNegligible } ?? Self(factors, .f32, .f32, batch)!
-    }
-  }
-
-  private var isNegligible: Bool {
-    [deltaError, leftError, factsError].allSatisfy { ($0 ?? 0) < FactorTypes.tolerance }
+    self = try types.choose { left, right -> FactorTypes.Choice<Self>? in
+      Self(factors, left, right, batch).map { ($0, [$0.deltaError, $0.leftError ?? 0, $0.factsError ?? 0].max()!) }
+    }.stored
   }
 
   /// nil if rounding carries a value out of range.
@@ -95,7 +84,7 @@ private struct FactorRounding {
         ? factors.left : StoredFactor(left, dtype: leftType, facts: .columns),
       right: factors.right.dtype == rightType
         ? factors.right : StoredFactor(right, dtype: rightType, facts: .rows),
-      gram: factors.gram, keys: factors.keys)
+      gram: factors.gram, keys: factors.keys, text: factors.text, heldProduct: factors.heldProduct)
     guard let storedLeft = stored.leftValues(), let storedRight = stored.rightValues() else { return nil }
     self.factors = stored
     deltaError = stored.relativeDifference(from: factors)
@@ -104,18 +93,15 @@ private struct FactorRounding {
       return
     }
     let wide = left.widened()
-    let norms = GramSystem(left: wide, gram: gram, lambda: batch.method.lambda).residuals.columnNorms()
-    func largest(_ difference: Matrix<Double>) -> Double {
-      zip(difference.columnNorms(), norms).map { $1 > 0 ? $0 / $1 : 0 }.max() ?? 0
-    }
-    let leftError = largest(storedLeft.widened().subtracting(wide).multiplied(by: gram))
+    let norms = GramSystem(left: wide, gram: gram, slack: batch.slack(of: factors.name)).residuals.rowNorms()
+    let leftError = storedLeft.widened().subtracting(wide).multiplied(by: gram).largestColumn(inUnitsOf: norms)
     self.leftError = leftError
     if storedRight == right {
       factsError = leftError
     } else if let keys = factors.keyValues()?.widened() {
       let before = wide.multiplied(by: right.widened().multiplied(by: keys, .transposed))
       let after = storedLeft.widened().multiplied(by: storedRight.widened().multiplied(by: keys, .transposed))
-      factsError = largest(after.subtracting(before))
+      factsError = after.subtracting(before).largestColumn(inUnitsOf: norms)
     } else {
       factsError = nil
     }
