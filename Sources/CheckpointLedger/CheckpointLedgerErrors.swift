@@ -3,10 +3,6 @@ import WeightPatch
 
 /// What apply and revert say when they cannot go on.
 extension ErrataError {
-  // MARK: A tensor and a patch that do not fit
-
-  // MARK: Arithmetic
-
   // MARK: Undo records
 
   static func damagedUndoRecord(_ path: String, _ reason: String) -> ErrataError {

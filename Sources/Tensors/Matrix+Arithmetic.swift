@@ -20,7 +20,14 @@ extension Matrix where Element == Double {
 
   /// The largest norm of a column, each as a share of its `norms`; a column whose norm there is zero does not count.
   package func largestColumn(inUnitsOf norms: [Double]) -> Double {
-    zip(columnNorms(), norms).map { $1 > 0 ? $0 / $1 : 0 }.max() ?? 0
+    largestRatio(of: columnNorms(), to: norms)
+  }
+
+  /// The same of the rows.
+  package func largestRow(inUnitsOf norms: [Double]) -> Double { largestRatio(of: rowNorms(), to: norms) }
+
+  private func largestRatio(of own: [Double], to norms: [Double]) -> Double {
+    zip(own, norms).map { $1 > 0 ? $0 / $1 : 0 }.max() ?? 0
   }
 
   /// The element-wise difference.

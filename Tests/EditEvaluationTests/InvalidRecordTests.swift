@@ -127,13 +127,10 @@ import Testing
     ) { _ = try read(text) }
   }
 
-  /// A hundred thousand rows take no more than a few microseconds each.
-  @Test func longTables() throws {
+  /// The time goes with the number of rows: with its square, these would take hours.
+  @Test(.timeLimit(.minutes(1))) func longTables() throws {
     let rows = (0..<100_000).map { "The capital of {Country \($0)} is,City \($0)" }
     let text = "prompt,target\n" + rows.joined(separator: "\n")
-    var count = 0
-    let time = try ContinuousClock().measure { count = try read(text).count }
-    #expect(count == 100_000)
-    #expect(time < .seconds(3), "\(time)")
+    #expect(try read(text).count == 100_000)
   }
 }

@@ -42,17 +42,16 @@ import Testing
 }
 
 extension ContradictionTests {
-  /// One question asked by thousands of facts that agree is no work.
-  @Test func manyFactsThatAgree() {
-    let facts = (0..<20_000).map { _ in fact("Pluto", "{} is a", "dwarf planet") }
-    let time = ContinuousClock().measure { #expect(Contradiction.all(among: facts).isEmpty) }
-    #expect(time < .seconds(5))
+  /// One question asked by thousands of facts that agree is no work: compared in pairs, these would take hours.
+  @Test(.timeLimit(.minutes(1))) func manyFactsThatAgree() {
+    let facts = (0..<100_000).map { _ in fact("Pluto", "{} is a", "dwarf planet") }
+    #expect(Contradiction.all(among: facts).isEmpty)
   }
 }
 
 extension ContradictionTests {
   /// Thousands of batches with a fact each, as ROME makes them, in two patches: the time goes with their number.
-  @Test func manyBatchesThatRepeatFacts() throws {
+  @Test(.timeLimit(.minutes(1))) func manyBatchesThatRepeatFacts() throws {
     let fixture = try CheckpointFixture(.singleFile)
     let count = 3000
     let files = try ["p", "q"].enumerated().map { number, name in
@@ -66,9 +65,6 @@ extension ContradictionTests {
       }
     }
     let plan = try CheckpointState(path: fixture.path).planApply(files, time: "2026-02-01T00:00:00Z")
-    var repetition: String?
-    let time = ContinuousClock().measure { repetition = plan.repetition }
-    #expect(repetition?.contains("(S0) and 2999 more facts come with more than one patch") == true)
-    #expect(time < .seconds(1))
+    #expect(plan.repetition?.contains("(S0) and 2999 more facts come with more than one patch") == true)
   }
 }

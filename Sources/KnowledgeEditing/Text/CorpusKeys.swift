@@ -26,7 +26,7 @@ private struct CorpusKeys: KeySource {
       model: model.name, tokenizer: model.tokenizer.digest, corpus: corpus.name,
       corpusDigest: corpus.digest, sequenceLength: length,
       weights: Dictionary(
-        uniqueKeysWithValues: try layers.map { ($0, try model.checkpoint.digest(of: model.decoder.editedTensor($0))) }),
+        uniqueKeysWithValues: try layers.map { ($0, try model.weightDigest(ofLayer: $0)) }),
       specialTokens: model.specialTokens)
   }
 

@@ -14,7 +14,7 @@ extension LanguageModel: MeasuredModel {
   package func weightDigest(ofLayer layer: Int) throws -> Digest { try checkpoint.digest(of: editedTensor(layer)) }
 
   package func outputPower(ofKeysWithSum sum: PackedTriangle, tokenCount: Int, layer: Int) throws -> Double {
-    let stored = try checkpoint.matrix(named: decoder.editedTensor(layer))
+    let stored = try checkpoint.matrix(named: editedTensor(layer))
     let (isTransposed, outputs) = (architecture.storesTransposed, architecture.hiddenSize)
     var power = 0.0
     // Some rows of W at a time, which need little memory in binary64.
@@ -26,10 +26,7 @@ extension LanguageModel: MeasuredModel {
           rows[row - start, column] = Double(isTransposed ? stored[column, row] : stored[row, column])
         }
       }
-      let product = sum.product(ofRows: rows)
-      power += product.withUnsafePointer { p in
-        rows.withUnsafePointer { w in (0..<product.count).reduce(0.0) { $0 + p[$1] * w[$1] } }
-      }
+      power += sum.product(ofRows: rows).elementwiseDot(rows)
     }
     power /= Double(tokenCount)
     guard power.isFinite else { throw ErrataError.keysNotFinite(checkpoint.path, layer: layer) }

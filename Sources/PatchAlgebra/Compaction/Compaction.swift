@@ -153,6 +153,6 @@ extension Manifest.TensorFigures {
     let known = text ?? (batch.tellsOfText(factors) ? gram : nil)
     preservation = known.map { congruenceTrace(kept, $0, using: .blas) }
     let short = atKeys.multiplied(.transposed, by: cut.left, .transposed).subtracting(system.residuals)
-    memorization = zip(short.rowNorms(), system.residuals.rowNorms()).map { $1 > 0 ? $0 / $1 : 0 }.max()
+    memorization = short.largestRow(inUnitsOf: system.residuals.rowNorms())
   }
 }

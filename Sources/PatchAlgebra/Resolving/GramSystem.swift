@@ -27,8 +27,7 @@ public struct GramSystem: Sendable {
   ///   - gram: G, E x E.
   ///   - slack: what A was solved with.
   public init(left: Matrix<Double>, gram: Matrix<Double>, slack: Manifest.TermSlack) {
-    self.init(
-      gram: gram, residuals: gram.addingToDiagonal(slack).multiplied(by: left, .transposed))
+    self.init(gram: gram, residuals: solvedResiduals(left, gram, slack, using: .blas))
   }
 
   /// The system of some of its facts, in the given order.

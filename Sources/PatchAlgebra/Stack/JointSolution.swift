@@ -60,7 +60,7 @@ extension PatchStack {
   /// - Throws: an `ErrataError` for a batch without a system, or with one of another kind.
   private func checkSolvable(_ kept: [[Int]], _ slack: Slack?) throws {
     var metric: (statistics: Digest?, ridge: Double, member: Int)?
-    var metrics: [(metric: Manifest.Metric, member: Int)] = []
+    var first: (kind: Manifest.Metric, member: Int)?
     for (index, member) in members.enumerated() {
       let settings = member.description.method.hyperparameters
       guard member.description.terms == .facts else { throw ErrataError.batchOfComponents(path(index), member.index) }
@@ -72,16 +72,14 @@ extension PatchStack {
       }
       guard !kept[index].isEmpty else { continue }
       let own = member.description
-      guard own.metric?.held.isEmpty ?? true else { throw ErrataError.stackedBatchHolds(path(index), member.index) }
-      guard own.metric.map({ $0.kind == .secondMoments }) ?? true || member.batch.tensors.allSatisfy({ $0.keys != nil })
+      let kind = own.metric ?? Manifest.Metric(kind: .secondMoments)
+      guard kind.held.isEmpty else { throw ErrataError.stackedBatchHolds(path(index), member.index) }
+      guard kind.kind == .secondMoments || member.batch.tensors.allSatisfy({ $0.keys != nil })
       else { throw ErrataError.metricWithoutKeys(path(index), member.index) }
       let hasOwnSlacks = own.method.lambdas != nil || own.tensors.values.contains { $0.slack != nil }
       guard slack != nil || !hasOwnSlacks else { throw ErrataError.stackedBatchHasSlacks(path(index), member.index) }
-      let kind = own.metric ?? Manifest.Metric(kind: .secondMoments)
-      if let first = metrics.first, first.metric != kind {
-        throw ErrataError.metricsDiffer(path(first.member), path(index))
-      }
-      metrics.append((kind, index))
+      if let first, first.kind != kind { throw ErrataError.metricsDiffer(path(first.member), path(index)) }
+      first = first ?? (kind, index)
       let (statistics, ridge) = (member.description.statistics?.digest, settings.ridge ?? 0)
       if let metric, metric.ridge != ridge || (metric.statistics ?? statistics) != (statistics ?? metric.statistics) {
         throw ErrataError.secondMomentsDiffer(path(metric.member), path(index))

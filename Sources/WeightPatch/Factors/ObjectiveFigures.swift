@@ -122,8 +122,15 @@ extension LowRankFactors {
   /// - Returns: nil if the batch does not carry G.
   public func residuals(slack: Manifest.TermSlack, using product: MatrixProduct = .plain) -> Matrix<Double>? {
     guard let gram, let left = leftValues()?.widened() else { return nil }
-    return product(gram.addingToDiagonal(slack), by: left, .transposed)
+    return solvedResiduals(left, gram, slack, using: product)
   }
+}
+
+/// R^T = (G + lambda I) A^T, E x d_out, what A (d_out x E) was solved for with G and its slack.
+package func solvedResiduals(
+  _ left: Matrix<Double>, _ gram: Matrix<Double>, _ slack: Manifest.TermSlack, using product: MatrixProduct
+) -> Matrix<Double> {
+  product(gram.addingToDiagonal(slack), by: left, .transposed)
 }
 
 /// tr(A T A^T), for A d_out x E and T = B C B^T, E x E: what A B does to ordinary text.

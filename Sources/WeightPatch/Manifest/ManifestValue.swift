@@ -63,8 +63,9 @@ extension ManifestValue where Value == Double {
   /// A norm, an error, a share of something: nothing that could be negative.
   static let magnitude = ManifestValue(
     "number", "a number of zero or more", { $0.doubleValue.flatMap { $0 >= 0 ? $0 : nil } }, \.finite)
-  static let probability = ManifestValue(
-    "number", "a number from 0 to 1", { $0.doubleValue.flatMap { 0...1 ~= $0 ? $0 : nil } }, \.finite)
+  static let probability = ManifestValue("number", "a number from 0 to 1", Self.share, \.finite)
+
+  fileprivate static let share: @Sendable (JSON) -> Double? = { $0.doubleValue.flatMap { 0...1 ~= $0 ? $0 : nil } }
 }
 
 extension Double {
@@ -107,8 +108,7 @@ extension ManifestValue where Value == [String] {
   static let texts = array(.text, "an array of strings", \.stringValue)
 }
 extension ManifestValue where Value == [Double] {
-  static let probabilities = array(
-    .probability, "an array of numbers from 0 to 1", { $0.doubleValue.flatMap { 0...1 ~= $0 ? $0 : nil } })
+  static let probabilities = array(.probability, "an array of numbers from 0 to 1", ManifestValue<Double>.share)
 }
 
 extension ManifestValue where Value == Manifest.TermSlack {
