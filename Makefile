@@ -100,7 +100,7 @@ format:
 	swift format -i -r Package.swift Sources Tests
 
 lint:
-	swift format lint -r --strict Package.swift Sources Tests
+	swift format lint -r --strict Package.swift Sources Tests Examples
 	@.ci/lint-c
 
 clean:

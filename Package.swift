@@ -10,8 +10,7 @@ let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package
 let package = Package(
   name: "errata",
   products: [
-    .library(name: "WeightPatch", targets: ["WeightPatch"]),
-    .library(name: "KnowledgeEditing", targets: ["KnowledgeEditing"]),
+    .library(name: "Errata", type: .static, targets: ["Errata"]),
     .executable(name: "errata", targets: ["errata"]),
   ],
   dependencies: [
@@ -38,6 +37,7 @@ let package = Package(
     .target(name: "Transformer", dependencies: ["Safetensors", "LinearAlgebra", "CKernels"]),
     .target(name: "KnowledgeEditing", dependencies: ["Transformer", "Facts", "PatchAlgebra"]),
     .target(name: "EditEvaluation", dependencies: ["KnowledgeEditing"]),
+    .target(name: "Errata", dependencies: ["EditEvaluation"]),
     .target(name: "ToolSupport", dependencies: ["Tensors", argumentParser]),
 
     .executableTarget(name: "errata", dependencies: ["ToolSupport"]),
@@ -92,6 +92,7 @@ let package = Package(
     .testTarget(
       name: "ToolTests",
       dependencies: [
+        "Errata",
         "Safetensors",
         "Tensors",
         "TestSupport",
