@@ -38,7 +38,7 @@ let package = Package(
     .target(name: "KnowledgeEditing", dependencies: ["Transformer", "Facts", "PatchAlgebra"]),
     .target(name: "EditEvaluation", dependencies: ["KnowledgeEditing"]),
     .target(name: "Errata", dependencies: ["EditEvaluation"]),
-    .target(name: "ToolSupport", dependencies: ["Tensors", argumentParser]),
+    .target(name: "ToolSupport", dependencies: ["WeightPatch", argumentParser]),
 
     .executableTarget(name: "errata", dependencies: ["ToolSupport"]),
     .executableTarget(name: "errata-apply", dependencies: ["CheckpointLedger", "ToolSupport"]),
@@ -67,7 +67,7 @@ let package = Package(
       name: "benchmark-parts", dependencies: ["EditEvaluation", "ToolSupport", "TestSupport"],
       path: "Tests/Benchmarks/Parts"),
 
-    .target(name: "TestSupport", path: "Tests/TestSupport"),
+    .target(name: "TestSupport", dependencies: ["Tensors"], path: "Tests/TestSupport"),
     .executableTarget(name: "fault-injector", path: "Tests/FaultInjector"),
     .executableTarget(
       name: "kernel-vectors", dependencies: ["CKernels"], path: "Tests/KernelVectors",
@@ -87,7 +87,7 @@ let package = Package(
     .testTarget(name: "TransformerTests", dependencies: ["Transformer", "TestSupport"]),
     .testTarget(name: "KnowledgeEditingTests", dependencies: ["KnowledgeEditing", "TestSupport"]),
     .testTarget(name: "EditEvaluationTests", dependencies: ["EditEvaluation", "TestSupport"]),
-    .testTarget(name: "ToolSupportTests", dependencies: ["ToolSupport"]),
+    .testTarget(name: "ToolSupportTests", dependencies: ["ToolSupport", "TestSupport"]),
     // The executables are named so that they are built: these tests run them.
     .testTarget(
       name: "ToolTests",

@@ -86,8 +86,8 @@ struct Eval: ParsableCommand {
   @Option(help: "Write every record, text and question with its results as lines of JSON; - for standard output.")
   var cases: String?
 
-  @Flag(help: "Print the result, with every prompt's scores, as JSON.")
-  var json = false
+  @OptionGroup
+  var json: JSONOption
 
   @Flag(help: "Show no progress.")
   var quiet = false
@@ -114,10 +114,10 @@ struct Eval: ParsableCommand {
     if let perplexityTokens, perplexityTokens < 2 { throw ValidationError("--perplexity-tokens must be 2 or more") }
     if let shots, shots < 0 { throw ValidationError("--shots must be zero or more") }
     if let limit, limit < 1 { throw ValidationError("--limit must be positive") }
-    if cases == "-", json || csv == "-" {
+    if cases == "-", json.isGiven || csv == "-" {
       throw ValidationError("of --json, --csv - and --cases - one at a time writes to standard output")
     }
-    if csv == "-", json { throw ValidationError("--json and --csv - exclude each other") }
+    if csv == "-", json.isGiven { throw ValidationError("--json and --csv - exclude each other") }
   }
 
   private func require(_ isGiven: Bool, _ options: [(name: String, isGiven: Bool)], _ needed: String) throws {
@@ -138,24 +138,21 @@ struct Eval: ParsableCommand {
       return model
     }
     Interruption.install()
-    var results: [ModelEvaluation] = []
-    var answers: [JSON] = []
+    var reports: [EvaluationReport] = []
     let lines = ProgressLines(isQuiet: quiet)
     while !opened.isEmpty, !Interruption.isRequested {
       profile.start()
       // Let go of afterwards, with the memory that it computes in.
-      let result = try evaluation.run(opened.removeFirst(), base: results.first) { progress in
+      let result = try evaluation.run(opened.removeFirst(), base: reports.first?.result) { progress in
         lines.update(
-          "\(models[results.count]): \(progress.section)", unit: progress.unit, completed: progress.completed,
+          "\(models[reports.count]): \(progress.section)", unit: progress.unit, completed: progress.completed,
           of: progress.total, progress.remark)
         return !Interruption.isRequested
       }
       lines.finish()
-      results.append(result)
-      if json { answers.append(profile.adding(to: EvaluationFile.json(results.last!))) }
-      profile.print(asJSON: json)
+      reports.append(EvaluationReport(result: result, profile: profile.report))
     }
-    try write(results, answers)
+    try write(reports)
     if Interruption.isRequested {
       throw ErrataError(.general, "interrupted; what was measured before is above, and marked as partial")
     }
@@ -177,7 +174,8 @@ struct Eval: ParsableCommand {
     return evaluation
   }
 
-  private func write(_ results: [ModelEvaluation], _ answers: [JSON]) throws {
+  private func write(_ reports: [EvaluationReport]) throws {
+    let results = reports.map(\.result)
     if let csv {
       let lines = EvaluationFile.table(results).map { $0 + "\n" }.joined()
       if csv == "-" { print(text: lines) } else { try AtomicFile.write(Array(lines.utf8), to: csv) }
@@ -187,11 +185,7 @@ struct Eval: ParsableCommand {
       for line in EvaluationFile.cases(results) { try file.write(line.serialized() + [UInt8(ascii: "\n")]) }
       try file.commit()
     }
-    if json {
-      printJSON(.array(answers))
-    } else if csv != "-" {
-      for line in EvaluationTable.lines(results) { print(line) }
-    }
+    json.give(reports, of: models.count, lines: csv == "-" ? [] : EvaluationTable.lines(results))
   }
 
   /// Whether a file is one that `--csv` or `--cases` wrote, and not, for example, the facts.

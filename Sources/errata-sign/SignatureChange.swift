@@ -33,7 +33,7 @@ enum SignatureChange {
       let identifier = key.publicKey.identifier
       return Effect(
         isChange: isNew, text: "\(isNew ? "signed" : "already signed") with key \(identifier.abbreviated)",
-        members: JSONObject(["signed": .bool(isNew), "key": JSON(identifier.description)]))
+        members: JSONObject(["signed": .bool(isNew), "key": JSON(identifier)]))
     case .remove(let digits):
       guard signing.remove(keyIdentifier: digits) > 0 else { throw ErrataError.noSuchSignature(path, digits) }
     case .removeAll: signing.removeAll()
@@ -43,7 +43,7 @@ enum SignatureChange {
       isChange: removed > 0,
       text: removed == 0
         ? "has no signature"
-        : "\(removed) signature\(removed == 1 ? "" : "s") taken off, \(left == 0 ? "none" : "\(left)") left",
+        : "\(counted(removed, "signature")) taken off, \(left == 0 ? "none" : "\(left)") left",
       members: JSONObject(["removed": .integer(removed)]))
   }
 }

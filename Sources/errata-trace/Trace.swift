@@ -48,8 +48,8 @@ struct Trace: ParsableCommand {
   @Option(parsing: .unconditional, help: "List what fires with at least this share of the stream: 0.05 for 5 percent.")
   var threshold = 0.0
 
-  @Flag(help: "Print the result as JSON.")
-  var json = false
+  @OptionGroup
+  var json: JSONOption
 
   func validate() throws {
     if top < 1 { throw ValidationError("--top must be positive") }
@@ -72,14 +72,9 @@ struct Trace: ParsableCommand {
       printNotice("note: \(ErrataError.cannotBeTraced(result.untraced))")
     }
     let tokenization = PromptTokenization(try base.model().tokenizer)
-    let reports = result.prompts.map { TraceReport($0, batches: result.batches, tokenization: tokenization) }
-    if json {
-      printJSON(.array(reports.map { $0.json(top: top, threshold: threshold) }))
-    } else {
-      for (index, report) in reports.enumerated() {
-        if index > 0 { print("") }
-        for line in report.lines(top: top, threshold: threshold) { print(line) }
-      }
+    let reports = result.prompts.map {
+      TraceReport($0, batches: result.batches, tokenization: tokenization, top: top, threshold: threshold)
     }
+    json.give(reports, separated: true)
   }
 }

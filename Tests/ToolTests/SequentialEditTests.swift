@@ -67,7 +67,7 @@ extension ToolTests {
       let result = try made("samples/model", "0-4", "--batch-size", "2", "--json", "-o", "all")
       #expect(try scratch.names(in: "all") == ["001.wpatch", "002.wpatch", "003.wpatch"])
       let steps = try #require(try result.json["patches"]?.arrayValue)
-      #expect(steps.map { $0["facts"]?.integerValue } == [2, 2, 1])
+      #expect(steps.map { $0["fact_count"]?.integerValue } == [2, 2, 1])
       #expect(steps.map { $0["all"]?["records"]?.integerValue } == [2, 4, 5])
       #expect(steps.map { $0["batch"]?["records"]?.integerValue } == [2, 2, 1])
       let patches = try steps.map { step -> JSON in
@@ -88,7 +88,7 @@ extension ToolTests {
       ).json
       for name in ["ES", "PS", "NS", "P(new)"] as [ByteString] {
         let (own, evaluated) = (
-          steps[2]["all"]?[name]?.doubleValue, scores.arrayValue?[0]["summary"]?[name]?.doubleValue
+          steps[2]["all"]?[name]?.doubleValue, scores["summary"]?[name]?.doubleValue
         )
         #expect(abs(try #require(own) - #require(evaluated)) < 1e-3)
       }

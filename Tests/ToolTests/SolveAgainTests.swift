@@ -14,8 +14,8 @@ extension ToolTests {
     private func probabilities(_ checkpoint: String) throws -> [Double] {
       let result = try scratch.succeed(
         "eval", checkpoint, "--facts", "samples/facts.json", "--records", "0-19", "--json")
-      let cases = try #require(try result.json.arrayValue?[0]["cases"]?.arrayValue)
-      return try cases.map { try #require($0["rewrite"]?.arrayValue?[0]["P(new)"]?.doubleValue) }
+      let cases = try #require(try result.json["cases"]?.arrayValue)
+      return try cases.map { try #require($0["rewrite"]?.arrayValue?[0]["probability_new"]?.doubleValue) }
     }
 
     private func batch(_ patch: String) throws -> JSON {
