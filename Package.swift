@@ -38,7 +38,8 @@ let package = Package(
     .target(name: "Transformer", dependencies: ["Safetensors", "LinearAlgebra", "CKernels"]),
     .target(name: "KnowledgeEditing", dependencies: ["Transformer", "Facts", "PatchAlgebra"]),
     .target(name: "EditEvaluation", dependencies: ["KnowledgeEditing"]),
-    .target(name: "ToolSupport", dependencies: ["Tensors", argumentParser]),
+    .target(name: "CToolSupport"),
+    .target(name: "ToolSupport", dependencies: ["Tensors", "CToolSupport", argumentParser]),
 
     .executableTarget(name: "errata", dependencies: ["ToolSupport"]),
     .executableTarget(name: "errata-apply", dependencies: ["CheckpointLedger", "ToolSupport"]),
