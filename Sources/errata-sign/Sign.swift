@@ -39,6 +39,9 @@ struct Sign: ParsableCommand {
   @Option(name: [.short, .long], help: "The patch or checkpoint to write, - for standard output (default: in place).")
   var output: String?
 
+  @Flag(help: "Of a checkpoint, copy what links in it lead to, also outside of it.")
+  var followLinks = false
+
   @OptionGroup
   var replacement: ReplaceOption
 
@@ -51,6 +54,7 @@ struct Sign: ParsableCommand {
     }
     if note != nil && key == nil { throw ValidationError("--note goes with --key") }
     if output != nil && paths.count > 1 { throw ValidationError("--output goes with one patch or checkpoint") }
+    if followLinks && output == nil { throw ValidationError("--follow-links goes with --output only") }
     if let remove, remove.utf8.count < 8 || !remove.allSatisfy({ $0.isASCII && $0.isHexDigit }) {
       throw ValidationError("--remove needs a key ID: 8 hexadecimal digits or more")
     }
@@ -63,6 +67,7 @@ struct Sign: ParsableCommand {
       if namesCheckpoint(path) {
         try changeCheckpoint(path, change, &answers)
       } else {
+        if followLinks { throw ValidationError("--follow-links goes with a checkpoint, and \(path) is none") }
         try changePatch(path, change, &answers)
       }
     } atEnd: {
@@ -121,7 +126,7 @@ struct Sign: ParsableCommand {
     }
     let plan = try state.planSigning(files)
     if let output {
-      try plan.write(to: output)
+      try plan.write(to: output, options: WriteOptions(followsLinks: followLinks))
       lines.append("\(output): \(plan.isEmpty ? "copied, no change" : "written, with these signatures in its ledger")")
     } else if plan.isEmpty {
       lines.append("\(path): nothing written")
