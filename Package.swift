@@ -38,7 +38,8 @@ let package = Package(
     .target(name: "KnowledgeEditing", dependencies: ["Transformer", "Facts", "PatchAlgebra"]),
     .target(name: "EditEvaluation", dependencies: ["KnowledgeEditing"]),
     .target(name: "Errata", dependencies: ["EditEvaluation"]),
-    .target(name: "ToolSupport", dependencies: ["WeightPatch", argumentParser]),
+    .target(name: "CToolSupport"),
+    .target(name: "ToolSupport", dependencies: ["WeightPatch", "CToolSupport", argumentParser]),
 
     .executableTarget(name: "errata", dependencies: ["ToolSupport"]),
     .executableTarget(name: "errata-apply", dependencies: ["CheckpointLedger", "ToolSupport"]),

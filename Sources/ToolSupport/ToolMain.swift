@@ -1,4 +1,5 @@
 import ArgumentParser
+import CToolSupport
 import Foundation
 import Tensors
 
@@ -43,8 +44,10 @@ public enum ToolMain {
   public static func start(_ name: String) {
     // A reader that closes the pipe early (`errata show x | head`) ends the tool quietly, as it does other Unix tools.
     signal(SIGPIPE, SIG_DFL)
-    // A file beyond `ulimit -f` is an error of the write, not the end of the tool.
+    // A file beyond `ulimit -f` is an error of the write, not the end of the tool. (Tests/FaultInjector knows by this
+    // call that the tool has begun.)
     signal(SIGXFSZ, SIG_IGN)
+    errata_explain_out_of_memory(strdup(name))
     StandardStreams.occupyClosed()
     if let argument = CommandLine.firstMalformedArgument { fail(name, ErrataError.malformedArgument(argument)) }
   }

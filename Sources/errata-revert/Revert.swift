@@ -1,6 +1,5 @@
 import ArgumentParser
 import CheckpointLedger
-import Foundation
 import PatchAlgebra
 import Tensors
 import ToolSupport
@@ -63,14 +62,10 @@ struct Revert: ParsableCommand {
   func run() throws {
     // What --fact makes is another patch, which nobody signed.
     let trust = facts.isEmpty ? nil : try PolicyOption.ofEnvironment.map(TrustPolicy.init)
+    let folder = destination.folder(changing: checkpoint)
     let state = try CheckpointState(
-      path: checkpoint, forWriting: destination.inPlace && !destination.dryRun,
-      near: destination.folder(changing: checkpoint), notice: printNotice)
-    // The patches that take the place of others lie here until the checkpoint has them.
-    let folder = FileManager.default.temporaryDirectory.appending(path: "errata-revert-\(UUID())").path
-    if !facts.isEmpty { try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true) }
-    defer { try? FileManager.default.removeItem(atPath: folder) }
-    let (plan, notApplied) = try plan(state, folder: folder)
+      path: checkpoint, forWriting: destination.inPlace && !destination.dryRun, near: folder, notice: printNotice)
+    let (plan, notApplied) = try plan(state, near: folder)
     // An output that was asked for is left, also where nothing changes.
     let report: StateReport? = plan.isEmpty && destination.output == nil ? nil : try write(plan)
     let notes = [try state.checkpoint.remarkOnOtherWeights()].compactMap { $0 } + unsigned(plan, trust)
@@ -88,11 +83,12 @@ struct Revert: ParsableCommand {
     }
   }
 
-  private func plan(_ state: CheckpointState, folder: String) throws -> (plan: StatePlan, notApplied: [String]) {
+  private func plan(_ state: CheckpointState, near folder: String?) throws -> (plan: StatePlan, notApplied: [String]) {
     let children: CheckpointState.ChildPolicy = cascade ? .cascade : force ? .keep : .refuse
     guard facts.isEmpty else {
       let tool = Manifest.Tool(name: "errata", version: errataVersion)
-      let plan = try state.planRevert(facts: facts, folder: folder, children: children, time: timestamp(), tool: tool)
+      let plan = try state.planRevert(
+        facts: facts, near: folder, children: children, time: timestamp(), tool: tool)
       return (plan, [])
     }
     let selection = try select(state)

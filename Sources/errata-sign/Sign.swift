@@ -39,6 +39,9 @@ struct Sign: ParsableCommand {
   @Option(name: [.short, .long], help: "The patch or checkpoint to write, - for standard output (default: in place).")
   var output: String?
 
+  @Flag(help: "Of a checkpoint, copy what links in it lead to, also outside of it.")
+  var followLinks = false
+
   @OptionGroup
   var replacement: ReplaceOption
 
@@ -51,6 +54,7 @@ struct Sign: ParsableCommand {
     }
     if note != nil && key == nil { throw ValidationError("--note goes with --key") }
     if output != nil && paths.count > 1 { throw ValidationError("--output goes with one patch or checkpoint") }
+    if followLinks && output == nil { throw ValidationError("--follow-links goes with --output only") }
     if let remove, remove.utf8.count < 8 || !remove.allSatisfy({ $0.isASCII && $0.isHexDigit }) {
       throw ValidationError("--remove needs a key ID: 8 hexadecimal digits or more")
     }
@@ -59,7 +63,12 @@ struct Sign: ParsableCommand {
   func run() throws {
     let change = try change()
     try json.giveEach(of: Self.self, paths) { path, give in
-      give(try namesCheckpoint(path) ? changeCheckpoint(path, change) : changePatch(path, change))
+      if namesCheckpoint(path) {
+        give(try changeCheckpoint(path, change))
+      } else {
+        if followLinks { throw ValidationError("--follow-links goes with a checkpoint, and \(path) is none") }
+        give(try changePatch(path, change))
+      }
     }
   }
 
@@ -102,7 +111,7 @@ struct Sign: ParsableCommand {
     }
     let plan = try state.planSigning(patches.map(\.signing.file))
     if let output {
-      try plan.write(to: output)
+      try plan.write(to: output, options: WriteOptions(followsLinks: followLinks))
     } else if !plan.isEmpty {
       try plan.writeInPlace()
     }

@@ -116,5 +116,35 @@ extension ToolTests {
       let cascaded = try #require(try scratch.succeed("show", "cascaded", "--json").json["facts"]?.arrayValue)
       #expect(cascaded.count == 4)
     }
+
+    /// The patch that takes the place of another has no name until the checkpoint has it: a kill leaves nothing of it.
+    @Test(arguments: [["--in-place"], ["-o", "w/out"], ["--dry-run"]])
+    func killedLeavesNothingBehind(destination: [String]) throws {
+      let scene = try Scratch()
+      for folder in ["w", "tmp", "kept"] { try scene.makeFolder(folder) }
+      try scene.succeed("apply", "samples/model", "samples/twenty-facts.wpatch", "-o", "w/model", "--quiet")
+      let before = try scene.tree("w").keys.sorted()
+      let command = ["revert", "w/model", "--fact", "Leo Tolstoy"] + destination
+      // Everything counts: what lies in either folder.
+      let rehearsal = try Scratch()
+      try scene.copy("w", to: rehearsal("w"))
+      try rehearsal.makeFolder("tmp")
+      let environment = ["TMPDIR": rehearsal("tmp")]
+      let points = try FaultInjector.measure(command, in: rehearsal, under: "", environment: environment).points
+      #expect(points.count > 3 && points.contains { $0.call == "pwrite" || $0.call == "write" })
+      try FaultInjector.forEach(points) { point in
+        let scratch = try Scratch()
+        for name in ["w", "tmp"] { try scene.copy(name, to: scratch(name)) }
+        let result = try FaultInjector.run(
+          command, .kill(isWithin: point.isDivisible), at: point.number, in: scratch, under: "",
+          environment: ["TMPDIR": scratch("tmp")])
+        #expect(result.exitCode == FaultInjector.killed, "\(point)")
+        #expect(try scratch.names(in: "tmp").isEmpty, "\(point)")
+        let new = Set(try scratch.tree("w").keys).subtracting(before)
+        // Control files and an output in the making, which the next change takes up or clears away.
+        let left = new.filter { !$0.contains(".errata") && !["out", ".out."].contains(where: $0.hasPrefix) }
+        #expect(left.isEmpty, "\(point): \(left)")
+      }
+    }
   }
 }

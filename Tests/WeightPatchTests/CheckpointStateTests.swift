@@ -279,6 +279,49 @@ import Testing
     #expect(try fileDigests(kept) == fileDigests(forced))
   }
 
+  @Test func twoChildrenOfOneParent() throws {
+    let fixture = try CheckpointFixture(.singleFile)
+    let parent = try fixture.patch("parent", [fixture.batch(seed: 1)])
+    let children = try (2...3).map { number in
+      try fixture.patch("child\(number)", [fixture.batch(seed: UInt64(number))]) {
+        $0.parents = [
+          Manifest.Parent(patch: parent.identifier, batches: parent.patch.manifest.batches.map(\.digest))
+        ]
+        $0.result = nil
+      }
+    }
+    let all = fixture.output("all")
+    try apply([parent] + children, to: fixture.path, output: all)
+    let names = children.map { "\($0.identifier.abbreviated) (\($0.name))" }.joined(separator: ", ")
+    #expect(
+      throws: ErrataError(
+        .conflict,
+        "\(names) were computed on top of \(parent.identifier.abbreviated) (parent): --cascade reverts all of them, "
+          + "--force leaves them applied")
+    ) { try revert([parent], from: all, output: fixture.output("x")) }
+    let cascaded = fixture.output("cascaded")
+    try revert([parent], from: all, output: cascaded, children: .cascade)
+    #expect(try fileDigests(cascaded) == fileDigests(fixture.path))
+  }
+
+  /// A type that the digest is not made of.
+  @Test func aTypeThatIsNotTheBases() throws {
+    let fixture = try CheckpointFixture(.singleFile)
+    let patch = try fixture.patch("p", [fixture.batch(seed: 1)]) {
+      $0.base.tensors["model.c.weight"]!.dtype = .bf16
+    }
+    let output = fixture.output("x")
+    #expect(
+      throws: ErrataError(
+        .damagedInput,
+        "\(patch.path): says that model.c.weight is BF16 in its base, but the digest is that of a tensor in F32: get the "
+          + "patch again")
+    ) { try apply([patch], to: fixture.path, output: output) }
+    // Nor by force, nor where it is compared with its base.
+    #expect(throws: ErrataError.self) { try apply([patch], to: fixture.path, output: output, force: true) }
+    #expect(!FileManager.default.fileExists(atPath: output))
+  }
+
   @Test func patchesAreFoundByNumberFileAndName() throws {
     let fixture = try CheckpointFixture(.singleFile)
     let first = try fixture.patch("first.wpatch", [fixture.batch(seed: 1)])

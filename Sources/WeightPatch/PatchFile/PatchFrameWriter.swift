@@ -11,8 +11,8 @@ final class PatchFrameWriter {
   var byteCount: Int { file.byteCount }
 
   /// - Parameter compressionLevel: one of `PatchWriter.compressionLevels`.
-  init(path: String, compressionLevel: Int) throws {
-    file = try openOutput(path)
+  init(to file: any OutputSink, compressionLevel: Int) throws {
+    self.file = file
     compressor = ZstdCompressor(level: Int32(compressionLevel))
     try write(PatchContainer.magicFrame)
   }
