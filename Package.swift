@@ -37,7 +37,7 @@ let package = Package(
     .target(name: "EditEvaluation", dependencies: ["KnowledgeEditing"]),
     .target(name: "ToolSupport", dependencies: ["Tensors", argumentParser]),
 
-    .executableTarget(name: "errata", dependencies: ["ToolSupport"]),
+    .executableTarget(name: "errata", dependencies: ["Tensors", "ToolSupport"]),
     .executableTarget(name: "errata-apply", dependencies: ["WeightPatch", "ToolSupport"]),
     .executableTarget(name: "errata-revert", dependencies: ["PatchAlgebra", "ToolSupport"]),
     .executableTarget(name: "errata-show", dependencies: ["WeightPatch", "ToolSupport"]),

@@ -12,11 +12,11 @@ extension ErrataError {
 
   /// What is malformed is what was given to the tool: a usage error, unless it goes beyond a limit.
   static func factsNotJSON(_ path: String, offset: Int, _ error: JSONSyntaxError) -> ErrataError {
-    ErrataError(error.category, "\(path): not valid JSON at byte \(offset): \(error.reason)")
+    ErrataError(error.kind, "\(path): not valid JSON at byte \(offset): \(error.reason)")
   }
 
   static func factsLineNotJSON(_ place: RecordPlace, offset: Int, _ error: JSONSyntaxError) -> ErrataError {
-    ErrataError(error.category, "\(place): not valid JSON at byte \(offset): \(error.reason)")
+    ErrataError(error.kind, "\(place): not valid JSON at byte \(offset): \(error.reason)")
   }
 
   static func factsNotText(_ path: String, offset: Int) -> ErrataError {
@@ -78,7 +78,7 @@ extension ErrataError {
     ErrataError(.damagedInput, "\(place), field '\(field)': is longer than \(maximum) bytes")
   }
 
-  static func invalidRecords(_ path: String, _ count: Int, of total: Int, _ category: Category) -> ErrataError {
+  static func invalidRecords(_ path: String, _ count: Int, of total: Int, _ category: Kind) -> ErrataError {
     ErrataError(
       category,
       "\(path): \(count) of \(total) records cannot be used, as listed; correct them, or leave them out with "
@@ -186,5 +186,5 @@ extension ErrataError {
 }
 
 extension JSONSyntaxError {
-  fileprivate var category: ErrataError.Category { exceedsLimit ? .damagedInput : .usage }
+  fileprivate var kind: ErrataError.Kind { exceedsLimit ? .damagedInput : .usage }
 }

@@ -23,7 +23,7 @@ extension ErrataError {
   /// What went wrong at one element, with the files where it did; without patches that have names yet, the checkpoint.
   public static func exactApply(_ error: ErrataError, of patches: [String] = [], to checkpoint: String) -> ErrataError {
     let subject = patches.isEmpty ? checkpoint : "\(patches.joined(separator: " and ")) on \(checkpoint)"
-    return ErrataError(error.category, "\(subject): \(error.message)")
+    return ErrataError(error.kind, "\(subject): \(error.message)")
   }
 
   static func baseNotFinite(_ name: ByteString, row: Int, column: Int) -> ErrataError {
@@ -246,7 +246,7 @@ extension ErrataError {
   /// What went wrong when a change was taken back.
   static func changeRemains(_ error: ErrataError) -> ErrataError {
     ErrataError(
-      error.category, "\(error.message); the change has begun, and the next errata command takes it back")
+      error.kind, "\(error.message); the change has begun, and the next errata command takes it back")
   }
 
   /// What went wrong when a change was taken back because of something else.
@@ -254,19 +254,19 @@ extension ErrataError {
     guard let cause = cause as? ErrataError else { return error }
     // What came of it, or what to do, no longer holds.
     let reason = cause.message.prefix { $0 != ";" }
-    return ErrataError(cause.category, "\(reason); then, taking the change back, \(error.message)")
+    return ErrataError(cause.kind, "\(reason); then, taking the change back, \(error.message)")
   }
 
   /// What went wrong when a change was complete.
   static func changeGoesOn(_ error: ErrataError) -> ErrataError {
     ErrataError(
-      error.category,
+      error.kind,
       "\(error.message); the change is made but for its ledger, and the next errata command goes on with it")
   }
 
   /// What went wrong after the last step but to flush it.
   static func changeNotFlushed(_ error: ErrataError) -> ErrataError {
-    ErrataError(error.category, "\(error.message); the change is made, but a loss of power could still undo it")
+    ErrataError(error.kind, "\(error.message); the change is made, but a loss of power could still undo it")
   }
 
   // MARK: Files

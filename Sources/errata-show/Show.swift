@@ -57,14 +57,11 @@ struct Show: ParsableCommand {
 
   func run() throws {
     if tradeoff { try showTradeOff() }
-    var answers: [JSON] = []
     var isFirst = true
-    try forEachInput(of: Self.self, paths) { path in
+    try forEachInput(of: Self.self, paths, asJSON: json) { path, answers in
       if !isFirst, !json { print("") }
       isFirst = false
       if namesCheckpoint(path) { try showCheckpoint(path, &answers) } else { try showPatch(path, &answers) }
-    } atEnd: {
-      if json { printAnswers(answers, of: paths) }
     }
   }
 

@@ -57,15 +57,12 @@ struct Sign: ParsableCommand {
 
   func run() throws {
     let change = try change()
-    var answers: [JSON] = []
-    try forEachInput(of: Self.self, paths) { path in
+    try forEachInput(of: Self.self, paths, asJSON: json) { path, answers in
       if namesCheckpoint(path) {
         try changeCheckpoint(path, change, &answers)
       } else {
         try changePatch(path, change, &answers)
       }
-    } atEnd: {
-      if json { printAnswers(answers, of: paths) }
     }
   }
 

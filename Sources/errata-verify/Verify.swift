@@ -61,15 +61,12 @@ struct Verify: ParsableCommand {
 
   func run() throws {
     let trust = try key.isEmpty ? policy.path.map(TrustPolicy.init) : TrustPolicy(requiring: key)
-    var answers: [JSON] = []
-    try forEachInput(of: Self.self, paths) { path in
+    try forEachInput(of: Self.self, paths, asJSON: json) { path, answers in
       if namesCheckpoint(path) {
         try verifyCheckpoint(path, trust, &answers)
       } else {
         try verifyPatch(path, trust, &answers)
       }
-    } atEnd: {
-      if json { printAnswers(answers, of: paths) }
     }
   }
 

@@ -115,7 +115,7 @@ import Testing
 
   @Test func errors() throws {
     let path = directory.path + "/sst2.jsonl"
-    func fails(_ category: ErrataError.Category, _ message: String, _ body: () throws -> Void) {
+    func fails(_ category: ErrataError.Kind, _ message: String, _ body: () throws -> Void) {
       #expect(throws: ErrataError(category, message), performing: body)
     }
     fails(.usage, "\(path): record 0 (line 1), field 'label': must be 0 or 1") {

@@ -22,7 +22,7 @@ import Testing
   private var lines: [String] { told.lines.map { $0.replacing(directory("facts"), with: "FACTS") } }
 
   private func expectError(
-    _ message: String, _ category: ErrataError.Category = .usage, at location: SourceLocation = #_sourceLocation,
+    _ message: String, _ category: ErrataError.Kind = .usage, at location: SourceLocation = #_sourceLocation,
     _ body: () throws -> Void
   ) {
     #expect(

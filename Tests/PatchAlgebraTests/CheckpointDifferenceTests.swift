@@ -484,7 +484,7 @@ typealias StoredTensors = [ByteString: (dtype: DType, shape: Shape, bytes: [UInt
   @Test func saysWhatAPatchCannotHold() throws {
     let a = try checkpoint("a", ["w": stored([1, 2], .bf16, [2]), "n": (.i64, [1], [1, 0, 0, 0, 0, 0, 0, 0])])
     let (pathA, pathB) = (directory("a.safetensors"), directory("b.safetensors"))
-    func expect(_ tensors: StoredTensors, _ category: ErrataError.Category, _ message: String) throws {
+    func expect(_ tensors: StoredTensors, _ category: ErrataError.Kind, _ message: String) throws {
       let b = try checkpoint("b", tensors)
       #expect(throws: ErrataError(category, message)) { _ = try DifferencePatch(from: a, to: b) }
     }

@@ -130,7 +130,7 @@ import WeightPatch
     let large = try PatchFile(path: directory("large.wpatch"))
     // Either there is a residual of that size, or it says that there is none.
     do { _ = try TradeOff(of: large) } catch let error as ErrataError {
-      #expect(error.category == .damagedInput && error.message.contains("are not finite"))
+      #expect(error.kind == .damagedInput && error.message.contains("are not finite"))
     }
   }
 }

@@ -12,7 +12,7 @@ import WeightPatch
   init() throws { fixture = try StackFixture() }
 
   private func expect(
-    _ category: ErrataError.Category, _ message: String, _ work: () throws -> Void,
+    _ category: ErrataError.Kind, _ message: String, _ work: () throws -> Void,
     sourceLocation: SourceLocation = #_sourceLocation
   ) {
     #expect(throws: ErrataError(category, message), sourceLocation: sourceLocation, performing: work)

@@ -60,7 +60,7 @@ import Testing
     try link("README.md", to: "LICENSE")
     try link("LICENSE", to: secret)
     #expect { try apply([patch], to: fixture.path, output: fixture.output("x")) } throws: {
-      ($0 as? ErrataError)?.category == .damagedInput
+      ($0 as? ErrataError)?.kind == .damagedInput
     }
   }
 

@@ -173,7 +173,7 @@ import Testing
     let patch = try fixture.patch("p", [fixture.batch(scale: 1e30, seed: 1)])
     let plan = try CheckpointState(path: fixture.path).planApply([patch], time: "")
     let error = try #require(throws: ErrataError.self) { try plan.rehearse() }
-    #expect(error.category == .general)
+    #expect(error.kind == .general)
     #expect(error.message.hasPrefix("\(patch.path) on \(fixture.path): model."))
     #expect(error.message.contains("]: the edited value overflows "))
   }

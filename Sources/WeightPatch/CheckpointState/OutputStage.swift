@@ -57,7 +57,7 @@ final class OutputStage {
     if !isDirectory { message.replace(path(of: "").path, with: destination) }
     message.replace(content.path, with: destination)
     message.replace(temporary.path, with: destination)
-    return ErrataError(error.category, message)
+    return ErrataError(error.kind, message)
   }
 
   /// Puts what was made in its place.
