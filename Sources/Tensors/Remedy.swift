@@ -91,7 +91,7 @@ extension Remedy: CustomStringConvertible {
   public var description: String {
     switch self {
     case .advice(let text): text
-    case .help(let command): "see '\(command) --help'"
+    case .help(let command): "see the help of '\(command)'"
     case .compareWithBase: "compare them with the base"
     case .compareWithBaseAndPatch: "compare them with the base and the patch"
     case .force(let count): "force applies \(count == 1 ? "it" : "them") all the same"

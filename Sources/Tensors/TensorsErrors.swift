@@ -1,6 +1,6 @@
 /// What is wrong with files that are read or written, whatever is in them.
 extension ErrataError {
-  static func system(_ action: String, _ path: String, _ code: Int32) -> ErrataError {
+  package static func system(_ action: String, _ path: String, _ code: Int32) -> ErrataError {
     ErrataError(.general, path, "cannot \(action)", cause: systemErrorText(code))
   }
 

@@ -58,7 +58,8 @@ extension Remedy {
     case .widerWindow(let tokens): "give --window \(tokens) or more"
     case .fewerShots: "lower --shots"
     case .fewerShotsOrRemove: "lower --shots, or remove the record"
-    case .advice, .help: description
+    case .help(let command): "see '\(command) --help'"
+    case .advice: description
     }
   }
 }

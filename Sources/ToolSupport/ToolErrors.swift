@@ -12,7 +12,7 @@ extension ErrataError {
   }
 
   static func notLayers(_ text: String) -> ErrataError {
-    ErrataError(.usage, "'\(text)' is not a list of layers: give numbers like 5, 3,4,5 or 3-5")
+    ErrataError(.usage, "'\(text)' is not a list of layers", remedy: "give numbers like 5, 3,4,5 or 3-5")
   }
 
   /// The tool may have changed a checkpoint before it told about it.

@@ -156,7 +156,7 @@ struct Eval: ParsableCommand {
     }
     try write(results, answers)
     if Interruption.isRequested {
-      throw ErrataError(.general, "interrupted; what was measured before is above, and marked as partial")
+      throw ErrataError.interrupted
     }
   }
 

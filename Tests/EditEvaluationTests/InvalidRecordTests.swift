@@ -44,7 +44,7 @@ import Testing
 
   @Test func arrays() throws {
     expectError(
-      "3 of 5 records cannot be used, as listed; correct them, or leave them out with --skip-invalid"
+      "3 of 5 records cannot be used, as listed; correct them, or leave them out"
     ) { _ = try read(array) }
     #expect(lines == problems)
     #expect(try read(array, skipping: true).map(\.fact.subject) == ["A", "D"])
@@ -108,7 +108,7 @@ import Testing
   }
 
   @Test func noRecordAtAll() throws {
-    expectError("2 of 2 records cannot be used, as listed; correct them, or leave them out with --skip-invalid") {
+    expectError("2 of 2 records cannot be used, as listed; correct them, or leave them out") {
       _ = try read("prompt,target\nx\ny\n")
     }
     #expect(lines.count == 2)
@@ -122,7 +122,7 @@ import Testing
     let text =
       #"{"prompt": "{A} is", "target": "b"}"# + "\n3\n" + String(repeating: "[", count: 100_000) + "\n"
     expectError(
-      "2 of 3 records cannot be used, as listed; correct them, or leave them out with --skip-invalid", .damagedInput
+      "2 of 3 records cannot be used, as listed; correct them, or leave them out", .damagedInput
     ) { _ = try read(text) }
   }
 

@@ -25,7 +25,7 @@ import Testing
       remedy: "try again")
     #expect(all.message == "f and g: a: b: differ: no luck; nothing was written; try again")
     #expect(
-      ErrataError(.usage, "no file", remedy: .help("errata show")).message == "no file (see 'errata show --help')")
+      ErrataError(.usage, "no file", remedy: .help("errata show")).message == "no file (see the help of 'errata show')")
     #expect(all.message(wording: { "[\($0)]" }).hasSuffix("; [try again]"))
   }
 

@@ -39,7 +39,8 @@ import Testing
     let real = URL(fileURLWithPath: target).resolvingSymlinksInPath().path
     let error = ErrataError(
       .damagedInput,
-      "\(path): is a link to \(real), outside of the checkpoint; --follow-links copies what is there, or remove the link"
+      "\(path): is a link to \(real), outside of the checkpoint; follow links to copy what is there, or remove "
+        + "the link"
     )
     let before = try FileManager.default.contentsOfDirectory(atPath: fixture.directory.path).sorted()
     let output = fixture.output("x")
