@@ -41,7 +41,7 @@ let package = Package(
     .target(name: "CToolSupport"),
     .target(name: "ToolSupport", dependencies: ["WeightPatch", "CToolSupport", argumentParser]),
 
-    .executableTarget(name: "errata", dependencies: ["ToolSupport"]),
+    .executableTarget(name: "errata", dependencies: ["Tensors", "ToolSupport"]),
     .executableTarget(name: "errata-apply", dependencies: ["CheckpointLedger", "ToolSupport"]),
     .executableTarget(name: "errata-revert", dependencies: ["PatchAlgebra", "ToolSupport"]),
     .executableTarget(name: "errata-show", dependencies: ["CheckpointLedger", "ToolSupport"]),

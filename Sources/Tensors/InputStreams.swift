@@ -57,13 +57,3 @@ extension MappedFile {
     try self.init(descriptor: copy.descriptor, path: name)
   }
 }
-
-extension ErrataError {
-  static var standardInputTwice: ErrataError {
-    ErrataError(.usage, "-: standard input can be read only once; name a file for the other")
-  }
-
-  static func streamTooLong(_ name: String, _ limit: Int) -> ErrataError {
-    ErrataError(.damagedInput, "\(name): is longer than \(limit) bytes, the most that is read of it")
-  }
-}

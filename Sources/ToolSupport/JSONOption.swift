@@ -44,10 +44,11 @@ public struct JSONOption: ParsableArguments {
     _ body: (_ path: String, _ give: (any Answer) -> Void) throws -> Void
   ) throws {
     var documents: [JSON] = []
-    var failure: ErrataError.Category?
+    var failure: ErrataError.Kind?
     defer { if isGiven { printDocuments(documents, inputCount: paths.count) } }
     for (index, path) in paths.enumerated() {
       if separated, !isGiven, index > 0 { print("") }
+      let documentCount = documents.count
       do {
         try body(path) { answer in
           if isGiven { documents.append(answer.document) } else { for line in answer.lines { print(line) } }
@@ -55,7 +56,9 @@ public struct JSONOption: ParsableArguments {
         }
       } catch let error as ErrataError where paths.count > 1 {
         ToolMain.sayFailure(error, of: tool)
-        failure = failure ?? error.category
+        // An input that failed without an answer has its error in the answer's place.
+        if documents.count == documentCount { documents.append(error.json) }
+        failure = failure ?? error.kind
       }
     }
     if let failure { throw ExitCode(failure.rawValue) }

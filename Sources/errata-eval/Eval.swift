@@ -154,7 +154,7 @@ struct Eval: ParsableCommand {
     }
     try write(reports)
     if Interruption.isRequested {
-      throw ErrataError(.general, "interrupted; what was measured before is above, and marked as partial")
+      throw ErrataError.interrupted
     }
   }
 

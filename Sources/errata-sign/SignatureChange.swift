@@ -47,16 +47,3 @@ enum SignatureChange {
       members: JSONObject(["removed": .integer(removed)]))
   }
 }
-
-extension ErrataError {
-  fileprivate static func noSuchSignature(_ path: String, _ digits: String) -> ErrataError {
-    ErrataError(.general, "\(path): no signature names a key \(digits); 'errata show' lists those that there are")
-  }
-
-  static func nothingToSign(_ checkpoint: String) -> ErrataError {
-    ErrataError(
-      .general,
-      "\(checkpoint): has no ledger, so no patch is recorded that could be signed; sign the patch file, and "
-        + "apply it")
-  }
-}

@@ -89,8 +89,7 @@ struct Stats: ParsableCommand {
     progress?.finish()
     switch outcome {
     case .interrupted(let tokens, let partialPath):
-      throw ErrataError(
-        .general, "interrupted after \(tokens) tokens, kept in \(partialPath); run the same command to continue")
+      throw ErrataError.interrupted(after: tokens, keptIn: partialPath)
     case .complete(let counted):
       if counted < wanted {
         printNotice(

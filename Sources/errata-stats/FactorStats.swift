@@ -43,7 +43,7 @@ struct FactorStats: ParsableCommand {
     try SecondMomentFactors.write(statistics, layers: layers, ridge: ridge) { done in
       progress.update(completed: done)
       if Interruption.isRequested, done < layers.count {
-        throw ErrataError(.general, "interrupted; nothing was written")
+        throw ErrataError.factoringInterrupted
       }
     }
     progress.finish()

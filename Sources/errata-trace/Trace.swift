@@ -64,8 +64,7 @@ struct Trace: ParsableCommand {
       printNotice("note: \(printable(file.path)): traced by force without the patches that it was computed on top of")
     }
     guard !base.plan.patches.isEmpty else {
-      throw ErrataError(
-        .general, "\(model): no patch is applied, so there is nothing to trace; name one with --patch, or apply it")
+      throw ErrataError.nothingToTrace(model)
     }
     let result = try base.trace(prompts)
     if !result.untraced.isEmpty {

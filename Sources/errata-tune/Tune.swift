@@ -116,7 +116,7 @@ struct Tune: ParsableCommand {
       return !Interruption.isRequested
     }
     progress.finish()
-    guard let trials else { throw ErrataError(.general, "interrupted before every combination was tried") }
+    guard let trials else { throw ErrataError.interrupted }
     let report = TuneReport(trials: trials, output: output)
     if let output {
       let sink = try openOutput(output)

@@ -369,7 +369,7 @@ import WeightPatch
   }
 
   private func expectError(
-    _ message: String, _ text: String, _ category: ErrataError.Category = .usage,
+    _ message: String, _ text: String, _ category: ErrataError.Kind = .usage,
     at location: SourceLocation = #_sourceLocation
   ) {
     #expect(

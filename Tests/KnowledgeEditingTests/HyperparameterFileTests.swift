@@ -34,7 +34,7 @@ import Transformer
       _ = try apply(text)
       return nil
     } catch let error as ErrataError {
-      #expect(error.category == .usage)
+      #expect(error.kind == .usage)
       return error.message.replacing(directory("hparams"), with: "FILE")
     } catch {
       return "\(error)"

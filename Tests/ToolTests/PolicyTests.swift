@@ -45,8 +45,8 @@ extension ToolTests {
       try scratch.fail(
         "apply", "other", "p.wpatch", "--force", "-o", "again", "--policy", "policy.json", exitCode: 5,
         message:
-          "errata apply: p.wpatch: is not for other as it is, and policy.json takes a patch only on what it was made "
-          + "for, also with --force")
+          "errata apply: p.wpatch: is not for other as it is, and policy.json takes a patch only on what it was "
+          + "made for, forced or not")
       // And on its own base all is well.
       try scratch.succeed("apply", "samples/model", "p.wpatch", "--force", "-o", "good", "--policy", "policy.json")
       try scratch.succeed("verify", "good", "--policy", "policy.json", "--base", "samples/model")

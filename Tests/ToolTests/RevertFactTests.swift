@@ -85,7 +85,7 @@ extension ToolTests {
       try scratch.fail(
         "revert", "edited", "--fact", "Leo Tolstoy", "-o", "restored", exitCode: 1,
         message:
-          "errata revert: edited: has no fact 'Leo Tolstoy': give an ID, its first digits (four at least) or the "
+          "errata revert: edited: has no fact 'Leo Tolstoy'; give an ID, its first digits (four at least) or the "
           + "exact subject, as 'errata show' lists them")
       try scratch.fail(
         "revert", "edited", "--fact", "Leo Tolstoy", "--last", "-o", "restored", exitCode: 2,
@@ -108,7 +108,7 @@ extension ToolTests {
       try scratch.fail(
         "revert", "edited", "--fact", fact, "-o", "restored", exitCode: 4,
         message: "errata revert: \(childID) (child.wpatch) was computed on top of \(parent.identifier.abbreviated) "
-          + "(five-facts.wpatch): --cascade reverts both, --force leaves it applied")
+          + "(five-facts.wpatch); --cascade reverts both, --force leaves it applied")
       try scratch.succeed("revert", "edited", "--fact", fact, "--force", "-o", "forced", "--quiet")
       let forced = try #require(try scratch.succeed("show", "forced", "--json").json["facts"]?.arrayValue)
       #expect(forced.count == 5)

@@ -55,8 +55,8 @@ extension ToolTests {
       #expect(try scratch.bytes("both/model.safetensors") == scratch.bytes("one-by-one/model.safetensors"))
       try scratch.fail(
         "apply", "samples/model", "second.wpatch", "-o", "x", exitCode: 4,
-        message: "errata apply: second.wpatch: was computed on top of \(first["patch"]!.stringValue!.prefix(12)), not "
-          + "applied here: apply that first (--force applies it all the same)")
+        message: "errata apply: second.wpatch: was computed on top of \(first["patch"]!.stringValue!.prefix(12)), "
+          + "not applied here; apply that first (--force applies it all the same)")
       let refused = try Tool.errata(["revert", "both", first["patch"]!.stringValue!, "-o", "x"], in: scratch.path)
       #expect(refused.exitCode == 4)
       try scratch.succeed("revert", "both", "--all", "-o", "restored", "--quiet")
@@ -133,8 +133,8 @@ extension ToolTests {
       #expect(result.exitCode == 4)
       #expect(
         result.errors
-          == "errata edit: samples/model: a patch sets the values of model.layers.1.mlp.down_proj.weight exactly "
-          + "('errata diff'), and no edit can be computed on top of it; revert it first\n")
+          == "errata edit: samples/model: a patch sets the values of model.layers.1.mlp.down_proj.weight exactly, "
+          + "and no edit can be computed on top of it; revert it first\n")
     }
   }
 }

@@ -143,7 +143,7 @@ extension ToolTests {
       #expect(
         refused.errors.hasPrefix(
           "errata stack: these facts contradict each other: \(french) (Leo Tolstoy: French, a.wpatch) and "))
-      #expect(refused.errors.hasSuffix("(\(german)): decide with --prefer first, --prefer last or --prefer ID\n"))
+      #expect(refused.errors.hasSuffix("(\(german)); decide with --prefer first, --prefer last or --prefer ID\n"))
 
       let decided = try scratch.succeed("stack", "a.wpatch", "b.wpatch", "--prefer", "last", "-o", "c.wpatch")
       #expect(decided.output.contains("left out \(french) (Leo Tolstoy: French, a.wpatch) for "))
@@ -205,13 +205,15 @@ extension ToolTests {
       try scratch.fail(
         "stack", Self.five, Self.twenty, "--resolve", "-o", "c.wpatch", exitCode: 2,
         message:
-          "errata stack: the batches were solved with different lambda (0.1, 100.0): give --lambda, or --method with -w"
+          "errata stack: the batches were solved with different lambda (0.1, 100.0); give --lambda, or --method "
+          + "with -w"
       )
       try scratch.fail(
         "stack", Self.five, Self.twenty, "--resolve", "--lambda", "1", "-o", "c.wpatch", exitCode: 1,
         message:
-          "errata stack: \(Self.five) and \(Self.twenty): carry no keys, which solving all facts together takes: add "
-          + "--stats with the second moments that they were made with, or make one again with 'errata edit --keys'")
+          "errata stack: \(Self.five) and \(Self.twenty): carry no keys, which solving all facts together takes; "
+          + "add --stats with the second moments that they were made with, or make one again with 'errata edit "
+          + "--keys'")
       try scratch.write("notes", to: "notes.txt")
       try scratch.fail(
         "stack", Self.five, Self.twenty, "-o", "notes.txt", exitCode: 1,

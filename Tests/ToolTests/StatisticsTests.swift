@@ -121,7 +121,7 @@ extension ToolTests {
           + "only files of the same layers merge")
       try scratch.fail(
         "stats", "merge", "b", "b", "-o", "c", exitCode: 1,
-        message: "errata stats merge: b and b were collected from the same text, which would count twice")
+        message: "errata stats merge: b and b: were collected from the same text, which would count twice")
       try scratch.fail(
         "stats", "merge", "b", "-o", "c", exitCode: 2,
         message: "errata stats merge: give at least two files (see 'errata stats merge --help')")
@@ -210,7 +210,7 @@ extension ToolTests {
         "y.npz: was counted over 200 keys, and x.npz over 100; write a file for each of them")
       try fail(
         ["x.npz", "y.npz", "--layers", "1,1"], 2,
-        "x.npz and y.npz are both said to be of layer 1; convert each, and merge them")
+        "x.npz and y.npz: are both said to be of layer 1; convert each, and merge them")
       try fail(
         ["small.npz", "--layers", "1"], 3,
         "small.npz: 'mom2.mom2' is 8 x 8, but the model's keys have 512 values; it belongs to another model")

@@ -141,8 +141,8 @@ import Testing
       return "\(name): expected \(expected.abbreviated), found \(found.abbreviated)"
     }
     let message =
-      "\(patch.path): was made for another base than \(other.path): \(mismatches.joined(separator: "; "))"
-      + " (--force applies it all the same)"
+      "\(patch.path): was made for another base than \(other.path): \(mismatches.joined(separator: "; ")) (force "
+      + "applies it all the same)"
     #expect(throws: ErrataError(.baseMismatch, message)) {
       try apply([patch], to: other.path, output: other.output("x"))
     }
@@ -165,7 +165,7 @@ import Testing
         + "found \(found.abbreviated)"
     }
     #expect(
-      throws: ErrataError(.baseMismatch, "\(texts.joined(separator: "; ")) (--force applies them all the same)")
+      throws: ErrataError(.baseMismatch, "\(texts.joined(separator: "; ")) (force applies them all the same)")
     ) { try apply(files, to: other.path, output: other.output("x")) }
   }
 
@@ -174,7 +174,7 @@ import Testing
     let patch = try fixture.patch("p", [fixture.batch(scale: 1e30, seed: 1)])
     let plan = try CheckpointState(path: fixture.path).planApply([patch], time: "")
     let error = try #require(throws: ErrataError.self) { try plan.rehearse() }
-    #expect(error.category == .general)
+    #expect(error.kind == .general)
     #expect(error.message.hasPrefix("\(patch.path) on \(fixture.path): model."))
     #expect(error.message.contains("]: the edited value overflows "))
   }
@@ -260,16 +260,16 @@ import Testing
     #expect(
       throws: ErrataError(
         .conflict,
-        "\(child.path): was computed on top of \(parent.identifier.abbreviated), not applied here: apply that first "
-          + "(--force applies it all the same)")
+        "\(child.path): was computed on top of \(parent.identifier.abbreviated), not applied here; apply that "
+          + "first (force applies it all the same)")
     ) { try apply([child], to: fixture.path, output: fixture.output("x")) }
     let both = fixture.output("both")
     try apply([child, parent], to: fixture.path, output: both)
     #expect(
       throws: ErrataError(
         .conflict,
-        "\(child.identifier.abbreviated) (child) was computed on top of \(parent.identifier.abbreviated) (parent): "
-          + "--cascade reverts both, --force leaves it applied")
+        "\(child.identifier.abbreviated) (child) was computed on top of \(parent.identifier.abbreviated) "
+          + "(parent); revert both, or leave it applied by force")
     ) { try revert([parent], from: both, output: fixture.output("x")) }
     let (cascaded, kept, forced) = (fixture.output("cascaded"), fixture.output("kept"), fixture.output("forced"))
     try revert([parent], from: both, output: cascaded, children: .cascade)
@@ -344,7 +344,7 @@ import Testing
     #expect(
       throws: ErrataError(
         .usage,
-        "\(both): several patches are applied: \(entries[0]), \(entries[1]); name those to revert, or use --last or --all"
+        "\(both): several patches are applied: \(entries[0]), \(entries[1]); name those to revert"
       )
     ) { try CheckpointState(path: both).onlyAppliedPatch() }
   }

@@ -87,7 +87,7 @@ extension Checkpoint {
     do {
       return try FileManager.default.contentsOfDirectory(atPath: folder).filter { !$0.hasPrefix(".") }.sorted()
     } catch {
-      throw ErrataError.file("read", folder, error.systemCode)
+      throw ErrataError.system("read", folder, error.systemCode)
     }
   }
 

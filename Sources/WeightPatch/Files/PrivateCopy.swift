@@ -20,7 +20,7 @@ enum PrivateCopy {
     let isStream = InputStreams.isOne(path)
     // Of a pipe, its other side is waited for; a device that takes a pipe's name meanwhile is refused.
     let input = try isStream ? InputStreams.open(path) : open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-    guard input >= 0 else { throw ErrataError.file("open", path, errno) }
+    guard input >= 0 else { throw ErrataError.system("open", path, errno) }
     defer { close(input) }
     let name = path == "-" ? InputStreams.standardInput : path
     return try map(input, path: name, isStream: isStream, near: folder, limit: limit, check: check)
@@ -36,7 +36,7 @@ enum PrivateCopy {
     check: (UnsafeRawBufferPointer) throws -> Void
   ) throws -> MappedFile {
     var status = stat()
-    guard fstat(input, &status) == 0 else { throw ErrataError.file("read", path, errno) }
+    guard fstat(input, &status) == 0 else { throw ErrataError.system("read", path, errno) }
     let kind = status.st_mode & S_IFMT
     guard [S_IFREG, S_IFIFO, S_IFSOCK].contains(kind) else { throw ErrataError.neitherFileNorPipe(path) }
     let isRead = isStream || kind != S_IFREG
@@ -80,7 +80,7 @@ enum PrivateCopy {
     while true {
       let result = call()
       if result >= 0 { return result }
-      if errno != EINTR { throw ErrataError.file(verb, path, errno) }
+      if errno != EINTR { throw ErrataError.system(verb, path, errno) }
     }
   }
 }
