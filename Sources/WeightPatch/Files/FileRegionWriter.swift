@@ -1,7 +1,6 @@
 import CKernels
 import Foundation
 import Tensors
-import WeightPatch
 
 /// Writes into parts of a file.
 package final class FileRegionWriter: Sendable {
