@@ -46,6 +46,13 @@ extension ErrataError {
     )
   }
 
+  static func quantizedBase(_ path: String, _ method: String) -> ErrataError {
+    ErrataError(
+      .baseMismatch,
+      "\(path): its weights are quantized (\(method)), and patches are applied to BF16, F16 or F32; serve it with an adapter: "
+        + "'errata export PATCH --to peft --base ORIGINAL -o FOLDER'")
+  }
+
   static func anotherModel(_ misfits: [(paths: [String], problems: [String])], _ checkpoint: String) -> ErrataError {
     let texts = misfits.map { misfit in
       "\(made(misfit.paths)) for another model than \(checkpoint): \(misfit.problems.joined(separator: ", "))"

@@ -118,14 +118,14 @@ extension ErrataError {
   static func adapterFolder(_ directory: String) -> ErrataError {
     ErrataError(
       .general,
-      "\(directory): holds a PEFT adapter, not a checkpoint; merge it into its base model (merge_and_unload) and save that"
+      "\(directory): holds a PEFT adapter, not a checkpoint; make a patch of it with 'errata import'"
     )
   }
 
   static func adapterFile(_ path: String) -> ErrataError {
     ErrataError(
       .general,
-      "\(path): is a PEFT adapter, not a checkpoint; merge it into its base model (merge_and_unload) and save that")
+      "\(path): is a PEFT adapter, not a checkpoint; make a patch of it with 'errata import'")
   }
 
   static func shardsWithoutIndex(_ directory: String, _ shard: String) -> ErrataError {
