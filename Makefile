@@ -8,6 +8,7 @@
 # make benchmark-growth    how that grows with facts, layers and the model's size
 # make benchmark-patches   how fast patches get into checkpoints of 6 and 13.5 GB, beside a Python script and cp
 # make benchmark-full-size   the whole job on random checkpoints of GPT2-XL's, GPT-J's, Gemma-3-1B's and Llama-2-7B's shapes, in 24 GB
+# make interop   loads what is exported with transformers, PEFT, bitsandbytes and llama.cpp (fetched, 4 GB), and imports what PEFT makes
 # make fuzz   feeds the readers of hostile files with random damage, a minute each
 
 BIN := .build/release
@@ -30,7 +31,7 @@ BENCHMARK_TEXT := SamplePatches/corpus.txt
 # Tests see what is internal. The tools are compiled with the same flag, so that one build serves both.
 FLAGS := -c release -Xswiftc -enable-testing
 
-.PHONY: all build demo test check test-tokenizers test-qwen dist fuzz benchmark benchmark-growth benchmark-patches benchmark-full-size demo-smollm2 sample-patches format lint clean install-packages
+.PHONY: all build demo interop test check test-tokenizers test-qwen dist fuzz benchmark benchmark-growth benchmark-patches benchmark-full-size demo-smollm2 sample-patches format lint clean install-packages
 
 all: build
 
@@ -55,6 +56,9 @@ test-qwen: build .cache/qwen-python/complete
 	@.cache/qwen-python/bin/python Tests/RealModels/qwen2_5_coder.py $(QWEN)
 	ERRATA_TEST_FAMILIES=$(CURDIR)/$(QWEN) swift test $(FLAGS) --filter TransformerTests.GoldenForwardTests
 	@Tests/RealModels/edit.sh $(BIN) $(QWEN) $(BENCHMARK_FACTS) $(BENCHMARK_TEXT)
+
+interop: build .cache/interop-python/complete
+	@.cache/interop-python/bin/python Tests/Interop/interop.py $(BIN) . .cache/interop
 
 dist: build
 	@.ci/make-dist $(BIN) .build/dist/errata-linux-$(shell uname -m)
@@ -85,6 +89,11 @@ demo-smollm2: build $(SMOLLM2)/model.safetensors
 
 .cache/benchmark-python/complete:
 	@.ci/python-environment .cache/benchmark-python torch transformers safetensors
+	@touch $@
+
+.cache/interop-python/complete:
+	@.ci/python-environment .cache/interop-python torch transformers==5.24.0 peft==0.21.2 bitsandbytes xllamacpp gguf \
+	  safetensors numpy
 	@touch $@
 
 .cache/tokenizer-python/complete:

@@ -48,6 +48,12 @@ extension ErrataError {
       remedy: "get the patch again")
   }
 
+  static func quantizedBase(_ path: String, _ method: String) -> ErrataError {
+    ErrataError(
+      .baseMismatch, path, "its weights are quantized (\(method)), and patches are applied to BF16, F16 or F32",
+      remedy: .serveAdapter)
+  }
+
   static func anotherModel(_ misfits: [(paths: [String], problems: [String])], _ checkpoint: String) -> ErrataError {
     made(
       misfits.map(\.paths),

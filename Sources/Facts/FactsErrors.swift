@@ -131,7 +131,6 @@ extension ErrataError {
   }
 }
 
-
 extension JSONSyntaxError {
   fileprivate var kind: ErrataError.Kind { exceedsLimit ? .damagedInput : .usage }
 }

@@ -116,14 +116,12 @@ extension ErrataError {
 
   static func adapterFolder(_ directory: String) -> ErrataError {
     ErrataError(
-      .general, directory, "holds a PEFT adapter, not a checkpoint",
-      remedy: "merge it into its base model (merge_and_unload) and save that")
+      .general, directory, "holds a PEFT adapter, not a checkpoint", remedy: .importAdapter)
   }
 
   static func adapterFile(_ path: String) -> ErrataError {
     ErrataError(
-      .general, path, "is a PEFT adapter, not a checkpoint",
-      remedy: "merge it into its base model (merge_and_unload) and save that")
+      .general, path, "is a PEFT adapter, not a checkpoint", remedy: .importAdapter)
   }
 
   static func shardsWithoutIndex(_ directory: String, _ shard: String) -> ErrataError {

@@ -108,7 +108,11 @@ extension ErrataError {
       (noun, remedy) = (FileKind.safetensorsNoun, "check what was named, and in which order")
     case .patch where wanted != FileKind.patchNoun && !isText:
       (noun, remedy) = (FileKind.patchNoun, "check what was named, and in which order")
-    case .gguf: (noun, remedy) = ("a GGUF file", "use the safetensors checkpoint that it was made from")
+    case .gguf:
+      (noun, remedy) = (
+        "a GGUF file",
+        "use the safetensors checkpoint that it was made from, and serve this one with an adapter ('errata export --to gguf')"
+      )
     case .pytorch: (noun, remedy) = ("a PyTorch file (pickle)", "convert it to safetensors first")
     case .numpyArchive: (noun, remedy) = ("a NumPy archive (.npz)", "import or convert it first")
     case .numpyArray: (noun, remedy) = ("a NumPy array (.npy)", "import or convert it first")

@@ -64,6 +64,16 @@ public enum Remedy: Sendable {
   case leaveOutTensors
   case keepCorrection
 
+  // MARK: Adapters
+
+  case importAdapter
+  case serveAdapter
+  case serveWithoutCorrection
+  case exportToPEFT
+  case mergeAndCompare
+  case addAndCompare
+  case convertPickle
+
   // MARK: Evaluation
 
   case skipInvalid
@@ -133,6 +143,14 @@ extension Remedy: CustomStringConvertible {
     case .leaveOutTensor: "leave it out"
     case .leaveOutTensors: "make a patch of the other tensors, if they differ"
     case .keepCorrection: "keep the correction"
+    case .importAdapter: "import it as a patch"
+    case .serveAdapter: "export the patch as an adapter, and serve that beside them"
+    case .serveWithoutCorrection:
+      "make the difference without correction, or apply it to a copy of the model, and serve that"
+    case .exportToPEFT: "export in PEFT's format"
+    case .mergeAndCompare: "merge it, and make a difference of the result"
+    case .addAndCompare: "add it to the weights, and make a difference of the result"
+    case .convertPickle: "load it with torch and save its tensors as safetensors"
     case .skipInvalid: "correct them, or leave them out"
     case .widerWindow(let tokens): "give a window of \(tokens) or more"
     case .fewerShots: "take fewer"

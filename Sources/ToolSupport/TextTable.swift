@@ -24,32 +24,16 @@ public struct TextTable {
   /// The table's lines, two spaces between columns, without trailing spaces.
   public var lines: [String] {
     let all = [headers] + rows
-    let widths = headers.indices.map { column in all.map { Self.displayWidth($0[column]) }.max() ?? 0 }
+    let widths = headers.indices.map { column in all.map { displayWidth($0[column]) }.max() ?? 0 }
     return all.map { row in
       var line = ""
       for (column, cell) in row.enumerated() {
-        let padding = String(repeating: " ", count: widths[column] - Self.displayWidth(cell))
+        let padding = String(repeating: " ", count: widths[column] - displayWidth(cell))
         if column > 0 { line += "  " }
         line += alignments[column] == .left ? cell + padding : padding + cell
       }
       while line.last == " " { line.removeLast() }
       return line
-    }
-  }
-
-  /// Columns on a terminal: wide East Asian characters and emoji take two.
-  static func displayWidth(_ text: String) -> Int {
-    text.reduce(0) { width, character in
-      let scalar = character.unicodeScalars.first!
-      let isWide: Bool =
-        switch scalar.value {
-        case 0x1100...0x115F, 0x2E80...0xA4CF, 0xAC00...0xD7A3, 0xF900...0xFAFF, 0xFE30...0xFE6F, 0xFF00...0xFF60,
-          0xFFE0...0xFFE6, 0x1F300...0x1FAFF, 0x20000...0x3FFFD:
-          true
-        // Emoji of the older blocks, and characters that a variation selector turns into emoji.
-        default: scalar.properties.isEmojiPresentation || character.unicodeScalars.contains("\u{FE0F}")
-        }
-      return width + (isWide ? 2 : 1)
     }
   }
 }

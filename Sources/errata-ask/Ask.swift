@@ -1,9 +1,11 @@
+import Adapters
 import ArgumentParser
 import Facts
 import KnowledgeEditing
 import Tensors
 import ToolSupport
 import Transformer
+import WeightPatch
 
 struct Ask: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -12,6 +14,9 @@ struct Ask: ParsableCommand {
     discussion: """
       Prints the continuation, and under it each token with its probability. The most likely token is taken at each \
       place; with --temperature, tokens are drawn, the same ones for the same --seed.
+
+      --adapter and --patch let low-rank changes stand beside the weights, in float32, as a server does that has not \
+      merged them: what is asked is what is served, and the checkpoint stays as it is.
       """,
     version: errataVersion)
 
@@ -33,6 +38,12 @@ struct Ask: ParsableCommand {
   @Option(help: "The seed of the draws.")
   var seed: UInt64 = 0
 
+  @Option(parsing: .singleValue, help: "A PEFT folder or GGUF adapter beside the weights. May be repeated.")
+  var adapter: [String] = []
+
+  @Option(parsing: .singleValue, help: "A patch beside the weights, not applied. May be repeated.")
+  var patch: [String] = []
+
   @Flag(help: "Print the continuation alone.")
   var plain = false
 
@@ -46,7 +57,14 @@ struct Ask: ParsableCommand {
   }
 
   func run() throws {
-    let model = try LanguageModel(path: model, notice: printNotice)
+    let opened = try OpenedCheckpoint(path: model, notice: printNotice)
+    let model = try opened.model()
+    if !adapter.isEmpty || !patch.isEmpty {
+      let patches = try patch.map { try PatchFile(path: $0) }
+      for changes in try LowRankAdapter.beside(opened.state(), adapters: adapter, patches: patches) {
+        changes.attach(to: model.decoder)
+      }
+    }
     let tokenization = PromptTokenization(model.tokenizer)
     var random = RandomSource(seed: seed)
     let choice = temperature.map { TokenChoice.sampled(count: topK, temperature: $0) } ?? .greedy

@@ -15,6 +15,7 @@ struct PatchDifferenceReport: Answer {
   var lines: [String] {
     var lines = [describe("A", first), describe("B", second)]
     guard difference.isDifferent else { return lines + ["They make the same edits."] }
+    if difference.isSameButForRounding { lines.append("But for rounding, they make the same change.") }
     let others = difference.tensorsOfOtherBases
     if !others.isEmpty {
       lines.append("made for different bases: \(printable(others.map(\.description).joined(separator: ", ")))")
@@ -78,6 +79,7 @@ struct PatchDifferenceReport: Answer {
   var json: JSON {
     [
       "first": first.json, "second": second.json, "different": .bool(difference.isDifferent),
+      "same_but_for_rounding": .bool(difference.isSameButForRounding),
       "facts": [
         "added": .array(difference.added.map(\.answer)), "removed": .array(difference.removed.map(\.answer)),
         "changed": .array(difference.changed.map { ["before": $0.before.answer, "after": $0.after.answer] }),

@@ -1,3 +1,4 @@
+import Adapters
 import ArgumentParser
 import EditEvaluation
 import Facts
@@ -5,6 +6,7 @@ import Foundation
 import KnowledgeEditing
 import Tensors
 import ToolSupport
+import WeightPatch
 
 struct Eval: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -33,12 +35,23 @@ struct Eval: ParsableCommand {
       weighted F1 and Matthews' correlation of the more probable answer; with --generate also of the answer that is \
       written, and how often none is (invalid).
 
+      --adapter and --patch score the first checkpoint once more, with low-rank changes beside its weights, in float32, \
+      as a server does that has not merged them: what narrow numbers cost stands in the table.
+
       Ctrl-C prints what was measured so far; the exit code is then 1.
       """,
     version: errataVersion)
 
   @Argument(help: "The checkpoints' directories.")
   var models: [String]
+
+  @Option(
+    parsing: .singleValue,
+    help: "Score the first checkpoint also with this PEFT folder or GGUF adapter beside its weights. May be repeated.")
+  var adapter: [String] = []
+
+  @Option(parsing: .singleValue, help: "The same with a patch that is not applied. May be repeated.")
+  var patch: [String] = []
 
   @Option(help: "A facts file: CounterFact, zsRE, EasyEdit, or plain JSONL or CSV; - for standard input.")
   var facts: String?
@@ -135,17 +148,19 @@ struct Eval: ParsableCommand {
     var opened = try models.map { path in
       let model = try LanguageModel(path: path, notice: printNotice)
       try evaluation.check(model)
-      return model
+      return (name: path, model: model)
     }
+    if !adapter.isEmpty || !patch.isEmpty { opened.append(try served()) }
     Interruption.install()
     var reports: [EvaluationReport] = []
     let lines = ProgressLines(isQuiet: quiet)
     while !opened.isEmpty, !Interruption.isRequested {
       profile.start()
       // Let go of afterwards, with the memory that it computes in.
-      let result = try evaluation.run(opened.removeFirst(), base: reports.first?.result) { progress in
+      let (name, model) = opened.removeFirst()
+      let result = try evaluation.run(model, named: name, base: reports.first?.result) { progress in
         lines.update(
-          "\(models[reports.count]): \(progress.section)", unit: progress.unit, completed: progress.completed,
+          "\(name): \(progress.section)", unit: progress.unit, completed: progress.completed,
           of: progress.total, progress.remark)
         return !Interruption.isRequested
       }
@@ -156,6 +171,17 @@ struct Eval: ParsableCommand {
     if Interruption.isRequested {
       throw ErrataError.interrupted
     }
+  }
+
+  /// The first checkpoint with what stands beside its weights.
+  private func served() throws -> (name: String, model: LanguageModel) {
+    let checkpoint = try OpenedCheckpoint(path: models[0])
+    let model = try checkpoint.model()
+    let patches = try patch.map { try PatchFile(path: $0) }
+    for changes in try LowRankAdapter.beside(checkpoint.state(), adapters: adapter, patches: patches) {
+      changes.attach(to: model.decoder)
+    }
+    return (([models[0]] + adapter + patch).joined(separator: " + "), model)
   }
 
   private func evaluation() throws -> Evaluation {

@@ -1,5 +1,7 @@
+import Adapters
 import ArgumentParser
 import Facts
+import Foundation
 import KnowledgeEditing
 import Tensors
 import ToolSupport
@@ -24,7 +26,8 @@ struct Trace: ParsableCommand {
       are named on standard error.
 
       Traced are the patches that are applied to the checkpoint, and those given by --patch as if they were: the exact \
-      weights are computed in memory, and nothing is written.
+      weights are computed in memory, and nothing is written. An adapter given by --adapter stands beside the weights, \
+      as a server adds it; its terms belong to no fact, and it is listed as a whole.
       """,
     version: errataVersion)
 
@@ -38,6 +41,9 @@ struct Trace: ParsableCommand {
     name: .customLong("patch"), parsing: .singleValue,
     help: "A patch to be traced as if it were applied. May be repeated.")
   var patches: [String] = []
+
+  @Option(parsing: .singleValue, help: "A PEFT folder or GGUF adapter to be traced too. May be repeated.")
+  var adapter: [String] = []
 
   @Flag(help: "Trace patches given by --patch also on a base that they were not made for, or without their parents.")
   var force = false
@@ -63,10 +69,10 @@ struct Trace: ParsableCommand {
     for file in base.plan.withoutParents {
       printNotice("note: \(printable(file.path)): traced by force without the patches that it was computed on top of")
     }
-    guard !base.plan.patches.isEmpty else {
+    guard !base.plan.patches.isEmpty || !adapter.isEmpty else {
       throw ErrataError.nothingToTrace(model)
     }
-    let result = try base.trace(prompts)
+    let result = try base.trace(prompts, beside: besides(base.checkpoint))
     if !result.untraced.isEmpty {
       printNotice("note: \(ErrataError.cannotBeTraced(result.untraced))")
     }
@@ -75,5 +81,17 @@ struct Trace: ParsableCommand {
       TraceReport($0, batches: result.batches, tokenization: tokenization, top: top, threshold: threshold)
     }
     json.give(reports, separated: true)
+  }
+
+  private func besides(_ checkpoint: OpenedCheckpoint) throws -> [(traced: TracedBatch, batch: EditBatch)] {
+    guard !adapter.isEmpty else { return [] }
+    let base = try AdapterBase(checkpoint.checkpoint)
+    return try adapter.map { path in
+      let batch = try AdapterFile.read(path, for: base).batch()
+      let name = URL(fileURLWithPath: path).lastPathComponent
+      return (
+        TracedBatch(batch, method: ImportedAdapter.method, digest: try AdapterFile.digest(path), name: name), batch
+      )
+    }
   }
 }

@@ -30,6 +30,6 @@ import Testing
     ("", 0), ("abc", 3), ("e\u{301}", 1), ("한국", 4), ("ｗ", 2), ("🚀", 2), ("✅", 2), ("🇫🇷", 2), ("❤", 1),
     ("❤\u{FE0F}", 2), ("1", 1), ("#", 1), ("©", 1), ("Zürich", 6),
   ]) func displayWidths(text: String, width: Int) {
-    #expect(TextTable.displayWidth(text) == width)
+    #expect(displayWidth(text) == width)
   }
 }
