@@ -152,7 +152,7 @@ import Testing
       Issue.record("a prompt longer than the model's positions was taken")
     } catch let error as ErrataError {
       let pattern =
-        #/\S+: record 0: its prompt, with examples and answer [0-9]+ tokens, is longer than the model's 256 positions; lower --shots, or remove the record/#
+        #/\S+: record 0: its prompt, with examples and answer [0-9]+ tokens, is longer than the model's 256 positions; take fewer examples, or remove the record/#
       #expect(error.message.wholeMatch(of: pattern) != nil, "\(error.message)")
     }
   }

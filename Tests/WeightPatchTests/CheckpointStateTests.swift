@@ -296,8 +296,8 @@ import Testing
     #expect(
       throws: ErrataError(
         .conflict,
-        "\(names) were computed on top of \(parent.identifier.abbreviated) (parent): --cascade reverts all of them, "
-          + "--force leaves them applied")
+        "\(names) were computed on top of \(parent.identifier.abbreviated) (parent); revert all of them, or leave them "
+          + "applied by force")
     ) { try revert([parent], from: all, output: fixture.output("x")) }
     let cascaded = fixture.output("cascaded")
     try revert([parent], from: all, output: cascaded, children: .cascade)
@@ -314,7 +314,7 @@ import Testing
     #expect(
       throws: ErrataError(
         .damagedInput,
-        "\(patch.path): says that model.c.weight is BF16 in its base, but the digest is that of a tensor in F32: get the "
+        "\(patch.path): says that model.c.weight is BF16 in its base, but the digest is that of a tensor in F32; get the "
           + "patch again")
     ) { try apply([patch], to: fixture.path, output: output) }
     // Nor by force, nor where it is compared with its base.
