@@ -19,9 +19,11 @@ struct Import: ParsableCommand {
       pair N.0 (keys, d_in x E) and N.1 (values, d_out x E), or the whole change as N or N.0, which is cut to the rank \
       that its type's rounding leaves. A .pt file of them is a pickle; torch makes it one that can be read:
 
-        deltas = torch.load("deltas.pt")
-        save_file({f"{name}.{i}": part.contiguous() for name, parts in deltas.items() \
-      for i, part in enumerate(parts)}, "deltas.safetensors")
+        tensors = {}
+        for name, parts in torch.load("deltas.pt").items():
+          for i, part in enumerate(parts):
+            tensors[f"{name}.{i}"] = part.contiguous()
+        save_file(tensors, "deltas.safetensors")
 
       What factors beside the weights cannot say is refused by its name: DoRA, modules_to_save, biases, embeddings. So \
       are weights in a pickle (adapter_model.bin), which can run code: convert them to safetensors first.
