@@ -48,7 +48,7 @@ import Testing
     for count in Array(stride(from: 0, to: 700, by: 7)) + [bytes.count - 32] {
       try AtomicFile.write(bytes.prefix(count), to: directory("cut.gguf"))
       let error = try #require(throws: ErrataError.self) { try AdapterFile.read(directory("cut.gguf"), for: base) }
-      #expect(error.category == .damagedInput, "\(count) bytes: \(error)")
+      #expect(error.kind == .damagedInput, "\(count) bytes: \(error)")
     }
   }
 

@@ -61,7 +61,7 @@ import WeightPatch
     let base = try AdapterBase.golden("llama_tied")
     let target = base.downProjection(0)
     let name = target.tensor.description
-    func expect(_ tensors: [String: (Shape, [Float])], _ category: ErrataError.Category, _ message: String) throws {
+    func expect(_ tensors: [String: (Shape, [Float])], _ category: ErrataError.Kind, _ message: String) throws {
       let path = try write(tensors)
       #expect(throws: ErrataError(category, "\(path): \(message)")) { try AdapterFile.read(path, for: base) }
     }
