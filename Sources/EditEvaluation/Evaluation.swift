@@ -47,14 +47,16 @@ public struct Evaluation {
   }
 
   /// - Parameters:
+  ///   - name: what the result calls the model; its path if nil.
   ///   - base: another checkpoint's results, which this one's are compared with.
   ///   - onProgress: false ends early; the result is then partial.
   /// - Throws: an `ErrataError` if a prompt does not fit the model, or if it computes what is not a number.
   public func run(
-    _ model: LanguageModel, base: ModelEvaluation? = nil, onProgress: (Progress) -> Bool = { _ in true }
+    _ model: LanguageModel, named name: String? = nil, base: ModelEvaluation? = nil,
+    onProgress: (Progress) -> Bool = { _ in true }
   ) throws -> ModelEvaluation {
     try withoutActuallyEscaping(onProgress) { onProgress in
-      var run = Run(evaluation: self, model: model, onProgress: onProgress)
+      var run = Run(evaluation: self, model: model, name: name, onProgress: onProgress)
       try run.measure(comparingTo: base)
       run.result.isPartial = run.isStopped
       return run.result
@@ -64,7 +66,7 @@ public struct Evaluation {
 
 /// What was measured of one checkpoint.
 public struct ModelEvaluation: Sendable {
-  /// Its path.
+  /// Its path, or what it was called.
   public let model: String
   public internal(set) var records: [FactRecord] = []
   public internal(set) var scores: [RecordScore]?
@@ -90,11 +92,13 @@ private struct Run {
   var result: ModelEvaluation
   var isStopped = false
 
-  init(evaluation: Evaluation, model: LanguageModel, onProgress: @escaping (Evaluation.Progress) -> Bool) {
+  init(
+    evaluation: Evaluation, model: LanguageModel, name: String?, onProgress: @escaping (Evaluation.Progress) -> Bool
+  ) {
     self.evaluation = evaluation
     self.model = model
     self.onProgress = onProgress
-    result = ModelEvaluation(model: model.checkpoint.path)
+    result = ModelEvaluation(model: name ?? model.checkpoint.path)
   }
 
   mutating func measure(comparingTo base: ModelEvaluation?) throws {

@@ -26,7 +26,7 @@ public struct FactPreflight {
         if let note = try note(record.fact) { notes.append(note) }
         return true
       } catch let error as ErrataError {
-        errors.append(ErrataError(error.category, (record.place.map { "\($0): " } ?? "") + error.message))
+        errors.append(record.place.map { error.within([$0.file], at: [$0.position]) } ?? error)
         return false
       }
     }

@@ -54,5 +54,8 @@ public struct RecordPlace: Sendable, Equatable {
 }
 
 extension RecordPlace: CustomStringConvertible {
-  public var description: String { "\(file): record \(record)" + (line.map { " (line \($0))" } ?? "") }
+  public var description: String { "\(file): \(position)" }
+
+  /// In the file.
+  package var position: String { "record \(record)" + (line.map { " (line \($0))" } ?? "") }
 }

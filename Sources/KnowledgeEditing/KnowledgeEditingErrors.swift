@@ -3,31 +3,30 @@ import Tensors
 extension ErrataError {
   static func promptTooLong(_ fact: String, _ length: Int, maximum: Int) -> ErrataError {
     ErrataError(
-      .general,
-      "\(fact): a prompt with context and target of \(length) tokens is longer than the model's \(maximum) positions; "
-        + "shorten it")
+      .general, fact,
+      "a prompt with context and target of \(length) tokens is longer than the model's \(maximum) positions",
+      remedy: "shorten it")
   }
 
   package static func scoredPromptTooLong(_ fact: String, _ length: Int, maximum: Int) -> ErrataError {
     ErrataError(
-      .general,
-      "\(fact): one of its prompts, with the target \(length) tokens, is longer than the model's \(maximum) positions; "
-        + "shorten it")
+      .general, fact,
+      "one of its prompts, with the target \(length) tokens, is longer than the model's \(maximum) positions",
+      remedy: "shorten it")
   }
 
   static func notTemplates(_ path: String) -> ErrataError {
-    ErrataError(.usage, "\(path): context templates are a JSON array of strings")
+    ErrataError(.usage, path, "context templates are a JSON array of strings")
   }
 
   /// - Parameter others: files of tokenizers in other formats that are there.
   static func noTokenizer(_ path: String, others: [String]) -> ErrataError {
     guard !others.isEmpty else {
-      return ErrataError(.general, "\(path): no tokenizer.json; Errata reads the Hugging Face tokenizers format")
+      return ErrataError(.general, path, "no tokenizer.json; Errata reads the Hugging Face tokenizers format")
     }
     return ErrataError(
-      .general,
-      "\(path): no tokenizer.json, only \(others.joined(separator: ", ")); transformers writes it: "
-        + "AutoTokenizer.from_pretrained(MODEL, use_fast=True).save_pretrained(MODEL)")
+      .general, path, "no tokenizer.json, only \(others.joined(separator: ", "))",
+      remedy: "transformers writes it: AutoTokenizer.from_pretrained(MODEL, use_fast=True).save_pretrained(MODEL)")
   }
 
   static func layerOutOfRange(_ layer: Int, count: Int) -> ErrataError {
@@ -41,72 +40,70 @@ extension ErrataError {
 
   static func correctedTensor(_ name: ByteString, _ checkpoint: String) -> ErrataError {
     ErrataError(
-      .conflict,
-      "\(checkpoint): a patch sets the values of \(name) exactly ('errata diff'), and no edit can be computed on top of it; "
-        + "revert it first")
+      .conflict, checkpoint,
+      "a patch sets the values of \(name) exactly, and no edit can be computed on top of it",
+      remedy: "revert it first")
   }
 
   static func oneLayerOnly(_ method: String) -> ErrataError {
-    ErrataError(.usage, "\(method) edits one layer; give one with --layers")
+    ErrataError(.usage, "\(method) edits one layer", remedy: .giveOneLayer)
   }
 
   static func dependentFacts(_ facts: [String]) -> ErrataError {
     ErrataError(
       .conflict,
-      "these facts have keys that depend linearly on those of facts before them: \(facts.joined(separator: "; ")); "
-        + "remove them, or add --drop-dependent")
+      "these facts have keys that depend linearly on those of facts before them: "
+        + "\(facts.joined(separator: "; "))",
+      remedy: .dropDependent)
   }
 
   static func keysNotFinite(_ model: String, layer: Int) -> ErrataError {
     ErrataError(
-      .general,
-      "\(model): computes keys in layer \(layer) that are not finite; its weights hold NaN or infinity, or values too large"
-    )
+      .general, model,
+      "computes keys in layer \(layer) that are not finite; its weights hold NaN or infinity, or values too "
+        + "large")
   }
 
   static func corpusNotText(_ path: String, line: Int) -> ErrataError {
-    ErrataError(.damagedInput, "\(path): line \(line) is not UTF-8 text")
+    ErrataError(.damagedInput, path, "line \(line) is not UTF-8 text")
   }
 
   static func corpusLineNotJSON(_ path: String, line: Int, _ reason: String) -> ErrataError {
-    ErrataError(.damagedInput, "\(path): line \(line) is not valid JSON: \(reason)")
+    ErrataError(.damagedInput, path, "line \(line) is not valid JSON", cause: reason)
   }
 
   static func corpusLineWithoutText(_ path: String, line: Int, field: String) -> ErrataError {
-    ErrataError(
-      .general, "\(path): line \(line) is no object with a text in its field '\(field)'; name the field with --field")
+    ErrataError(.general, path, "line \(line) is no object with a text in its field '\(field)'", remedy: .nameField)
   }
 
   static func textRepeated(_ path: String) -> ErrataError {
-    ErrataError(.usage, "\(path): is given twice; its tokens would count twice")
+    ErrataError(.usage, path, "is given twice; its tokens would count twice")
   }
 
   static func fieldWithoutJSONLines() -> ErrataError {
-    ErrataError(.usage, "--field goes with a --text whose name ends in .jsonl")
+    ErrataError(.usage, "a field goes with a text whose name ends in .jsonl")
   }
 
   static func sequenceWithoutText(_ length: Int, specialTokens: Int) -> ErrataError {
     ErrataError(
-      .usage,
-      "a sequence of \(length) tokens has no room for text beside the model's \(specialTokens) special tokens; raise "
-        + "--sequence-length")
+      .usage, "a sequence of \(length) tokens has no room for text beside the model's \(specialTokens) special tokens",
+      remedy: .longerSequence)
   }
 
   static func corpusTooShort(_ path: String, _ tokens: Int) -> ErrataError {
-    ErrataError(.general, "\(path): holds only \(tokens) tokens; a text of at least a few thousand is needed")
+    ErrataError(.general, path, "holds only \(tokens) tokens; a text of at least a few thousand is needed")
   }
 
   static func valueNotFinite(_ fact: String) -> ErrataError {
-    ErrataError(
-      .general, "\(fact): the value search diverged; try a smaller --learning-rate or --clamp, or another layer")
+    ErrataError(.general, fact, "the value search diverged", remedy: .gentlerSearch)
   }
 
   static func hyperparameters(_ path: String, _ problem: String) -> ErrataError {
-    ErrataError(.usage, "\(path): \(problem)")
+    ErrataError(.usage, path, problem)
   }
 
   static func hyperparametersBeyondLimit(_ path: String, _ problem: String) -> ErrataError {
-    ErrataError(.damagedInput, "\(path): \(problem)")
+    ErrataError(.damagedInput, path, problem)
   }
 
   package static func emptyPrompt(_ prompt: String) -> ErrataError {
@@ -114,7 +111,7 @@ extension ErrataError {
   }
 
   static func nothingTraced(_ model: String, _ tensors: [ByteString]) -> ErrataError {
-    ErrataError(.general, "\(model): \(cannotBeTraced(tensors))")
+    ErrataError(.general, model, cannotBeTraced(tensors))
   }
 
   /// - Parameter tensors: at least one.
@@ -125,11 +122,11 @@ extension ErrataError {
 
   static func notADownProjection(_ tensor: ByteString, _ model: String) -> ErrataError {
     ErrataError(
-      .general,
-      "a patch edits \(tensor), which is no layer's down-projection in \(model): apply it first, and trace the result")
+      .general, "a patch edits \(tensor), which is no layer's down-projection in \(model)",
+      remedy: "apply it first, and trace the result")
   }
 
   static func noFacts(_ source: String) -> ErrataError {
-    ErrataError(.general, "\(source): holds no facts")
+    ErrataError(.general, source, "holds no facts")
   }
 }

@@ -50,7 +50,7 @@ public final class SecondMomentCollector {
     guard FileManager.default.fileExists(atPath: partialPath) else { return }
     do {
       try resume()
-    } catch let error as ErrataError where error.category == .damagedInput {
+    } catch let error as ErrataError where error.kind == .damagedInput {
       throw ErrataError.partialDamaged(partialPath)
     }
   }

@@ -21,7 +21,7 @@ public final class AtomicFile {
     if stat(path, &status) == 0 {
       // A rename would put a file where a device, a pipe or a directory was.
       guard status.st_mode & S_IFMT == S_IFREG else {
-        throw ErrataError(.general, "\(path): is not a regular file; give another output")
+        throw ErrataError.outputNotRegular(path)
       }
     }
     // Through a symbolic link, the file that it names is replaced, and the link stays.

@@ -103,13 +103,16 @@ extension ErrataError {
     let (noun, remedy): (String, String)
     switch kind {
     case .lfsPointer:
-      return ErrataError(
-        .damagedInput, "\(path): is a Git LFS pointer, not the file that it stands for; run 'git lfs pull'")
+      return ErrataError.lfsPointer(path)
     case .safetensors where wanted != FileKind.safetensorsNoun && !isText:
       (noun, remedy) = (FileKind.safetensorsNoun, "check what was named, and in which order")
     case .patch where wanted != FileKind.patchNoun && !isText:
       (noun, remedy) = (FileKind.patchNoun, "check what was named, and in which order")
-    case .gguf: (noun, remedy) = ("a GGUF file", "use the safetensors checkpoint that it was made from")
+    case .gguf:
+      (noun, remedy) = (
+        "a GGUF file",
+        "use the safetensors checkpoint that it was made from, and serve this one with an adapter ('errata export --to gguf')"
+      )
     case .pytorch: (noun, remedy) = ("a PyTorch file (pickle)", "convert it to safetensors first")
     case .numpyArchive: (noun, remedy) = ("a NumPy archive (.npz)", "import or convert it first")
     case .numpyArray: (noun, remedy) = ("a NumPy array (.npy)", "import or convert it first")
@@ -118,12 +121,9 @@ extension ErrataError {
     case .packed(let program): (noun, remedy) = ("packed (\(program))", "unpack it first")
     case .safetensors, .patch, nil:
       guard isText else { return nil }
-      return ErrataError(
-        .damagedInput,
-        "\(path): damaged by a copy as text, which put a carriage return before every line feed; copy it again as binary"
-      )
+      return ErrataError.damagedAsText(path)
     }
-    return ErrataError(.damagedInput, "\(path): is \(noun), not \(wanted); \(remedy)")
+    return ErrataError.wrongKind(path, noun, wanted: wanted, remedy: .advice(remedy))
   }
 
   /// A link that leads nowhere, as in a cache of which only a part was copied.
@@ -131,7 +131,7 @@ extension ErrataError {
     guard let target = try? FileManager.default.destinationOfSymbolicLink(atPath: path),
       !FileManager.default.fileExists(atPath: path)
     else { return nil }
-    return ErrataError(.general, "\(path): is a link to \(target), which is not there; fetch the file again")
+    return ErrataError.danglingLink(path, to: target)
   }
 }
 

@@ -44,35 +44,16 @@ extension MappedFile {
     let name = path == "-" ? InputStreams.standardInput : path
     let input = try InputStreams.open(path)
     defer { close(input) }
-    var template = Array((NSTemporaryDirectory() + "errata.XXXXXX").utf8CString)
-    let copy = mkstemp(&template)
-    guard copy >= 0 else { throw ErrataError.system("read", name, errno) }
-    defer { close(copy) }
-    unlink(template)
-    _ = fcntl(copy, F_SETFD, FD_CLOEXEC)
+    let copy = try UnnamedFile(path: name)
     var buffer = [UInt8](repeating: 0, count: 1 << 16)
-    var total = 0
     while true {
       let count = read(input, &buffer, buffer.count)
       if count < 0, errno == EINTR { continue }
       guard count >= 0 else { throw ErrataError.system("read", name, errno) }
       if count == 0 { break }
-      total += count
-      guard total <= limit else { throw ErrataError.streamTooLong(name, limit) }
-      guard pwrite(copy, buffer, count, off_t(total - count)) == count else {
-        throw ErrataError.system("copy", name, errno)
-      }
+      guard copy.byteCount + count <= limit else { throw ErrataError.streamTooLong(name, limit) }
+      try copy.write(buffer[..<count])
     }
-    try self.init(descriptor: copy, path: name)
-  }
-}
-
-extension ErrataError {
-  static var standardInputTwice: ErrataError {
-    ErrataError(.usage, "-: standard input can be read only once; name a file for the other")
-  }
-
-  static func streamTooLong(_ name: String, _ limit: Int) -> ErrataError {
-    ErrataError(.damagedInput, "\(name): is longer than \(limit) bytes, the most that is read of it")
+    try self.init(descriptor: copy.descriptor, path: name)
   }
 }

@@ -49,7 +49,7 @@ extension JSON {
   /// - Parameter malformed: what kind of failure it is if the text is not JSON; beyond the limits it is damaged input.
   /// - Throws: an `ErrataError` that names the file and the byte.
   public static func parse(
-    contentsOf path: String, maximumValueCount: Int = .max, malformed: ErrataError.Category = .damagedInput
+    contentsOf path: String, maximumValueCount: Int = .max, malformed: ErrataError.Kind = .damagedInput
   ) throws -> JSON {
     try parse(MappedFile(path: path), maximumValueCount: maximumValueCount, malformed: malformed)
   }
@@ -59,16 +59,14 @@ extension JSON {
   /// - Parameter malformed: as for a path.
   /// - Throws: an `ErrataError` that names the file and the byte.
   package static func parse(
-    _ file: MappedFile, maximumValueCount: Int = .max, malformed: ErrataError.Category = .damagedInput
+    _ file: MappedFile, maximumValueCount: Int = .max, malformed: ErrataError.Kind = .damagedInput
   ) throws -> JSON {
     let text = withExtendedLifetime(file) { Array(file.bytes) }
     do {
       return try parse(text, maximumValueCount: maximumValueCount)
     } catch {
       throw text.withUnsafeBytes({ ErrataError.recognized(file.path, $0, wanted: "a JSON file") })
-        ?? ErrataError(
-          error.exceedsLimit ? .damagedInput : malformed,
-          "\(file.path): not valid JSON at byte \(error.offset): \(error.reason)")
+        ?? ErrataError.notJSON(malformed, file.path, error)
     }
   }
 }

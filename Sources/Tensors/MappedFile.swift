@@ -37,9 +37,7 @@ public final class MappedFile: @unchecked Sendable {
   package init(descriptor: Int32, path: String) throws {
     var status = stat()
     guard fstat(descriptor, &status) == 0 else { throw ErrataError.system("read", path, errno) }
-    guard status.st_mode & S_IFMT == S_IFREG else {
-      throw ErrataError(.general, "\(path): is not a regular file")
-    }
+    guard status.st_mode & S_IFMT == S_IFREG else { throw ErrataError.notARegularFile(path) }
     self.path = path
     identity = FileIdentity(status)
     let count = Int(status.st_size)

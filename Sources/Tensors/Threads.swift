@@ -1,4 +1,3 @@
-import Dispatch
 import Foundation
 import Synchronization
 
@@ -40,7 +39,7 @@ public enum Threads {
       if count > 0 { body(0..<count) }
       return
     }
-    DispatchQueue.concurrentPerform(iterations: parts) { part in
+    WorkerThreads.shared.perform(parts) { part in
       body(count * part / parts..<count * (part + 1) / parts)
     }
   }
@@ -53,7 +52,7 @@ public enum Threads {
       return
     }
     let next = Atomic(0)
-    DispatchQueue.concurrentPerform(iterations: workers) { _ in
+    WorkerThreads.shared.perform(workers) { _ in
       while true {
         let index = next.add(1, ordering: .relaxed).oldValue
         guard index < count else { return }

@@ -2,74 +2,73 @@ import Tensors
 
 extension ErrataError {
   static func notJSON(file: String, offset: Int, reason: String) -> ErrataError {
-    ErrataError(.damagedInput, "\(file): not valid JSON at byte \(offset): \(reason); download the tokenizer again")
+    ErrataError(
+      .damagedInput, file, "not valid JSON at byte \(offset)", cause: reason, remedy: "download the tokenizer again")
   }
 
   static func wrongKind(file: String, field: String, expected: String, found: String) -> ErrataError {
-    ErrataError(.damagedInput, "\(file): \(field): \(expected) is expected, not \(found); download the tokenizer again")
+    ErrataError(
+      .damagedInput, file, at: field, "\(expected) is expected, not \(found)", remedy: "download the tokenizer again")
   }
 
   static func unsupported(file: String, field: String, found: String, supported: String) -> ErrataError {
-    ErrataError(.general, "\(file): \(field): \(found) is not supported; supported: \(supported)")
+    ErrataError(.general, file, at: field, "\(found) is not supported; supported: \(supported)")
   }
 
   static func noVocabulary(file: String, field: String) -> ErrataError {
     ErrataError(
-      .damagedInput,
-      "\(file): \(field): a tokenizer without a vocabulary; use the tokenizer.json that belongs to the checkpoint")
+      .damagedInput, file, at: field, "a tokenizer without a vocabulary",
+      remedy: "use the tokenizer.json that belongs to the checkpoint")
   }
 
   static func tokenIDOutOfRange(file: String, field: String, token: ByteString) -> ErrataError {
     ErrataError(
-      .damagedInput,
-      "\(file): \(field): the id of \(quoted(token)) is not a number from 0 to \(Vocabulary.maximumID); "
-        + "download the tokenizer again")
+      .damagedInput, file, at: field, "the id of \(quoted(token)) is not a number from 0 to \(Vocabulary.maximumID)",
+      remedy: "download the tokenizer again")
   }
 
   static func sharedTokenID(file: String, field: String, token: ByteString, id: Int) -> ErrataError {
     ErrataError(
-      .damagedInput,
-      "\(file): \(field): \(quoted(token)) has id \(id), which another token has too; download the tokenizer again")
+      .damagedInput, file, at: field, "\(quoted(token)) has id \(id), which another token has too",
+      remedy: "download the tokenizer again")
   }
 
   static func otherTokenID(file: String, field: String, token: ByteString, id: Int32, expected: Int32) -> ErrataError {
     ErrataError(
-      .damagedInput,
-      "\(file): \(field): \(quoted(token)) has id \(id) here and \(expected) in model.vocab; make the two agree")
+      .damagedInput, file, at: field, "\(quoted(token)) has id \(id) here and \(expected) in model.vocab",
+      remedy: "make the two agree")
   }
 
   static func repeatedAddedToken(file: String, field: String, token: ByteString) -> ErrataError {
-    ErrataError(.damagedInput, "\(file): \(field): \(quoted(token)) is listed twice; remove one of the two")
+    ErrataError(.damagedInput, file, at: field, "\(quoted(token)) is listed twice", remedy: "remove one of the two")
   }
 
   static func malformedPattern(file: String, field: String, pattern: ByteString, reason: String) -> ErrataError {
     ErrataError(
-      .damagedInput,
-      "\(file): \(field): \(shortened(pattern)) is no regular expression: \(reason); download the tokenizer again")
+      .damagedInput, file, at: field, "\(shortened(pattern)) is no regular expression", cause: reason,
+      remedy: "download the tokenizer again")
   }
 
   static func patternWithoutEnd(file: String, field: String, pattern: ByteString, byteCount: Int) -> ErrataError {
     ErrataError(
-      .damagedInput,
-      "\(file): \(field): \(shortened(pattern)) backtracks without end on a text of \(byteCount) bytes; "
-        + "use the tokenizer.json of the model's publisher")
+      .damagedInput, file, at: field, "\(shortened(pattern)) backtracks without end on a text of \(byteCount) bytes",
+      remedy: "use the tokenizer.json of the model's publisher")
   }
 
   static func damagedCharacterMap(file: String, field: String, reason: String) -> ErrataError {
-    ErrataError(.damagedInput, "\(file): \(field): \(reason); download the tokenizer again")
+    ErrataError(.damagedInput, file, at: field, reason, remedy: "download the tokenizer again")
   }
 
   static func malformedMerge(file: String, field: String) -> ErrataError {
     ErrataError(
-      .damagedInput,
-      "\(file): \(field): a merge is two tokens, as \"a b\" or [\"a\", \"b\"]; download the tokenizer again")
+      .damagedInput, file, at: field, "a merge is two tokens, as \"a b\" or [\"a\", \"b\"]",
+      remedy: "download the tokenizer again")
   }
 
   static func unknownToken(file: String, field: String, token: ByteString) -> ErrataError {
     ErrataError(
-      .damagedInput,
-      "\(file): \(field): \(quoted(token)) is not in the vocabulary; use the tokenizer.json that belongs to the checkpoint"
-    )
+      .damagedInput, file, at: field, "\(quoted(token)) is not in the vocabulary",
+      remedy: "use the tokenizer.json that belongs to the checkpoint")
   }
 }
 

@@ -4,7 +4,7 @@ import Tensors
 ///
 /// - Throws: a usage error for anything else.
 public func parseLayers(_ text: String) throws -> [Int] {
-  let failure = ErrataError(.usage, "'\(text)' is not a list of layers: give numbers like 5, 3,4,5 or 3-5")
+  let failure = ErrataError.notLayers(text)
   return try text.split(separator: ",", omittingEmptySubsequences: false).flatMap { part -> [Int] in
     // Int would read a plus sign too.
     let bounds = part.split(separator: "-", omittingEmptySubsequences: false).map { $0.first == "+" ? nil : Int($0) }

@@ -15,7 +15,7 @@ public final class ByteProgress {
 
   /// - Throws: an `ErrataError` if Ctrl-C was pressed: the caller stops and cleans up.
   public func update(done: Int, total: Int) throws {
-    if Interruption.isRequested { throw ErrataError(.general, "\(title): interrupted; nothing was changed") }
+    if Interruption.isRequested { throw ErrataError.interrupted(title) }
     let line = progress ?? Progress(title, unit: "MB", total: total / 1_000_000, isQuiet: isQuiet)
     progress = line
     line.update(completed: done / 1_000_000)

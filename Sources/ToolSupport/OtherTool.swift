@@ -10,8 +10,7 @@ public func becomeTool(_ name: String, _ arguments: [String], as caller: String?
   var words = ([caller ?? path] + arguments).map { strdup($0) }
   words.append(nil)
   execv(path, words)
-  printNotice("errata: cannot run \(path): \(String(cString: strerror(errno)))")
-  exit(1)
+  Failure.end("errata", .cannotRun(path, errno))
 }
 
 private func executable(named name: String) -> String? {

@@ -9,7 +9,10 @@ public func print(_ line: String) { Swift.print(printable(line)) }
 public func print(text: String) { Swift.print(printableLines(text), terminator: text.hasSuffix("\n") ? "" : "\n") }
 
 /// Prints a value as the answer of `--json`.
-public func printJSON(_ value: JSON) { Swift.print(value.prettyPrinted(), terminator: "") }
+public func printJSON(_ value: JSON) {
+  Swift.print(value.prettyPrinted(), terminator: "")
+  Failure.noteAnswer()
+}
 
 /// Writes one line to standard error, without disturbing a progress line.
 public func printNotice(_ text: String) {

@@ -108,24 +108,3 @@ private func formatCount(_ value: Double) -> String { String(Int(value)) }
 private func formatRate(_ value: Double) -> String {
   value >= 100 ? String(Int(value)) : String(format: "%.1f", value)
 }
-
-/// A duration for people: "45 s", "3 min 20 s", "2 h 5 min".
-public func formatDuration(_ seconds: Double) -> String {
-  // Past this (thirty million years) it is no duration, and before long no Int.
-  guard seconds.isFinite, seconds < 1e15 else { return "?" }
-  let whole = Int(max(0, seconds).rounded(.up))
-  if whole < 60 { return "\(whole) s" }
-  if whole < 3600 { return "\(whole / 60) min \(whole % 60) s" }
-  return "\(whole / 3600) h \(whole % 3600 / 60) min"
-}
-
-/// A size for people: "512 B", "1.4 kB", "3.2 MB" (powers of 1000).
-public func formatBytes(_ count: Int) -> String {
-  var value = Double(count)
-  if value < 1000 { return "\(count) B" }
-  for unit in ["kB", "MB", "GB"] {
-    value /= 1000
-    if value < 999.5 || unit == "GB" { return String(format: value < 9.95 ? "%.1f \(unit)" : "%.0f \(unit)", value) }
-  }
-  return "\(count) B"
-}

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CToolSupport
 import Foundation
 import Tensors
 
@@ -6,10 +7,7 @@ import Tensors
 public let errataVersion = "0.1.0"
 
 /// Runs a tool: parses the command line, runs the command, and ends the process with the error's exit code
-/// (ARCHITECTURE: exit codes).
-///
-/// A failure is one line on standard error, `errata apply: what, where, what to do`; a usage error also says how to get
-/// help.
+/// (ARCHITECTURE: exit codes). `Failure` tells what failed.
 public enum ToolMain {
   /// - Parameter arguments: those behind the command's name; nil takes the process's.
   public static func run<Command: ParsableCommand>(_ command: Command.Type, _ arguments: [String]? = nil) -> Never {
@@ -23,7 +21,7 @@ public enum ToolMain {
       try parsed.run()
       end(name)
     } catch let error as ErrataError {
-      fail(name, error)
+      Failure.end(name, error)
     } catch let code as ExitCode {
       end(name, code.rawValue)
     } catch {
@@ -32,9 +30,9 @@ public enum ToolMain {
         print(text: command.fullMessage(for: error))
         end(name)
       case .validationFailure:
-        fail(name, ErrataError(.usage, "\(command.message(for: error)) (see '\(name) --help')"))
+        Failure.end(name, .usage(command.message(for: error), name))
       default:
-        fail(name, ErrataError(.general, command.message(for: error)))
+        Failure.end(name, .parser(command.message(for: error)))
       }
     }
   }
@@ -43,10 +41,12 @@ public enum ToolMain {
   public static func start(_ name: String) {
     // A reader that closes the pipe early (`errata show x | head`) ends the tool quietly, as it does other Unix tools.
     signal(SIGPIPE, SIG_DFL)
-    // A file beyond `ulimit -f` is an error of the write, not the end of the tool.
+    // A file beyond `ulimit -f` is an error of the write, not the end of the tool. (Tests/FaultInjector knows by this
+    // call that the tool has begun.)
     signal(SIGXFSZ, SIG_IGN)
+    errata_explain_out_of_memory(strdup(name))
     StandardStreams.occupyClosed()
-    if let argument = CommandLine.firstMalformedArgument { fail(name, ErrataError.malformedArgument(argument)) }
+    if let argument = CommandLine.firstMalformedArgument { Failure.end(name, .malformedArgument(argument)) }
   }
 
   /// Ends the process. An answer that could not be written is a failure too.
@@ -54,15 +54,15 @@ public enum ToolMain {
     do {
       try StandardStreams.flushOutput()
     } catch {
-      say(name, error.message)
-      exit(code == 0 ? ErrataError.Category.general.rawValue : code)
+      Failure.say(name, error)
+      exit(code == 0 ? error.kind.rawValue : code)
     }
     exit(code)
   }
 
   /// Says a failure that does not end the tool.
   static func sayFailure(_ error: ErrataError, of command: (some ParsableCommand).Type) {
-    say(name(of: command), error.message)
+    Failure.say(name(of: command), error)
   }
 
   private static func name(of command: (some ParsableCommand).Type) -> String {
@@ -72,23 +72,6 @@ public enum ToolMain {
   /// The command that another tool became this one for (`becomeTool`).
   private static var calledName: String? {
     CommandLine.arguments.first.flatMap { $0.hasPrefix("errata ") ? $0 : nil }
-  }
-
-  /// In bytes or characters: room for the names of a hundred tensors.
-  private static let longestMessage = 8000
-
-  private static func fail(_ name: String, _ error: ErrataError) -> Never {
-    fflush(nil)
-    say(name, error.message)
-    exit(error.category.rawValue)
-  }
-
-  private static func say(_ name: String, _ message: String) {
-    // A message may quote a name from a damaged or hostile file, of any length.
-    let text = message.utf8.count <= longestMessage ? message : message.prefix(longestMessage) + "..."
-    // It begins with the file that it is about: one without a name.
-    let subject = message.hasPrefix(":") ? "''" : ""
-    printNotice("\(name): \(subject)\(text.split(separator: "\n").joined(separator: " "))")
   }
 }
 

@@ -67,6 +67,10 @@ public struct Architecture: Sendable {
 
   /// As `config.json` names it.
   public internal(set) var family: String
+  /// What the names of its modules begin with in transformers.
+  package internal(set) var modulePrefix = "model."
+  /// llama.cpp's name of the architecture; nil if it has none.
+  package internal(set) var ggufName: String?
   public internal(set) var layers: [Layer]
   public let hiddenSize: Int
   /// The length of a key, d_in of the down-projection, in most layers if not in all.

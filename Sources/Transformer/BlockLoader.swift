@@ -27,8 +27,8 @@ struct BlockLoader {
     architecture.attentionScale ?? 1 / Float(layer.heads.size).squareRoot()
   }
 
-  /// - Parameter replacements: bytes, as stored, that stand in for those of tensors of the checkpoint.
-  func block(_ index: Int, replacements: [ByteString: [UInt8]]) throws -> Block {
+  /// - Parameter changes: what is not as the checkpoint has it.
+  func block(_ index: Int, _ changes: WeightChanges) throws -> Block {
     let layer = architecture.layers[index]
     func stream(_ tensors: Architecture.NormalizationTensors?) throws -> Normalization? {
       try tensors.map { try normalization($0, width: architecture.hiddenSize) }
@@ -37,7 +37,7 @@ struct BlockLoader {
       heads: layer.heads,
       enteringNormalization: try stream(layer.enteringNormalization),
       attentionNormalization: try stream(layer.attentionNormalization),
-      queryKeyValue: try queryKeyValue(layer, replacements),
+      queryKeyValue: try queryKeyValue(layer, changes),
       keyValueSource: layer.keyValueSource,
       queryKeyValueLimit: architecture.queryKeyValueLimit,
       headNormalization: try layer.headNormalization.map { try headNormalization($0, layer.heads) },
@@ -47,14 +47,14 @@ struct BlockLoader {
         scale: Self.attentionScale(architecture, layer), scoreCap: architecture.attentionScoreCap,
         positionBias: positionBias),
       attentionWindow: layer.attentionWindow,
-      attentionOutput: try linear([layer.attentionOutput], replacements),
+      attentionOutput: try linear([layer.attentionOutput], changes),
       attentionJunction: Junction(
         normalization: try stream(layer.attentionOutputNormalization), scale: architecture.branchScale),
       middleNormalization: try stream(layer.middleNormalization),
       perceptronNormalization: try stream(layer.perceptronNormalization),
-      up: try linear(layer.up, replacements),
+      up: try linear(layer.up, changes),
       perceptron: try perceptron(layer),
-      down: try linear([layer.down], replacements),
+      down: try linear([layer.down], changes),
       downJunction: Junction(normalization: try stream(layer.downNormalization), scale: architecture.branchScale),
       leavingNormalization: try stream(layer.leavingNormalization),
       perLayerInput: try layer.perLayerInput.map(perLayerInput),
@@ -110,19 +110,23 @@ struct BlockLoader {
 
   /// The map whose outputs are all queries, all keys, all values, in whatever order a fused tensor has them.
   private func queryKeyValue(
-    _ layer: Architecture.Layer, _ replacements: [ByteString: [UInt8]]
+    _ layer: Architecture.Layer, _ changes: WeightChanges
   ) throws -> Linear {
     let tensors = layer.queryKeyValue
     guard tensors.count == 1, let order = architecture.fusedLayout.order(layer.heads) else {
-      return try linear(tensors, replacements)
+      return try linear(tensors, changes)
     }
-    let whole = try part(tensors[0].weight, replacements)
+    let whole = try part(tensors[0].weight, changes)
     let bias = try tensors[0].bias.map { try checkpoint.matrix(named: $0).elements }
     return Linear(
       weight: StoredWeight(
         order.map { StoredWeight.Part(source: whole.source, dtype: whole.dtype, rows: $0) },
         columns: architecture.hiddenSize, buffers: buffers),
-      isInputMajor: false, bias: bias.map { bias in order.flatMap { bias[$0] } })
+      isInputMajor: false, bias: bias.map { bias in order.flatMap { bias[$0] } },
+      terms: changes.terms[tensors[0].weight, default: []].map { term in
+        let left = term.left.rows(at: order.flatMap(Array.init))
+        return PlacedTerm(term: LowRankTerm(left: left, right: term.right), offset: 0)
+      })
   }
 
   /// - Parameter offset: nil for the architecture's.
@@ -139,7 +143,7 @@ struct BlockLoader {
 
   /// The map of one tensor, stored [out, in], or of some of its rows.
   func map(_ weight: ByteString, bias: ByteString? = nil, rows: Range<Int>? = nil) throws -> Linear {
-    let whole = try part(weight, [:])
+    let whole = try part(weight, WeightChanges())
     return Linear(
       weight: StoredWeight(
         [StoredWeight.Part(source: whole.source, dtype: whole.dtype, rows: rows ?? whole.rows)],
@@ -148,26 +152,37 @@ struct BlockLoader {
   }
 
   private func linear(
-    _ tensors: [Architecture.LinearTensors], _ replacements: [ByteString: [UInt8]]
+    _ tensors: [Architecture.LinearTensors], _ changes: WeightChanges
   ) throws -> Linear {
     let biases = try tensors.map { try $0.bias.map { try checkpoint.matrix(named: $0).elements } }
     let hasBias = biases.contains { $0 != nil }
     return Linear(
       weight: StoredWeight(
-        try tensors.map { try part($0.weight, replacements) },
+        try tensors.map { try part($0.weight, changes) },
         columns: try checkpoint.tensor(named: tensors[0].weight).shape.extents[1], buffers: buffers),
       isInputMajor: architecture.storesTransposed,
       bias: hasBias
         ? try zip(tensors, biases).flatMap {
           try $1 ?? Array(repeating: 0, count: checkpoint.tensor(named: $0.weight).shape.extents[0])
-        } : nil)
+        } : nil,
+      terms: try terms(tensors, changes))
+  }
+
+  /// Those of maps whose outputs follow one another.
+  private func terms(_ tensors: [Architecture.LinearTensors], _ changes: WeightChanges) throws -> [PlacedTerm] {
+    var (result, offset): ([PlacedTerm], Int) = ([], 0)
+    for tensor in tensors {
+      result += changes.terms[tensor.weight, default: []].map { PlacedTerm(term: $0, offset: offset) }
+      offset += try checkpoint.tensor(named: tensor.weight).shape.extents[architecture.storesTransposed ? 1 : 0]
+    }
+    return result
   }
 
   /// A whole tensor, or what stands in for it.
-  private func part(_ name: ByteString, _ replacements: [ByteString: [UInt8]]) throws -> StoredWeight.Part {
+  private func part(_ name: ByteString, _ changes: WeightChanges) throws -> StoredWeight.Part {
     let tensor = try checkpoint.tensor(named: name)
     return StoredWeight.Part(
-      source: replacements[name].map { .held($0) } ?? .mapped(tensor), dtype: tensor.dtype,
+      source: changes.replacements[name].map { .held($0) } ?? .mapped(tensor), dtype: tensor.dtype,
       rows: 0..<tensor.shape.extents[0])
   }
 

@@ -11,7 +11,7 @@ public final class Decoder {
   public let architecture: Architecture
   let loader: BlockLoader
   private var blocks: [Int: Block] = [:]
-  private var replacements: [ByteString: [UInt8]] = [:]
+  private var changes = WeightChanges()
   let embeddingNormalization: Normalization?
   let embeddingProjection: Linear?
   let finalNormalization: Normalization?
@@ -20,14 +20,7 @@ public final class Decoder {
 
   /// - Throws: an `ErrataError` if the architecture is not supported or a tensor is missing or has the wrong shape.
   public init(_ checkpoint: Checkpoint) throws {
-    guard let configurationPath = checkpoint.configurationPath else {
-      throw ErrataError.bareFileHasNoModel(checkpoint.path)
-    }
-    let configuration = try Configuration(contentsOf: configurationPath)
-    if configuration.value("quantization_config") != nil {
-      throw ErrataError.quantized(configurationPath)
-    }
-    let architecture = try Family.architecture(configuration, checkpoint.contains)
+    let (architecture, configuration) = try Architecture.describe(checkpoint)
     self.checkpoint = checkpoint
     self.configuration = configuration
     self.architecture = architecture
@@ -59,10 +52,29 @@ public final class Decoder {
     if let bytes {
       let stored = try checkpoint.tensor(named: tensor).bytes.count
       precondition(bytes.count == stored, "\(tensor) takes \(stored) bytes, not \(bytes.count)")
-    } else if replacements[tensor] == nil {
+    } else if changes.replacements[tensor] == nil {
       return
     }
-    replacements[tensor] = bytes
+    changes.replacements[tensor] = bytes
+    forget(tensor)
+  }
+
+  /// Lets a term stand beside a linear map's weights, and beside the terms that do already.
+  ///
+  /// - Precondition: the tensor is a linear map of a block, and the term has its size.
+  package func add(_ term: LowRankTerm, to tensor: ByteString) {
+    changes.terms[tensor, default: []].append(term)
+    forget(tensor)
+  }
+
+  /// Takes all terms away.
+  package func removeTerms() {
+    let tensors = Array(changes.terms.keys)
+    changes.terms = [:]
+    tensors.forEach(forget)
+  }
+
+  private func forget(_ tensor: ByteString) {
     for layer in blocks.keys where names(layer).contains(tensor) { blocks[layer] = nil }
   }
 
@@ -73,7 +85,7 @@ public final class Decoder {
 
   func block(_ index: Int) throws -> Block {
     if let known = blocks[index] { return known }
-    let block = try loader.block(index, replacements: replacements)
+    let block = try loader.block(index, changes)
     blocks[index] = block
     return block
   }

@@ -34,8 +34,8 @@ struct Apply: ParsableCommand {
   @Flag(help: "Apply to a base that a patch was not made for, or without the patches it was computed on top of.")
   var force = false
 
-  @Flag(help: "Print the result as JSON.")
-  var json = false
+  @OptionGroup
+  var json: JSONOption
 
   @Flag(help: "Show no progress.")
   var quiet = false
@@ -58,13 +58,7 @@ struct Apply: ParsableCommand {
     let notes = try notes(plan)
     // An output that was asked for is left, also where nothing changes.
     let report: StateReport? = plan.isEmpty && destination.output == nil ? nil : try write(plan)
-    if json {
-      printJSON(answer(plan, report, notes))
-    } else {
-      for line in lines(plan, report) { print(line) }
-    }
-    for path in report?.copiedFiles ?? [] { printNotice(ownFileNotice(path)) }
-    for note in notes { printNotice("note: \(note)") }
+    json.give(ApplyReport(checkpoint: checkpoint, destination: destination, plan: plan, report: report, notes: notes))
   }
 
   private func notes(_ plan: StatePlan) throws -> [String] {
@@ -92,32 +86,5 @@ struct Apply: ParsableCommand {
       copyMode: destination.link ? .hardLink : .clone, followsLinks: destination.followLinks,
       progress: progress.update)
     return try plan.write(to: output, options: options)
-  }
-
-  private func lines(_ plan: StatePlan, _ report: StateReport?) -> [String] {
-    let verb = destination.dryRun ? "would apply" : "applied"
-    var lines = plan.alreadyApplied.map { file in
-      let signs = plan.signed.contains { $0.identifier == file.identifier }
-      return "already applied: \(file.name) (\(file.identifier.abbreviated))"
-        + (signs ? "; its new signatures \(destination.dryRun ? "would come" : "came") into the ledger" : "")
-    }
-    lines += plan.applied.map { "\(verb) \($0.extent): \($0.name) (\($0.identifier.abbreviated))" }
-    let written = destination.output ?? checkpoint
-    lines.append(
-      report.map { "\(written): \(plan.isEmpty ? "copied, no change" : $0.summary(size: formatBytes))" }
-        ?? "nothing written")
-    return lines
-  }
-
-  private func answer(_ plan: StatePlan, _ report: StateReport?, _ notes: [String]) -> JSON {
-    [
-      "checkpoint": JSON(checkpoint), "output": report == nil ? .null : JSON(destination.output ?? checkpoint),
-      "dry_run": .bool(destination.dryRun),
-      "applied": .array(plan.applied.map(\.json)), "already_applied": .array(plan.alreadyApplied.map(\.json)),
-      "signed": .array(plan.signed.map(\.json)), "notes": .array(notes.map { JSON($0) }),
-      "left_out": .array(
-        plan.applied.flatMap { $0.manifest.batches.flatMap { $0.leftOut.keys.sorted().map(JSON.string) } }),
-      "fits_base": .bool(plan.fitsBase), "result": report?.json ?? .null,
-    ]
   }
 }

@@ -74,8 +74,8 @@ struct Compact: ParsableCommand {
   @Option(help: "Who compacted it.")
   var author: String?
 
-  @Flag(help: "Print the result as JSON.")
-  var json = false
+  @OptionGroup
+  var json: JSONOption
 
   func validate() throws {
     if let tolerance, !(tolerance > 0 && tolerance < 1) {
@@ -108,14 +108,8 @@ struct Compact: ParsableCommand {
     let written = try isSameContent ? recompress(reader) : compact(PatchFile(reader))
     let report = CompactionReport(
       patch: written, path: output, byteCount: written.writtenByteCount!,
-      byteCountBefore: reader.byteCount, isSameContent: isSameContent)
-    if json {
-      printJSON(report.json)
-    } else {
-      for line in report.lines { print(line) }
-    }
-    // Signatures stay with the content.
-    if let trust, !isSameContent { printNotice("note: \(trust.remarkOnNewPatch(in: output))") }
+      byteCountBefore: reader.byteCount, isSameContent: isSameContent, policy: trust)
+    json.give(report)
   }
 
   private func recompress(_ reader: PatchReader) throws -> Patch {

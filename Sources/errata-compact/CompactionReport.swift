@@ -4,7 +4,9 @@ import ToolSupport
 import WeightPatch
 
 /// What `errata compact` says when it is done.
-struct CompactionReport {
+struct CompactionReport: Answer {
+  let kind = "compact"
+
   /// The patch that was written.
   let patch: Patch
   let path: String
@@ -13,6 +15,8 @@ struct CompactionReport {
   let byteCountBefore: Int
   /// Whether only the compression is another.
   let isSameContent: Bool
+  /// The policy that ERRATA_POLICY names.
+  let policy: TrustPolicy?
 
   private var factCount: Int { patch.manifest.batches.reduce(0) { $0 + $1.facts.count } }
 
@@ -59,32 +63,30 @@ extension CompactionReport {
   private func share(_ value: Double?) -> String { formatShare(value, digits: 2) }
 }
 
-// MARK: - For programs
+// MARK: - For programs, and notices
 
 extension CompactionReport {
-  /// The answer of `--json`.
+  // Signatures stay with the content.
+  var notices: [String] { isSameContent ? [] : policy.notes(onNewPatch: path) }
+
   var json: JSON {
-    func number(_ value: Double?) -> JSON { value.map { .double($0) } ?? .null }
-    var answer = JSONObject([
-      "output": JSON(path), "patch": JSON(patch.identifier.description), "bytes": .integer(byteCount),
+    let derivation = isSameContent ? nil : patch.manifest.derivation
+    return [
+      "output": JSON(path), "patch": JSON(patch.identifier), "bytes": .integer(byteCount),
       "bytes_before": .integer(byteCountBefore),
       "bytes_per_fact": factCount > 0 ? .integer(byteCount / factCount) : .null, "same_content": .bool(isSameContent),
+      "derived_from": JSON(derivation?.patch), "change": JSON(derivation?.change),
       "tensors": .array(
         tensors.map { batch, factors, figures in
           let compaction = figures.compaction
           return [
             "batch": .integer(batch), "tensor": .string(factors.name), "terms": .integer(factors.rank),
             "terms_before": .integer(compaction?.terms ?? factors.rank), "storage": JSON(factors.storage),
-            "delta_error": number(figures.deltaError), "storage_error": number(figures.storageError),
-            "weights_error": number(compaction?.weightsError), "text_error": number(compaction?.textError),
-            "facts_error": number(compaction?.factsError), "worst_fact_error": number(compaction?.worstFactError),
+            "delta_error": JSON(figures.deltaError), "storage_error": JSON(figures.storageError),
+            "weights_error": JSON(compaction?.weightsError), "text_error": JSON(compaction?.textError),
+            "facts_error": JSON(compaction?.factsError), "worst_fact_error": JSON(compaction?.worstFactError),
           ]
         }),
-    ])
-    if !isSameContent, let derivation = patch.manifest.derivation {
-      answer["derived_from"] = JSON(derivation.patch.description)
-      answer["change"] = JSON(derivation.change)
-    }
-    return .object(answer)
+    ]
   }
 }

@@ -6,14 +6,16 @@ import ToolSupport
 import WeightPatch
 
 /// What is said of two checkpoints.
-struct CheckpointDifferenceReport {
+struct CheckpointDifferenceReport: Answer {
+  let kind = "diff.checkpoints"
+
   let first: String
   let second: String
   let difference: CheckpointDifference
   let rule: NumericalRank.Rule
 
   var lines: [String] {
-    let same = "\(difference.identicalCount) tensor\(difference.identicalCount == 1 ? " is" : "s are") the same"
+    let same = "\(counted(difference.identicalCount, "tensor is", "tensors are")) the same"
     let named = names.map { [$0] } ?? []
     guard !difference.differences.isEmpty else {
       return named + [printable("\(first), \(second): \(same), bit for bit")]
@@ -33,11 +35,12 @@ struct CheckpointDifferenceReport {
         let relation = values.map { ", " + $0.text(before.dtype, after.dtype) } ?? ""
         table.append([name, "", "", "", "", "", "\(describe(before)) => \(describe(after))\(relation)"])
       case .bytes(let changed):
-        table.append([name, "", "", "", "", "", "\(changed) byte\(changed == 1 ? "" : "s") changed"])
+        table.append([name, "", "", "", "", "", "\(counted(changed, "byte")) changed"])
       case .weights(let figures, let rank):
         hasRank = hasRank || rank != nil
         table.append([
-          name, share(figures), number(figures.norm), number(figures.relativeNorm), number(figures.maximum),
+          name, share(figures), formatNumber(figures.norm), formatNumber(figures.relativeNorm),
+          formatNumber(figures.maximum),
           rank.map { "\($0.isLowerBound ? ">=" : "")\($0.value)" } ?? "-",
           remark(figures, tensor.matrixCount),
         ])
@@ -69,7 +72,7 @@ struct CheckpointDifferenceReport {
   private var footnote: String {
     switch rule {
     case .rounding: "rank: singular values of D above what rounding explains"
-    case .tolerance(let tolerance): "rank: leaves at most \(number(tolerance)) |D|"
+    case .tolerance(let tolerance): "rank: leaves at most \(formatNumber(tolerance)) |D|"
     }
   }
 
@@ -89,13 +92,13 @@ struct CheckpointDifferenceReport {
       "tensors": .array(
         difference.differences.map { tensor in
           var object = JSONObject()
-          object["name"] = .string(tensor.name)
+          object["tensor"] = .string(tensor.name)
           switch tensor.change {
           case .added: object["change"] = "added"
           case .removed: object["change"] = "removed"
           case .retyped(let before, let after, let values):
             object["change"] = "retyped"
-            object["values"] = values.map { JSON($0.rawValue) } ?? .null
+            object["values"] = JSON(values?.rawValue)
             object["before"] = JSON(describe(before))
             object["after"] = JSON(describe(after))
           case .bytes(let changed):
@@ -105,15 +108,15 @@ struct CheckpointDifferenceReport {
             object["change"] = "weights"
             object["changed_elements"] = .integer(figures.changedCount)
             object["elements"] = .integer(figures.elementCount)
-            object["norm"] = jsonNumber(figures.norm)
-            object["relative_norm"] = jsonNumber(figures.relativeNorm)
-            object["maximum"] = jsonNumber(figures.maximum)
-            object["rounding_floor"] = jsonNumber(figures.roundingFloor)
+            object["norm"] = JSON(figures.norm)
+            object["relative_norm"] = JSON(figures.relativeNorm)
+            object["maximum"] = JSON(figures.maximum)
+            object["rounding_floor"] = JSON(figures.roundingFloor)
             object["finite_in_first"] = .bool(figures.isFinite.before)
             object["finite_in_second"] = .bool(figures.isFinite.after)
             object["matrices"] = .integer(tensor.matrixCount)
-            object["rank"] = rank.map { .integer($0.value) } ?? .null
-            object["rank_is_lower_bound"] = rank.map { .bool($0.isLowerBound) } ?? .null
+            object["rank"] = JSON(rank?.value)
+            object["rank_is_lower_bound"] = JSON(rank?.isLowerBound)
           }
           return .object(object)
         }),
@@ -129,7 +132,9 @@ struct CheckpointDifferenceReport {
 }
 
 /// What is said of the difference of two checkpoints as a patch.
-struct DifferencePatchReport {
+struct DifferencePatchReport: Answer {
+  let kind = "diff.patch"
+
   let path: String
   let patch: Patch
   let byteCount: Int
@@ -147,7 +152,7 @@ struct DifferencePatchReport {
     for tensor in tensors {
       let share = tensor.missed ?? Double(tensor.correctedCount) / Double(tensor.figures.elementCount)
       table.append([
-        printable(tensor.name.description), number(tensor.figures.relativeNorm), "\(tensor.rank)",
+        printable(tensor.name.description), formatNumber(tensor.figures.relativeNorm), "\(tensor.rank)",
         tensor.factorType?.rawValue ?? "-", formatShare(share, digits: 3),
       ])
     }
@@ -163,16 +168,16 @@ struct DifferencePatchReport {
 
   var json: JSON {
     [
-      "output": JSON(path), "patch": JSON(patch.identifier.description), "bytes": .integer(byteCount),
+      "output": JSON(path), "patch": JSON(patch.identifier), "bytes": .integer(byteCount),
       "different": true, "exact": .bool(isExact),
-      "left_out": .array(leftOut.map { ["name": .string($0.name), "reason": JSON($0.reason)] }),
+      "left_out": .array(leftOut.map { ["tensor": .string($0.name), "reason": JSON($0.reason)] }),
       "tensors": .array(
         tensors.map { tensor in
           [
-            "name": .string(tensor.name), "relative_norm": jsonNumber(tensor.figures.relativeNorm),
-            "rank": .integer(tensor.rank), "factor_type": tensor.factorType.map { JSON($0.rawValue) } ?? .null,
+            "tensor": .string(tensor.name), "relative_norm": JSON(tensor.figures.relativeNorm),
+            "rank": .integer(tensor.rank), "factor_type": JSON(tensor.factorType?.rawValue),
             "corrected_elements": .integer(tensor.correctedCount), "elements": .integer(tensor.figures.elementCount),
-            "missed": tensor.missed.map { .double($0) } ?? .null,
+            "missed": JSON(tensor.missed),
           ]
         }),
     ]

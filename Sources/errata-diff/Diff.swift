@@ -87,8 +87,8 @@ struct Diff: ParsableCommand {
   @Flag(help: "Exit with code 1 if the two differ, or if the patch is not wholly in the checkpoint.")
   var exitCode = false
 
-  @Flag(help: "Print the result as JSON.")
-  var json = false
+  @OptionGroup
+  var json: JSONOption
 
   @Flag(help: "Show no progress.")
   var quiet = false
@@ -135,21 +135,13 @@ struct Diff: ParsableCommand {
     if exitCode && differs { throw ExitCode(1) }
   }
 
-  private func answer(_ lines: @autoclosure () -> [String], _ object: @autoclosure () -> JSON) {
-    if json {
-      printJSON(object())
-    } else {
-      for line in lines() { print(line) }
-    }
-  }
-
   // MARK: Two patches
 
   private func comparePatches() throws -> Bool {
     let files = (try PatchFile(path: first), try PatchFile(path: second))
     let report = PatchDifferenceReport(
       first: files.0, second: files.1, difference: try PatchDifference(from: files.0, to: files.1))
-    answer(report.lines, report.json)
+    json.give(report)
     return report.difference.isDifferent
   }
 
@@ -165,7 +157,7 @@ struct Diff: ParsableCommand {
       progress: progress.update)
     progress.finish()
     let report = CheckpointDifferenceReport(first: first, second: second, difference: difference, rule: rankRule)
-    answer(report.lines, report.json)
+    json.give(report)
     return !difference.differences.isEmpty
   }
 
@@ -184,7 +176,7 @@ struct Diff: ParsableCommand {
     let report = DifferencePatchReport(
       path: output, patch: written, byteCount: written.writtenByteCount!, tensors: difference.tensors,
       leftOut: difference.leftOut, isExact: !isWithoutCorrection)
-    answer(report.lines, report.json)
+    json.give(report)
     return true
   }
 
@@ -203,7 +195,7 @@ struct Diff: ParsableCommand {
     let presence = try PatchPresence(of: files, in: state, base: pristine?.checkpoint, progress: progress.update)
     progress.finish()
     let report = PresenceReport(files: files, checkpoint: checkpoint, base: base, presence: presence)
-    answer(report.lines, report.json)
+    json.give(report)
     guard presence.isIntact else { throw ErrataError.notAsRecorded(checkpoint) }
     return presence.verdict != .applied
   }

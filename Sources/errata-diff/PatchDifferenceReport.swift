@@ -5,7 +5,9 @@ import ToolSupport
 import WeightPatch
 
 /// What is said of two patches.
-struct PatchDifferenceReport {
+struct PatchDifferenceReport: Answer {
+  let kind = "diff.patches"
+
   let first: PatchFile
   let second: PatchFile
   let difference: PatchDifference
@@ -13,6 +15,7 @@ struct PatchDifferenceReport {
   var lines: [String] {
     var lines = [describe("A", first), describe("B", second)]
     guard difference.isDifferent else { return lines + ["They make the same edits."] }
+    if difference.isSameButForRounding { lines.append("But for rounding, they make the same change.") }
     let others = difference.tensorsOfOtherBases
     if !others.isEmpty {
       lines.append("made for different bases: \(printable(others.map(\.description).joined(separator: ", ")))")
@@ -58,8 +61,8 @@ struct PatchDifferenceReport {
       func rank(_ norm: Double?, _ rank: Int) -> String { norm == nil ? "-" : "\(rank)" }
       table.append(
         [
-          printable(tensor.name.description), number(tensor.firstNorm), number(tensor.secondNorm),
-          number(tensor.differenceNorm), number(tensor.cosine), rank(tensor.firstNorm, tensor.firstRank),
+          printable(tensor.name.description), formatNumber(tensor.firstNorm), formatNumber(tensor.secondNorm),
+          formatNumber(tensor.differenceNorm), formatNumber(tensor.cosine), rank(tensor.firstNorm, tensor.firstRank),
           rank(tensor.secondNorm, tensor.secondRank), angles(tensor.columnAngles), angles(tensor.rowAngles),
         ] + (isCorrected ? ["\(tensor.firstCorrectedCount)", "\(tensor.secondCorrectedCount)"] : []))
     }
@@ -76,34 +79,26 @@ struct PatchDifferenceReport {
   var json: JSON {
     [
       "first": first.json, "second": second.json, "different": .bool(difference.isDifferent),
+      "same_but_for_rounding": .bool(difference.isSameButForRounding),
       "facts": [
-        "added": .array(difference.added.map(\.json)), "removed": .array(difference.removed.map(\.json)),
-        "changed": .array(difference.changed.map { ["before": $0.before.json, "after": $0.after.json] }),
+        "added": .array(difference.added.map(\.answer)), "removed": .array(difference.removed.map(\.answer)),
+        "changed": .array(difference.changed.map { ["before": $0.before.answer, "after": $0.after.answer] }),
         "shared": .integer(difference.sharedFactCount),
       ], "shared_batches": .integer(difference.sharedBatchCount),
       "tensors_of_other_bases": .array(difference.tensorsOfOtherBases.map(JSON.string)),
       "tensors": .array(
         difference.tensors.map { tensor in
           [
-            "name": .string(tensor.name), "norm_first": jsonNumber(tensor.firstNorm),
-            "norm_second": jsonNumber(tensor.secondNorm), "norm_difference": jsonNumber(tensor.differenceNorm),
-            "cosine": jsonNumber(tensor.cosine), "rank_first": .integer(tensor.firstRank),
+            "tensor": .string(tensor.name), "norm_first": JSON(tensor.firstNorm),
+            "norm_second": JSON(tensor.secondNorm), "norm_difference": JSON(tensor.differenceNorm),
+            "cosine": JSON(tensor.cosine), "rank_first": .integer(tensor.firstRank),
             "rank_second": .integer(tensor.secondRank),
-            "column_angles": .array(tensor.columnAngles.map { jsonNumber($0) }),
-            "row_angles": .array(tensor.rowAngles.map { jsonNumber($0) }),
+            "column_angles": .array(tensor.columnAngles.map { JSON($0) }),
+            "row_angles": .array(tensor.rowAngles.map { JSON($0) }),
             "corrected_first": .integer(tensor.firstCorrectedCount),
             "corrected_second": .integer(tensor.secondCorrectedCount),
           ]
         }),
     ]
   }
-}
-
-/// A figure, or a dash where there is none.
-func number(_ value: Double?) -> String { value.map { String(format: "%.4g", $0) } ?? "-" }
-
-/// JSON has neither infinities nor NaN: what is not finite is null.
-func jsonNumber(_ value: Double?) -> JSON {
-  guard let value, value.isFinite else { return .null }
-  return .double(value)
 }

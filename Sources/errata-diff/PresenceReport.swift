@@ -5,7 +5,9 @@ import ToolSupport
 import WeightPatch
 
 /// What is said of one or several patches and a checkpoint.
-struct PresenceReport {
+struct PresenceReport: Answer {
+  let kind = "diff.presence"
+
   let files: [PatchFile]
   let checkpoint: String
   let base: String?
@@ -76,28 +78,28 @@ struct PresenceReport {
     case .other(let projection):
       guard let projection else { return "something else" }
       return
-        "something else: has \(number(projection.share)) of the \(files.count == 1 ? "patch's" : "patches'") change D, and is "
-        + "\(number(projection.distance)) |D| away from it"
+        "something else: has \(formatNumber(projection.share)) of the \(files.count == 1 ? "patch's" : "patches'") change D, and is "
+        + "\(formatNumber(projection.distance)) |D| away from it"
     }
   }
 
   var json: JSON {
     [
-      "checkpoint": JSON(checkpoint), "patch": files.count == 1 ? files[0].json : .null,
-      "patches": .array(files.map(\.json)), "base": base.map { JSON($0) } ?? .null,
+      "checkpoint": JSON(checkpoint), "patches": .array(files.map(\.json)), "base": JSON(base),
       "verdict": JSON(presence.verdict.rawValue), "has_ledger": .bool(presence.hasLedger),
       "intact": .bool(presence.isIntact),
       "batches": .array(
-        presence.batches.map { ["digest": JSON($0.digest.description), "carried_by": identifiers($0.carriers)] }),
-      "facts": .array(presence.facts.map { ["id": JSON($0.fact.identifier), "carried_by": identifiers($0.carriers)] }),
+        presence.batches.map { ["digest": JSON($0.digest), "carried_by": identifiers($0.carriers)] }),
+      "facts": .array(
+        presence.facts.map { ["fact": JSON($0.fact.identifier), "carried_by": identifiers($0.carriers)] }),
       "tensors": .array(
         presence.tensors.map { name, state in
           var object = JSONObject()
-          object["name"] = .string(name)
+          object["tensor"] = .string(name)
           object["state"] = JSON(self.name(state))
           if case .other(let projection?) = state {
-            object["share"] = jsonNumber(projection.share)
-            object["distance"] = jsonNumber(projection.distance)
+            object["share"] = JSON(projection.share)
+            object["distance"] = JSON(projection.distance)
           }
           if case .retyped(let found, let expected, let isBase) = state {
             object["dtype"] = JSON(found.rawValue)
@@ -110,7 +112,7 @@ struct PresenceReport {
   }
 
   private func identifiers(_ entries: [Ledger.Entry]) -> JSON {
-    .array(entries.map { JSON($0.patch.description) })
+    .array(entries.map { JSON($0.patch) })
   }
 
   private func name(_ state: PatchPresence.TensorState) -> String {

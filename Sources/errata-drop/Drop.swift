@@ -40,8 +40,8 @@ struct Drop: ParsableCommand {
   @Option(help: "Who dropped them.")
   var author: String?
 
-  @Flag(help: "Print the result as JSON.")
-  var json = false
+  @OptionGroup
+  var json: JSONOption
 
   func run() throws {
     try PatchWriter.checkOutput(output, inputs: [patch], replacing: replacement.isAllowed)
@@ -50,11 +50,6 @@ struct Drop: ParsableCommand {
     if let base { try derived.recordResult(onBase: LockedCheckpoint(path: base, notice: printNotice)) }
     let written = try derived.write(
       to: output, author: author, created: timestamp(), tool: Manifest.Tool(name: "errata", version: errataVersion))
-    if json {
-      printJSON(derived.answer(written, path: output))
-    } else {
-      print(derived.summary(written, path: output))
-    }
-    if let trust { printNotice("note: \(trust.remarkOnNewPatch(in: output))") }
+    json.give(DerivedPatchReport(kind: "drop", patch: written, path: output, policy: trust))
   }
 }

@@ -101,8 +101,8 @@ struct Edit: ParsableCommand {
   @Option(help: "A note for whoever reads the patch.")
   var note: String?
 
-  @Flag(help: "Print the result as JSON.")
-  var json = false
+  @OptionGroup
+  var json: JSONOption
 
   @Flag(help: "Show no progress.")
   var quiet = false
@@ -138,7 +138,6 @@ struct Edit: ParsableCommand {
       on: base, settings: settings, templates: templates, statistics: statistics, storesKeys: keys)
     Interruption.install()
     if batchSize == nil { try edit(records, editor) } else { try editInSequence(records, editor, parents) }
-    profile.print(asJSON: json)
   }
 
   private func edit(_ records: [FactRecord], _ editor: Editor) throws {
@@ -155,7 +154,7 @@ struct Edit: ParsableCommand {
     }
     archive.remove()
     lines.finish()
-    EditReport(patch: written, path: output, seconds: lines.secondsElapsed).print(asJSON: json, profile)
+    json.give(EditReport(patch: written, path: output, seconds: lines.secondsElapsed, profile: profile.report))
   }
 
   private func editInSequence(_ records: [FactRecord], _ editor: Editor, _ parents: [PatchFile]) throws {
@@ -175,7 +174,7 @@ struct Edit: ParsableCommand {
         }
       }
       lines.finish()
-      SequenceReport(steps: steps).print(asJSON: json, profile)
+      json.give(SequenceReport(steps: steps, profile: profile.report))
     } catch let interruption as EditInterruption {
       throw ErrataError.interrupted(interruption)
     } catch let interruption as SequentialEdit.Interruption {

@@ -4,38 +4,42 @@ import Tensors
 import ToolSupport
 
 /// What `errata edit --batch-size` says when it is done.
-struct SequenceReport {
-  let steps: [SequentialEdit.Step]
+struct SequenceReport: Answer {
+  let kind = "edit.sequence"
 
-  func print(asJSON: Bool, _ profile: ProfileOptions) {
-    if asJSON { return printJSON(profile.adding(to: ["patches": .array(steps.map(json))])) }
+  let steps: [SequentialEdit.Step]
+  let profile: ProfileReport?
+
+  var lines: [String] {
     guard steps.contains(where: { $0.scores != nil }) else {
-      for step in steps { ToolSupport.print("\(step.path): patch \(step.patch.abbreviated), \(step.factCount) facts") }
-      return
+      return steps.map { "\($0.path): patch \($0.patch.abbreviated), \(counted($0.factCount, "fact"))" }
     }
-    var table = TextTable(
-      [("patch", .left), ("facts", .right)]
-        + ["ES", "PS", "NS", "S"].map { ($0, .right) } + [("facts so far", .right)]
-        + ["ES", "PS", "NS", "S"].map { ($0, .right) })
+    let scores = ["ES", "PS", "NS", "S"].map { (header: $0, alignment: TextTable.Alignment.right) }
+    var table = TextTable([("patch", .left), ("facts", .right)] + scores + [("facts so far", .right)] + scores)
     var done = 0
     for step in steps {
       done += step.factCount
       table.append(
         [step.path, String(step.factCount)] + columns(step.scores?.own) + [String(done)] + columns(step.scores?.all))
     }
-    for line in table.lines { ToolSupport.print(line) }
-  }
-
-  private func json(_ step: SequentialEdit.Step) -> JSON {
-    [
-      "output": JSON(step.path), "patch": JSON(step.patch.description), "facts": .integer(step.factCount),
-      "batch": step.scores?.own.json ?? .null, "all": step.scores?.all.json ?? .null,
-    ]
+    return table.lines
   }
 
   private func columns(_ scores: ScoreSummary?) -> [String] {
     [scores?.efficacy, scores?.paraphrase, scores?.neighborhood, scores?.harmonicMean].map { value in
       value.map { String(format: "%.1f", $0) } ?? "-"
     }
+  }
+
+  var json: JSON {
+    [
+      "patches": .array(
+        steps.map { step in
+          [
+            "output": JSON(step.path), "patch": JSON(step.patch), "fact_count": .integer(step.factCount),
+            "batch": step.scores?.own.json ?? .null, "all": step.scores?.all.json ?? .null,
+          ]
+        })
+    ]
   }
 }

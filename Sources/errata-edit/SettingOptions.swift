@@ -96,7 +96,7 @@ struct SettingOptions: ParsableArguments {
   func settings(for architecture: Architecture, statistics: SecondMoments) throws -> EditSettings {
     let file = try hparams.map(HyperparameterFile.init(contentsOf:))
     let method = method ?? file?.method ?? .emmet
-    if publishedRome, method != .rome { throw ErrataError(.usage, "--published-rome goes with --method rome") }
+    if publishedRome, method != .rome { throw ErrataError.publishedROMEOnly }
     let chosen = preset.flatMap(Preset.named) ?? Preset.matching(architecture)
     var settings = chosen?.settings(for: method) ?? Preset.fallback(method, architecture)
     let notices = try file?.apply(to: &settings, for: architecture) ?? []

@@ -1,3 +1,4 @@
+import Adapters
 import ArgumentParser
 import EditEvaluation
 import Facts
@@ -5,6 +6,7 @@ import Foundation
 import KnowledgeEditing
 import Tensors
 import ToolSupport
+import WeightPatch
 
 struct Eval: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -33,12 +35,23 @@ struct Eval: ParsableCommand {
       weighted F1 and Matthews' correlation of the more probable answer; with --generate also of the answer that is \
       written, and how often none is (invalid).
 
+      --adapter and --patch score the first checkpoint once more, with low-rank changes beside its weights, in float32, \
+      as a server does that has not merged them: what narrow numbers cost stands in the table.
+
       Ctrl-C prints what was measured so far; the exit code is then 1.
       """,
     version: errataVersion)
 
   @Argument(help: "The checkpoints' directories.")
   var models: [String]
+
+  @Option(
+    parsing: .singleValue,
+    help: "Score the first checkpoint also with this PEFT folder or GGUF adapter beside its weights. May be repeated.")
+  var adapter: [String] = []
+
+  @Option(parsing: .singleValue, help: "The same with a patch that is not applied. May be repeated.")
+  var patch: [String] = []
 
   @Option(help: "A facts file: CounterFact, zsRE, EasyEdit, or plain JSONL or CSV; - for standard input.")
   var facts: String?
@@ -86,8 +99,8 @@ struct Eval: ParsableCommand {
   @Option(help: "Write every record, text and question with its results as lines of JSON; - for standard output.")
   var cases: String?
 
-  @Flag(help: "Print the result, with every prompt's scores, as JSON.")
-  var json = false
+  @OptionGroup
+  var json: JSONOption
 
   @Flag(help: "Show no progress.")
   var quiet = false
@@ -114,10 +127,10 @@ struct Eval: ParsableCommand {
     if let perplexityTokens, perplexityTokens < 2 { throw ValidationError("--perplexity-tokens must be 2 or more") }
     if let shots, shots < 0 { throw ValidationError("--shots must be zero or more") }
     if let limit, limit < 1 { throw ValidationError("--limit must be positive") }
-    if cases == "-", json || csv == "-" {
+    if cases == "-", json.isGiven || csv == "-" {
       throw ValidationError("of --json, --csv - and --cases - one at a time writes to standard output")
     }
-    if csv == "-", json { throw ValidationError("--json and --csv - exclude each other") }
+    if csv == "-", json.isGiven { throw ValidationError("--json and --csv - exclude each other") }
   }
 
   private func require(_ isGiven: Bool, _ options: [(name: String, isGiven: Bool)], _ needed: String) throws {
@@ -135,30 +148,40 @@ struct Eval: ParsableCommand {
     var opened = try models.map { path in
       let model = try LanguageModel(path: path, notice: printNotice)
       try evaluation.check(model)
-      return model
+      return (name: path, model: model)
     }
+    if !adapter.isEmpty || !patch.isEmpty { opened.append(try served()) }
     Interruption.install()
-    var results: [ModelEvaluation] = []
-    var answers: [JSON] = []
+    var reports: [EvaluationReport] = []
     let lines = ProgressLines(isQuiet: quiet)
     while !opened.isEmpty, !Interruption.isRequested {
       profile.start()
       // Let go of afterwards, with the memory that it computes in.
-      let result = try evaluation.run(opened.removeFirst(), base: results.first) { progress in
+      let (name, model) = opened.removeFirst()
+      let result = try evaluation.run(model, named: name, base: reports.first?.result) { progress in
         lines.update(
-          "\(models[results.count]): \(progress.section)", unit: progress.unit, completed: progress.completed,
+          "\(name): \(progress.section)", unit: progress.unit, completed: progress.completed,
           of: progress.total, progress.remark)
         return !Interruption.isRequested
       }
       lines.finish()
-      results.append(result)
-      if json { answers.append(profile.adding(to: EvaluationFile.json(results.last!))) }
-      profile.print(asJSON: json)
+      reports.append(EvaluationReport(result: result, profile: profile.report))
     }
-    try write(results, answers)
+    try write(reports)
     if Interruption.isRequested {
-      throw ErrataError(.general, "interrupted; what was measured before is above, and marked as partial")
+      throw ErrataError.interrupted
     }
+  }
+
+  /// The first checkpoint with what stands beside its weights.
+  private func served() throws -> (name: String, model: LanguageModel) {
+    let checkpoint = try OpenedCheckpoint(path: models[0])
+    let model = try checkpoint.model()
+    let patches = try patch.map { try PatchFile(path: $0) }
+    for changes in try LowRankAdapter.beside(checkpoint.state(), adapters: adapter, patches: patches) {
+      changes.attach(to: model.decoder)
+    }
+    return (([models[0]] + adapter + patch).joined(separator: " + "), model)
   }
 
   private func evaluation() throws -> Evaluation {
@@ -177,7 +200,8 @@ struct Eval: ParsableCommand {
     return evaluation
   }
 
-  private func write(_ results: [ModelEvaluation], _ answers: [JSON]) throws {
+  private func write(_ reports: [EvaluationReport]) throws {
+    let results = reports.map(\.result)
     if let csv {
       let lines = EvaluationFile.table(results).map { $0 + "\n" }.joined()
       if csv == "-" { print(text: lines) } else { try AtomicFile.write(Array(lines.utf8), to: csv) }
@@ -187,11 +211,7 @@ struct Eval: ParsableCommand {
       for line in EvaluationFile.cases(results) { try file.write(line.serialized() + [UInt8(ascii: "\n")]) }
       try file.commit()
     }
-    if json {
-      printJSON(.array(answers))
-    } else if csv != "-" {
-      for line in EvaluationTable.lines(results) { print(line) }
-    }
+    json.give(reports, of: models.count, lines: csv == "-" ? [] : EvaluationTable.lines(results))
   }
 
   /// Whether a file is one that `--csv` or `--cases` wrote, and not, for example, the facts.

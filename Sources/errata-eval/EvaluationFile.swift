@@ -29,21 +29,6 @@ enum EvaluationFile {
     return "\"" + field.replacingOccurrences(of: "\"", with: "\"\"") + "\""
   }
 
-  /// What `--json` prints of a checkpoint.
-  static func json(_ result: ModelEvaluation) -> JSON {
-    var object = JSONObject(["model": JSON(result.model), "partial": .bool(result.isPartial)])
-    if let scores = result.scores { object["summary"] = ScoreSummary(scores).json }
-    object["sections"] = .array(
-      result.sections.map {
-        [
-          "section": JSON($0.name), "seconds": .double(result.seconds[$0.name] ?? 0),
-          "metrics": .array($0.metrics.map(\.json)),
-        ]
-      })
-    if result.scores != nil { object["cases"] = .array(factCases(result)) }
-    return .object(object)
-  }
-
   /// The lines of `--cases`.
   static func cases(_ results: [ModelEvaluation]) -> [JSON] {
     results.flatMap { result in
@@ -59,7 +44,7 @@ enum EvaluationFile {
     }
   }
 
-  private static func factCases(_ result: ModelEvaluation) -> [JSON] {
+  static func factCases(_ result: ModelEvaluation) -> [JSON] {
     (result.scores ?? []).enumerated().map { index, score in
       let record = result.records[index]
       let written = result.generations.flatMap { index < $0.count ? $0[index] : nil }
@@ -71,8 +56,8 @@ enum EvaluationFile {
       ])
       if let written {
         object["texts"] = .array(written.texts.map { JSON($0) })
-        object["GE"] = written.entropy.map { .double(100 * $0) } ?? .null
-        object["RS"] = written.referenceScore.map { .double(100 * $0) } ?? .null
+        object["GE"] = JSON(written.entropy.map { 100 * $0 })
+        object["RS"] = JSON(written.referenceScore.map { 100 * $0 })
       }
       return .object(object)
     }
@@ -82,15 +67,15 @@ enum EvaluationFile {
     .array(
       scores.enumerated().map { index, score in
         var object = JSONObject([
-          "P(new)": .double(score.probabilityNew), "P(true)": score.probabilityTrue.map { .double($0) } ?? .null,
-          "joint P(new)": .double(score.jointProbabilityNew),
-          "joint P(true)": score.jointProbabilityTrue.map { .double($0) } ?? .null,
-          "accuracy(new)": .double(score.new.accuracy),
-          "accuracy(true)": score.true.map { .double($0.accuracy) } ?? .null,
+          "probability_new": .double(score.probabilityNew), "probability_true": JSON(score.probabilityTrue),
+          "joint_probability_new": .double(score.jointProbabilityNew),
+          "joint_probability_true": JSON(score.jointProbabilityTrue),
+          "accuracy_new": .double(score.new.accuracy),
+          "accuracy_true": JSON(score.true?.accuracy),
         ])
         if let answer = answers?[index] {
           object["continuation"] = JSON(answer.continuation)
-          object["match"] = answer.match.map { JSON("\($0)") } ?? .null
+          object["match"] = JSON(answer.match.map { "\($0)" })
         }
         return .object(object)
       })
@@ -99,7 +84,8 @@ enum EvaluationFile {
   private static func describe(_ question: DownstreamSet.Question, _ answer: DownstreamAnswer) -> JSON {
     var object = JSONObject([
       "record": .integer(question.record), "label": .bool(question.isPositive),
-      "P(positive)": .double(answer.probabilityPositive), "P(negative)": .double(answer.probabilityNegative),
+      "probability_positive": .double(answer.probabilityPositive),
+      "probability_negative": .double(answer.probabilityNegative),
     ])
     if let continuation = answer.continuation { object["continuation"] = JSON(continuation) }
     return .object(object)

@@ -18,18 +18,32 @@ struct Keygen: ParsableCommand {
     name: [.short, .long], help: ArgumentHelp("Where to write the private key; must not exist.", valueName: "name"))
   var output: String
 
-  @Flag(help: "Print the result as JSON.")
-  var json = false
+  @OptionGroup
+  var json: JSONOption
 
   func run() throws {
     let key = PrivateKey()
     let publicPath = try KeyFile.write(key, to: output)
-    let identifier = key.publicKey.identifier.description
-    if json {
-      printJSON(["key": JSON(identifier), "private_key": JSON(output), "public_key": JSON(publicPath)])
-    } else {
-      print("\(printable(output)): private key; keep it to yourself")
-      print("\(printable(publicPath)): public key, with the ID \(identifier)")
-    }
+    json.give(KeyPairReport(identifier: key.publicKey.identifier, privatePath: output, publicPath: publicPath))
+  }
+}
+
+/// What `errata keygen` says when it is done.
+struct KeyPairReport: Answer {
+  let kind = "keygen"
+
+  let identifier: Digest
+  let privatePath: String
+  let publicPath: String
+
+  var lines: [String] {
+    [
+      "\(privatePath): private key; keep it to yourself",
+      "\(publicPath): public key, with the ID \(identifier)",
+    ]
+  }
+
+  var json: JSON {
+    ["key": JSON(identifier), "private_key": JSON(privatePath), "public_key": JSON(publicPath)]
   }
 }

@@ -52,8 +52,8 @@ struct Resolve: ParsableCommand {
   @Option(help: "Who solved it again.")
   var author: String?
 
-  @Flag(help: "Print the result as JSON.")
-  var json = false
+  @OptionGroup
+  var json: JSONOption
 
   func validate() throws {
     if tradeoff {
@@ -75,24 +75,13 @@ struct Resolve: ParsableCommand {
     if let output { try PatchWriter.checkOutput(output, inputs: [patch], replacing: replacement.isAllowed) }
     let file = try PatchFile(path: patch)
     if tradeoff {
-      let report = TradeOffReport(tradeOff: try TradeOff(of: file, batch: batch), isPerTensor: perTensor)
-      if json {
-        printJSON(report.json)
-      } else {
-        for line in report.lines { print(line) }
-      }
-      return
+      return json.give(TradeOffReport(tradeOff: try TradeOff(of: file, batch: batch), isPerTensor: perTensor))
     }
     var derived = try file.resolved(chosenSlack(), batch: batch)
     let trust = try PolicyOption.ofEnvironment.map(TrustPolicy.init)
     if let base { try derived.recordResult(onBase: LockedCheckpoint(path: base, notice: printNotice)) }
     let written = try derived.write(
       to: output!, author: author, created: timestamp(), tool: Manifest.Tool(name: "errata", version: errataVersion))
-    if json {
-      printJSON(derived.answer(written, path: output!))
-    } else {
-      print(derived.summary(written, path: output!))
-    }
-    if let trust { printNotice("note: \(trust.remarkOnNewPatch(in: output!))") }
+    json.give(DerivedPatchReport(kind: "resolve", patch: written, path: output!, policy: trust))
   }
 }

@@ -4,7 +4,9 @@ import Tensors
 import ToolSupport
 
 /// What `errata resolve --tradeoff` says.
-struct TradeOffReport {
+struct TradeOffReport: Answer {
+  let kind = "resolve.tradeoff"
+
   let tradeOff: TradeOff
   let isPerTensor: Bool
 
@@ -33,8 +35,8 @@ struct TradeOffReport {
     let largest = points.map(\.preservation).max() ?? 0
     for point in points {
       table.append([
-        recorded.contains(point.lambda) ? "now" : "", number(point.lambda),
-        bound + number(point.preservation), power.map { bound + share(point.preservation / $0) } ?? "-",
+        recorded.contains(point.lambda) ? "now" : "", formatNumber(point.lambda),
+        bound + formatNumber(point.preservation), power.map { bound + share(point.preservation / $0) } ?? "-",
         share(point.meanShortfall), share(point.worstShortfall),
         bar(largest > 0 ? point.preservation / largest : 0), bar(point.meanShortfall),
       ])
@@ -45,8 +47,6 @@ struct TradeOffReport {
   private func bar(_ share: Double) -> String {
     String(repeating: "#", count: Int((20 * min(max(share, 0), 1)).rounded()))
   }
-
-  private func number(_ value: Double) -> String { String(format: "%.4g", value) }
 
   /// A share that may be very small, to three digits.
   private func share(_ value: Double) -> String { formatShare(value, digits: 3) }
@@ -74,7 +74,7 @@ extension TradeOff.Point {
   fileprivate func json(power: Double?) -> JSON {
     [
       "lambda": .double(lambda), "preservation": .double(preservation),
-      "preservation_share": power.map { .double(preservation / $0) } ?? .null,
+      "preservation_share": JSON(power.map { preservation / $0 }),
       "short_mean": .double(meanShortfall), "short_worst": .double(worstShortfall),
     ]
   }

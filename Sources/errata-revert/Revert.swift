@@ -1,6 +1,5 @@
 import ArgumentParser
 import CheckpointLedger
-import Foundation
 import PatchAlgebra
 import Tensors
 import ToolSupport
@@ -46,8 +45,8 @@ struct Revert: ParsableCommand {
   @Flag(help: "Leave the patches that were computed on top of these.")
   var force = false
 
-  @Flag(help: "Print the result as JSON.")
-  var json = false
+  @OptionGroup
+  var json: JSONOption
 
   @Flag(help: "Show no progress.")
   var quiet = false
@@ -63,24 +62,17 @@ struct Revert: ParsableCommand {
   func run() throws {
     // What --fact makes is another patch, which nobody signed.
     let trust = facts.isEmpty ? nil : try PolicyOption.ofEnvironment.map(TrustPolicy.init)
+    let folder = destination.folder(changing: checkpoint)
     let state = try CheckpointState(
-      path: checkpoint, forWriting: destination.inPlace && !destination.dryRun,
-      near: destination.folder(changing: checkpoint), notice: printNotice)
-    // The patches that take the place of others lie here until the checkpoint has them.
-    let folder = FileManager.default.temporaryDirectory.appending(path: "errata-revert-\(UUID())").path
-    if !facts.isEmpty { try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true) }
-    defer { try? FileManager.default.removeItem(atPath: folder) }
-    let (plan, notApplied) = try plan(state, folder: folder)
+      path: checkpoint, forWriting: destination.inPlace && !destination.dryRun, near: folder, notice: printNotice)
+    let (plan, notApplied) = try plan(state, near: folder)
     // An output that was asked for is left, also where nothing changes.
     let report: StateReport? = plan.isEmpty && destination.output == nil ? nil : try write(plan)
     let notes = [try state.checkpoint.remarkOnOtherWeights()].compactMap { $0 } + unsigned(plan, trust)
-    if json {
-      printJSON(answer(plan, notApplied, report, notes))
-    } else {
-      for line in lines(plan, notApplied, report) { print(line) }
-    }
-    for path in report?.copiedFiles ?? [] { printNotice(ownFileNotice(path)) }
-    for note in notes { printNotice("note: \(note)") }
+    json.give(
+      RevertReport(
+        checkpoint: checkpoint, destination: destination, plan: plan, notApplied: notApplied, report: report,
+        notes: notes))
   }
 
   private func unsigned(_ plan: StatePlan, _ trust: TrustPolicy?) -> [String] {
@@ -91,11 +83,12 @@ struct Revert: ParsableCommand {
     }
   }
 
-  private func plan(_ state: CheckpointState, folder: String) throws -> (plan: StatePlan, notApplied: [String]) {
+  private func plan(_ state: CheckpointState, near folder: String?) throws -> (plan: StatePlan, notApplied: [String]) {
     let children: CheckpointState.ChildPolicy = cascade ? .cascade : force ? .keep : .refuse
     guard facts.isEmpty else {
       let tool = Manifest.Tool(name: "errata", version: errataVersion)
-      let plan = try state.planRevert(facts: facts, folder: folder, children: children, time: timestamp(), tool: tool)
+      let plan = try state.planRevert(
+        facts: facts, near: folder, children: children, time: timestamp(), tool: tool)
       return (plan, [])
     }
     let selection = try select(state)
@@ -134,52 +127,5 @@ struct Revert: ParsableCommand {
       copyMode: destination.link ? .hardLink : .clone, followsLinks: destination.followLinks,
       progress: progress.update)
     return try plan.write(to: output, options: options)
-  }
-
-  private func lines(_ plan: StatePlan, _ notApplied: [String], _ report: StateReport?) -> [String] {
-    let verb = destination.dryRun ? "would revert" : "reverted"
-    let entries = plan.state.ledger.patches
-    var lines = notApplied.map { "not applied: \($0)" }
-    if entries.isEmpty { lines.append("\(checkpoint): has no ledger, so no patch is recorded as applied") }
-    lines += plan.reverted.map { file in
-      "\(verb) \(file.extent): \(entries.first { $0.patch == file.identifier }!)"
-    }
-    lines += plan.replaced.map { replacement in
-      let entry = entries.first { $0.patch == replacement.old.identifier }!
-      return "\(verb) \(entry) in part: \(replacement.new.extent) left, now patch "
-        + replacement.new.identifier.abbreviated
-    }
-    let written = destination.output ?? checkpoint
-    lines.append(
-      report.map { "\(written): \(plan.isEmpty ? "copied, no change" : $0.summary(size: formatBytes))" + rest(plan) }
-        ?? "nothing written")
-    return lines
-  }
-
-  /// What the edited tensors were compared with, where no patch remains.
-  private func rest(_ plan: StatePlan) -> String {
-    guard plan.entries.isEmpty, !plan.reverted.isEmpty else { return "" }
-    let foreign = plan.state.patchesForAnotherBase
-    let tensors = plan.state.ledger.tensors.count == 1 ? "the edited tensor has" : "every edited tensor has"
-    let those = plan.reverted.count == 1 ? "the patch was" : "the patches were"
-    return ", no patch is left: \(tensors) "
-      + (foreign.isEmpty
-        ? "the digest of the base that \(those) made for"
-        : "the digest that the ledger recorded when it was edited, which is not that of the base that "
-          + "\(foreign.map(\.description).joined(separator: ", ")) \(foreign.count == 1 ? "was" : "were") made for")
-  }
-
-  private func answer(_ plan: StatePlan, _ notApplied: [String], _ report: StateReport?, _ notes: [String]) -> JSON {
-    [
-      "checkpoint": JSON(checkpoint), "output": report == nil ? .null : JSON(destination.output ?? checkpoint),
-      "dry_run": .bool(destination.dryRun),
-      "reverted": .array(plan.reverted.map(\.json)),
-      "replaced": .array(
-        plan.replaced.map { ["old": JSON($0.old.identifier.description), "new": JSON($0.new.identifier.description)] }),
-      "not_applied": .array(notApplied.map { JSON($0) }), "notes": .array(notes.map { JSON($0) }),
-      "patches_for_another_base": .array(
-        plan.state.patchesForAnotherBase.map { JSON($0.patch.description) }),
-      "remaining": .array(plan.entries.map { JSON($0.patch.description) }), "result": report?.json ?? .null,
-    ]
   }
 }

@@ -4,7 +4,9 @@ import ToolSupport
 import WeightPatch
 
 /// What `errata show` knows about a checkpoint: what its ledger and the patches in it say. Tensors are not read.
-struct CheckpointReport {
+struct CheckpointReport: Answer {
+  let kind = "show.checkpoint"
+
   let path: String
   let ledger: Ledger
   private let patches: [PatchFile]
@@ -86,7 +88,7 @@ extension CheckpointReport {
         zip(applied, signatures).map { applied, signatures in
           let (entry, patch) = applied
           return [
-            "id": JSON(entry.patch.description), "name": JSON(entry.name), "applied": JSON(entry.applied),
+            "patch": JSON(entry.patch), "patch_name": JSON(entry.name), "applied": JSON(entry.applied),
             "extent": JSON(patch.extent), "manifest": patch.manifest.json,
             "signatures": .array(signatures.map(\.json)),
           ]
@@ -94,8 +96,8 @@ extension CheckpointReport {
       "tensors": .array(
         ledger.tensors.sorted { $0.key < $1.key }.map { name, state in
           [
-            "name": .string(name), "base": JSON(state.base.description), "current": JSON(state.current.description),
-            "patches": .array(patches(editing: name).map { JSON($0.description) }),
+            "tensor": .string(name), "base": JSON(state.base), "current": JSON(state.current),
+            "patches": .array(patches(editing: name).map { JSON($0) }),
           ]
         }),
     ]

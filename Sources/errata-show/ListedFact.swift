@@ -1,4 +1,3 @@
-import Foundation
 import Tensors
 import ToolSupport
 import WeightPatch
@@ -24,13 +23,24 @@ struct ListedFact {
   }
 
   var json: JSON {
-    var object = fact.json.objectValue!
-    object["patch"] = patch.map { JSON($0.description) } ?? .null
+    var object = fact.answer.objectValue!
+    object["patch"] = JSON(patch)
     object["patch_name"] = JSON(patchName)
-    object["joint_probability_before"] = fact.outcome?.jointProbabilityBefore.map { .double($0) } ?? .null
-    object["joint_probability_after"] = fact.outcome?.jointProbabilityAfter.map { .double($0) } ?? .null
     return .object(object)
   }
+}
+
+/// What `errata show --fact` says of a patch or a checkpoint.
+struct FactReport: Answer {
+  let kind = "show.facts"
+
+  let path: String
+  let isCheckpoint: Bool
+  let facts: [ListedFact]
+
+  var lines: [String] { ListedFact.table(facts, isElided: false) }
+
+  var json: JSON { [isCheckpoint ? "checkpoint" : "file": JSON(path), "facts": .array(facts.map(\.json))] }
 }
 
 // MARK: - Tables
@@ -58,12 +68,11 @@ extension Manifest.Fact {
   /// The cells of these columns.
   func cells(isElided: Bool) -> [String] {
     func text(_ text: String, _ width: Int) -> String { isElided ? elide(printable(text), to: width) : printable(text) }
-    func percentage(_ value: Double?) -> String { value.map { String(format: "%.1f%%", 100 * $0) } ?? "-" }
     let old = targetTrue.map { text($0, 24) + " " } ?? ""
     return [
       identifier, text(subject, 32), text(prompt, 48), "\(old)-> \(text(targetNew, 24))",
-      percentage(outcome?.probabilityBefore), percentage(outcome?.probabilityAfter),
-      percentage(outcome?.jointProbabilityAfter),
+      formatPercent(outcome?.probabilityBefore), formatPercent(outcome?.probabilityAfter),
+      formatPercent(outcome?.jointProbabilityAfter),
     ]
   }
 }

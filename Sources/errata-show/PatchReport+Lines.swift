@@ -18,7 +18,7 @@ extension PatchReport {
   }
 
   private var summary: [String] {
-    let content = factCount > 0 ? count(factCount, "fact") : extent
+    let content = factCount > 0 ? counted(factCount, "fact") : extent
     var size = "\(printable(path)), \(formatBytes(byteCount)), \(content)"
     if let bytesPerFact { size += " (\(formatBytes(bytesPerFact)) per fact\(batchesDiffer ? " on average" : ""))" }
     var base = [manifest.base.name, manifest.base.architecture].compactMap(\.self).joined(separator: ", ")
@@ -41,7 +41,7 @@ extension PatchReport {
     lines += manifest.sources.map { source in
       let author = source.author.map { " by \($0)" } ?? ""
       return field(
-        "stacked", "patch \(source.patch.abbreviated)\(author), \(count(source.batches.count, "batch", "batches"))")
+        "stacked", "patch \(source.patch.abbreviated)\(author), \(counted(source.batches.count, "batch", "batches"))")
     }
     lines += signatures.map { field("signature", $0.description) }
     return lines
@@ -51,11 +51,11 @@ extension PatchReport {
     let method = batch.method
     let slack = [
       batch.terms == .facts || method.lambda != 0
-        ? "lambda \(method.lambdas == nil ? "" : "up to ")\(number(method.lambda))" : nil,
-      method.alpha.map { "alpha \(number($0))" },
-      method.secondMomentWeight.map { "w \(number($0))" },
+        ? "lambda \(method.lambdas == nil ? "" : "up to ")\(formatNumber(method.lambda))" : nil,
+      method.alpha.map { "alpha \(formatNumber($0))" },
+      method.secondMomentWeight.map { "w \(formatNumber($0))" },
       method.layers.isEmpty
-        ? nil : "layer\(method.layers.count == 1 ? "" : "s") \(method.layers.map(String.init).joined(separator: ", "))",
+        ? nil : "\(inflected(method.layers.count, "layer")) \(method.layers.map(String.init).joined(separator: ", "))",
     ].compactMap(\.self)
     let description = [method.name] + slack + ["digest \(batch.digest.abbreviated)"]
     var lines = [field("batch \(index)", description.joined(separator: ", "))]
@@ -82,7 +82,7 @@ extension PatchReport {
     guard batchesDiffer else { return [] }
     let size = "\(formatBytes(batchByteCounts[index])) of tensors"
     let each = bytesPerFact(ofBatch: index).map { each in
-      ", \(count(manifest.batches[index].facts.count, "fact")) (\(formatBytes(each)) per fact)"
+      ", \(counted(manifest.batches[index].facts.count, "fact")) (\(formatBytes(each)) per fact)"
     }
     return [field("size", size + (each ?? ""))]
   }
@@ -123,12 +123,14 @@ extension PatchReport {
 
   private func settings(_ settings: Manifest.Hyperparameters) -> [String] {
     [
-      settings.learningRate.map { "learning rate \(number($0))" }, settings.steps.map { "at most \($0) steps" },
-      settings.clampNormFactor.map { "clamp \(number($0))" },
-      settings.weightDecay.map { "weight decay \(number($0))" }, settings.klFactor.map { "KL \(number($0))" },
-      settings.stopLoss.map { "stop below \(number($0))" }, settings.templates.map { count($0.count, "template") },
+      settings.learningRate.map { "learning rate \(formatNumber($0))" }, settings.steps.map { "at most \($0) steps" },
+      settings.clampNormFactor.map { "clamp \(formatNumber($0))" },
+      settings.weightDecay.map { "weight decay \(formatNumber($0))" },
+      settings.klFactor.map { "KL \(formatNumber($0))" },
+      settings.stopLoss.map { "stop below \(formatNumber($0))" },
+      settings.templates.map { counted($0.count, "template") },
       settings.keyForm.map { "key: \($0)" }, settings.lossLayer.map { "loss layer \($0)" },
-      settings.ridge.map { "ridge \(number($0))" }, settings.seed.map { "seed \($0)" },
+      settings.ridge.map { "ridge \(formatNumber($0))" }, settings.seed.map { "seed \($0)" },
     ].compactMap(\.self)
   }
 
@@ -150,10 +152,10 @@ extension PatchReport {
     for tensor in figures.tensors {
       let recorded = tensor.recorded
       table.append([
-        printable(tensor.name.description), number(tensor.deltaNorm),
-        number(ratio(tensor.deltaNorm, recorded?.weightNorm)), bound(tensor, number(tensor.preservation)),
+        printable(tensor.name.description), formatNumber(tensor.deltaNorm),
+        formatNumber(ratio(tensor.deltaNorm, recorded?.weightNorm)), bound(tensor, formatNumber(tensor.preservation)),
         bound(tensor, share(ratio(tensor.preservation, recorded?.outputPower))), share(tensor.worstMemorization),
-        tensor.storage, number(recorded?.storageError),
+        tensor.storage, formatNumber(recorded?.storageError),
       ])
     }
     let hasBounds = figures.tensors.contains { $0.isUpperBound && $0.preservation != nil }
@@ -170,16 +172,10 @@ extension PatchReport {
     name.padding(toLength: 12, withPad: " ", startingAt: 0) + printable(value)
   }
 
-  private func count(_ count: Int, _ noun: String, _ plural: String? = nil) -> String {
-    "\(count) \(count == 1 ? noun : plural ?? noun + "s")"
-  }
-
   private func ratio(_ value: Double?, _ whole: Double?) -> Double? {
     guard let value, let whole, whole > 0 else { return nil }
     return value / whole
   }
-
-  private func number(_ value: Double?) -> String { value.map { String(format: "%.4g", $0) } ?? "-" }
 
   /// A share that may be very small, to two digits.
   private func share(_ value: Double?) -> String { formatShare(value, digits: 2) }

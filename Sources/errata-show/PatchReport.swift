@@ -1,8 +1,11 @@
 import Tensors
+import ToolSupport
 import WeightPatch
 
 /// What `errata show` knows about a patch: what the manifest says, and what its factors give.
-struct PatchReport {
+struct PatchReport: Answer {
+  let kind = "show.patch"
+
   let manifest: Manifest
   /// Nil if only the header was read.
   let identifier: Digest?
@@ -114,13 +117,13 @@ extension PatchReport {
   /// The answer of `--json`: the manifest as it stands, and beside it what it does not hold.
   var json: JSON {
     [
-      "file": JSON(path), "patch": identifier.map { JSON($0.description) } ?? .null, "bytes": .integer(byteCount),
-      "bytes_per_fact": bytesPerFact.map { .integer($0) } ?? .null,
+      "file": JSON(path), "patch": JSON(identifier), "bytes": .integer(byteCount),
+      "bytes_per_fact": JSON(bytesPerFact),
       "costs": .array(
         batchByteCounts.indices.map { index in
           [
             "bytes": .integer(batchByteCounts[index]),
-            "bytes_per_fact": bytesPerFact(ofBatch: index).map { .integer($0) } ?? .null,
+            "bytes_per_fact": JSON(bytesPerFact(ofBatch: index)),
           ]
         }),
       "manifest": manifest.json,
@@ -132,17 +135,13 @@ extension PatchReport {
 
 extension BatchFigures {
   fileprivate var json: JSON {
-    func number(_ value: Double?) -> JSON {
-      guard let value, value.isFinite else { return .null }
-      return .double(value)
-    }
     var object = JSONObject()
     for tensor in tensors {
       object[tensor.name] = [
-        "storage": JSON(tensor.storage), "delta_norm": number(tensor.deltaNorm),
-        "preservation": number(tensor.preservation), "preservation_is_upper_bound": .bool(tensor.isUpperBound),
-        "memorization": tensor.memorization.map { .array($0.map { number($0) }) } ?? .null,
-        "worst_memorization": number(tensor.worstMemorization),
+        "storage": JSON(tensor.storage), "delta_norm": JSON(tensor.deltaNorm),
+        "preservation": JSON(tensor.preservation), "preservation_is_upper_bound": .bool(tensor.isUpperBound),
+        "memorization": tensor.memorization.map { .array($0.map { JSON($0) }) } ?? .null,
+        "worst_memorization": JSON(tensor.worstMemorization),
       ]
     }
     return .object(object)

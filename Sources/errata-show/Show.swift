@@ -42,8 +42,8 @@ struct Show: ParsableCommand {
   @Flag(help: "Read and check the whole patch however large it is, and compute its ID and its figures.")
   var full = false
 
-  @Flag(help: "Print the result as JSON.")
-  var json = false
+  @OptionGroup
+  var json: JSONOption
 
   /// What is read and computed in a moment.
   private static let wholeFileLimit = 16_000_000
@@ -58,18 +58,12 @@ struct Show: ParsableCommand {
 
   func run() throws {
     if tradeoff { try showTradeOff() }
-    var answers: [JSON] = []
-    var isFirst = true
-    try forEachInput(of: Self.self, paths) { path in
-      if !isFirst, !json { print("") }
-      isFirst = false
-      if namesCheckpoint(path) { try showCheckpoint(path, &answers) } else { try showPatch(path, &answers) }
-    } atEnd: {
-      if json { printAnswers(answers, of: paths) }
+    try json.giveEach(of: Self.self, paths, separated: true) { path, give in
+      give(try namesCheckpoint(path) ? showCheckpoint(path) : showPatch(path))
     }
   }
 
-  private func showPatch(_ path: String, _ answers: inout [JSON]) throws {
+  private func showPatch(_ path: String) throws -> any Answer {
     let report: PatchReport
     // Of a stream there is no part without the rest.
     let isSmall = try InputStreams.isOne(path) || MappedFile(path: path).bytes.count <= Self.wholeFileLimit
@@ -86,37 +80,26 @@ struct Show: ParsableCommand {
     } else {
       report = PatchReport(header: reader, path: reader.source)
     }
-    try give(path, report.listedFacts, report.lines, report.json, &answers)
+    return try selected(report.listedFacts, of: path, isCheckpoint: false) ?? report
   }
 
   /// Solving again takes linear algebra, which this tool does not carry.
   private func showTradeOff() throws -> Never {
     if namesCheckpoint(paths[0]) { throw ErrataError.tradeOffOfCheckpoint(paths[0]) }
-    becomeTool("resolve", ["--tradeoff"] + (json ? ["--json"] : []) + ["--", paths[0]], as: "errata show")
+    becomeTool("resolve", ["--tradeoff"] + (json.isGiven ? ["--json"] : []) + ["--", paths[0]], as: "errata show")
     throw ErrataError.noResolveTool
   }
 
-  private func showCheckpoint(_ path: String, _ answers: inout [JSON]) throws {
-    let state = try CheckpointState(path: path, notice: printNotice)
-    let report = CheckpointReport(state)
-    try give(path, report.facts, report.lines, report.json, &answers)
+  private func showCheckpoint(_ path: String) throws -> any Answer {
+    let report = CheckpointReport(try CheckpointState(path: path, notice: printNotice))
+    return try selected(report.facts, of: path, isCheckpoint: true) ?? report
   }
 
-  /// Gives the whole report, or the facts that are asked for.
-  private func give(
-    _ path: String, _ facts: [ListedFact], _ lines: @autoclosure () -> [String], _ report: @autoclosure () -> JSON,
-    _ answers: inout [JSON]
-  ) throws {
-    guard let fact else {
-      if json { answers.append(report()) } else { for line in lines() { print(line) } }
-      return
-    }
+  /// The facts that are asked for; nil if the whole report is.
+  private func selected(_ facts: [ListedFact], of path: String, isCheckpoint: Bool) throws -> FactReport? {
+    guard let fact else { return nil }
     let found = facts.filter { $0.matches(fact) }
     guard !found.isEmpty else { throw ErrataError.noSuchFact(path, fact) }
-    if json {
-      answers.append(["path": JSON(path), "facts": .array(found.map(\.json))])
-    } else {
-      for line in ListedFact.table(found, isElided: false) { print(line) }
-    }
+    return FactReport(path: path, isCheckpoint: isCheckpoint, facts: found)
   }
 }

@@ -4,11 +4,12 @@ import Tensors
 extension ErrataError {
   static func noSuchFact(_ path: String, _ text: String) -> ErrataError {
     ErrataError(
-      .general, "\(path): no fact has '\(text)' in its subject or at the start of its ID; show it without --fact")
+      .general, path, "no fact has '\(text)' in its subject or at the start of its ID",
+      remedy: "show it without --fact")
   }
 
   static func tradeOffOfCheckpoint(_ path: String) -> ErrataError {
-    ErrataError(.usage, "\(path): --tradeoff is of a patch, and this is a checkpoint; its patches are in its ledger")
+    ErrataError(.usage, path, "--tradeoff is of a patch, and this is a checkpoint; its patches are in its ledger")
   }
 
   static let noResolveTool = ErrataError(

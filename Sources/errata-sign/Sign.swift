@@ -39,11 +39,14 @@ struct Sign: ParsableCommand {
   @Option(name: [.short, .long], help: "The patch or checkpoint to write, - for standard output (default: in place).")
   var output: String?
 
+  @Flag(help: "Of a checkpoint, copy what links in it lead to, also outside of it.")
+  var followLinks = false
+
   @OptionGroup
   var replacement: ReplaceOption
 
-  @Flag(help: "Print the result as JSON.")
-  var json = false
+  @OptionGroup
+  var json: JSONOption
 
   func validate() throws {
     guard [key != nil, remove != nil, removeAll].filter(\.self).count == 1 else {
@@ -51,6 +54,7 @@ struct Sign: ParsableCommand {
     }
     if note != nil && key == nil { throw ValidationError("--note goes with --key") }
     if output != nil && paths.count > 1 { throw ValidationError("--output goes with one patch or checkpoint") }
+    if followLinks && output == nil { throw ValidationError("--follow-links goes with --output only") }
     if let remove, remove.utf8.count < 8 || !remove.allSatisfy({ $0.isASCII && $0.isHexDigit }) {
       throw ValidationError("--remove needs a key ID: 8 hexadecimal digits or more")
     }
@@ -58,15 +62,13 @@ struct Sign: ParsableCommand {
 
   func run() throws {
     let change = try change()
-    var answers: [JSON] = []
-    try forEachInput(of: Self.self, paths) { path in
+    try json.giveEach(of: Self.self, paths) { path, give in
       if namesCheckpoint(path) {
-        try changeCheckpoint(path, change, &answers)
+        give(try changeCheckpoint(path, change))
       } else {
-        try changePatch(path, change, &answers)
+        if followLinks { throw ValidationError("--follow-links goes with a checkpoint, and \(path) is none") }
+        give(try changePatch(path, change))
       }
-    } atEnd: {
-      if json { printAnswers(answers, of: paths) }
     }
   }
 
@@ -83,11 +85,7 @@ struct Sign: ParsableCommand {
     return key
   }
 
-  private func give(_ line: String) {
-    if !json { print(line) }
-  }
-
-  private func changePatch(_ path: String, _ change: SignatureChange, _ answers: inout [JSON]) throws {
+  private func changePatch(_ path: String, _ change: SignatureChange) throws -> any Answer {
     let destination = output ?? path
     // Naming the patch itself is signing in place.
     if let output { try PatchWriter.checkOutput(output, replacing: replacement.isAllowed || isSameFile(output, path)) }
@@ -98,48 +96,27 @@ struct Sign: ParsableCommand {
     // An output that was asked for is left, also where nothing changes.
     let isWritten = effect.isChange || destination != path || path == "-"
     if isWritten { try signing.write(to: destination) }
-    if effect.isChange {
-      let patch = "patch \(signing.file.identifier.abbreviated), \(signing.file.extent), "
-      give("\(destination): \(key == nil ? "" : patch)\(effect.text)")
-    } else {
-      give("\(path): \(effect.text), \(isWritten ? "copied to \(destination)" : "nothing written")")
-    }
-    answers.append(answer(effect, signing, path: destination))
+    return SignedPatchReport(
+      path: path, written: isWritten ? destination : nil,
+      patch: SignedPatch(path: destination, effect: effect, signing: signing), namesPatch: key != nil)
   }
 
-  private func changeCheckpoint(_ path: String, _ change: SignatureChange, _ answers: inout [JSON]) throws {
+  private func changeCheckpoint(_ path: String, _ change: SignatureChange) throws -> any Answer {
     let state = try CheckpointState(path: path, forWriting: output == nil, notice: printNotice)
     guard state.isEdited else { throw ErrataError.nothingToSign(path) }
-    var results: [JSON] = []
-    var lines: [String] = []
-    let files = try zip(state.patches, state.ledger.patches).map { file, entry -> PatchFile in
+    let patches = try zip(state.patches, state.ledger.patches).map { file, entry in
       var signing = PatchSigning(file)
       let effect = try change.make(in: &signing, of: "\(path): \(entry)", name: entry.name)
-      lines.append("\(path): patch \(entry), \(effect.text)")
-      results.append(answer(effect, signing, path: file.path))
-      return signing.file
+      return SignedPatch(path: file.path, effect: effect, signing: signing)
     }
-    let plan = try state.planSigning(files)
+    let plan = try state.planSigning(patches.map(\.signing.file))
     if let output {
-      try plan.write(to: output)
-      lines.append("\(output): \(plan.isEmpty ? "copied, no change" : "written, with these signatures in its ledger")")
-    } else if plan.isEmpty {
-      lines.append("\(path): nothing written")
-    } else {
+      try plan.write(to: output, options: WriteOptions(followsLinks: followLinks))
+    } else if !plan.isEmpty {
       try plan.writeInPlace()
     }
-    lines.forEach(give)
-    for entry in state.patchesForAnotherBase {
-      printNotice("note: \(path): \(entry) was made for another base: no policy takes it on this one")
-    }
-    answers.append(["checkpoint": JSON(path), "output": JSON(output ?? path), "patches": .array(results)])
-  }
-
-  private func answer(_ effect: SignatureChange.Effect, _ signing: PatchSigning, path: String) -> JSON {
-    var object = effect.members
-    object["file"] = JSON(path)
-    object["patch"] = JSON(signing.file.identifier.description)
-    object["signatures"] = .integer(signing.signatureCount)
-    return .object(object)
+    return SignedCheckpointReport(
+      path: path, output: output, patches: Array(zip(state.ledger.patches, patches)), isChanged: !plan.isEmpty,
+      forAnotherBase: state.patchesForAnotherBase)
   }
 }

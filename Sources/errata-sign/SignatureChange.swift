@@ -33,7 +33,7 @@ enum SignatureChange {
       let identifier = key.publicKey.identifier
       return Effect(
         isChange: isNew, text: "\(isNew ? "signed" : "already signed") with key \(identifier.abbreviated)",
-        members: JSONObject(["signed": .bool(isNew), "key": JSON(identifier.description)]))
+        members: JSONObject(["signed": .bool(isNew), "key": JSON(identifier)]))
     case .remove(let digits):
       guard signing.remove(keyIdentifier: digits) > 0 else { throw ErrataError.noSuchSignature(path, digits) }
     case .removeAll: signing.removeAll()
@@ -43,20 +43,7 @@ enum SignatureChange {
       isChange: removed > 0,
       text: removed == 0
         ? "has no signature"
-        : "\(removed) signature\(removed == 1 ? "" : "s") taken off, \(left == 0 ? "none" : "\(left)") left",
+        : "\(counted(removed, "signature")) taken off, \(left == 0 ? "none" : "\(left)") left",
       members: JSONObject(["removed": .integer(removed)]))
-  }
-}
-
-extension ErrataError {
-  fileprivate static func noSuchSignature(_ path: String, _ digits: String) -> ErrataError {
-    ErrataError(.general, "\(path): no signature names a key \(digits); 'errata show' lists those that there are")
-  }
-
-  static func nothingToSign(_ checkpoint: String) -> ErrataError {
-    ErrataError(
-      .general,
-      "\(checkpoint): has no ledger, so no patch is recorded that could be signed; sign the patch file, and "
-        + "apply it")
   }
 }

@@ -74,8 +74,8 @@ struct Stack: ParsableCommand {
   @Flag(help: "Check and report, write nothing.")
   var dryRun = false
 
-  @Flag(help: "Print the result as JSON.")
-  var json = false
+  @OptionGroup
+  var json: JSONOption
 
   func validate() throws {
     if patches.isEmpty || (patches.count == 1 && !resolve) {
@@ -114,13 +114,7 @@ struct Stack: ParsableCommand {
         tool: Manifest.Tool(name: "errata", version: errataVersion))
     let report = StackReport(
       stack: stack, settlement: settlement, interference: interference, stacked: stacked, isResolved: resolve,
-      threshold: threshold, written: written.map { ($0, output!) })
-    if json {
-      printJSON(report.json)
-    } else {
-      for line in report.lines { print(line) }
-    }
-    for notice in report.notices { printNotice(notice) }
-    if let trust, let output, !dryRun { printNotice("note: \(trust.remarkOnNewPatch(in: output))") }
+      threshold: threshold, written: written.map { ($0, output!) }, policy: trust)
+    json.give(report)
   }
 }

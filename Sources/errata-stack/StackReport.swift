@@ -5,7 +5,9 @@ import ToolSupport
 import WeightPatch
 
 /// What `errata stack` says.
-struct StackReport {
+struct StackReport: Answer {
+  let kind = "stack"
+
   let stack: PatchStack
   let settlement: StackSettlement
   let interference: Interference
@@ -15,6 +17,8 @@ struct StackReport {
   let threshold: Double
   /// The patch and its path, unless nothing was written.
   let written: (patch: Patch, path: String)?
+  /// The policy that ERRATA_POLICY names.
+  let policy: TrustPolicy?
 
   private static let rowLimit = 20
 
@@ -40,17 +44,16 @@ struct StackReport {
     // A difference of checkpoints has terms that are for no facts.
     let terms = zip(batches, stacked.batches).filter { $0.0.facts.isEmpty }.reduce(0) { $0 + $1.1.factCount }
     let parts = [
-      facts > 0 ? count(facts, "fact", "facts") : nil, terms > 0 ? count(terms, "term", "terms") : nil,
+      facts > 0 ? counted(facts, "fact") : nil, terms > 0 ? counted(terms, "term") : nil,
     ].compactMap(\.self)
     let what = parts.isEmpty ? "corrections" : parts.joined(separator: " and ")
-    let lambdas = Set(batches.map(\.method.lambda)).sorted().map { String(format: "%.4g", $0) }
+    let lambdas = Set(batches.map(\.method.lambda)).sorted().map(formatNumber)
     let how =
       isResolved
       ? "solved as one, lambda \(lambdas.joined(separator: ", "))"
-      : "\(count(batches.count, "batch", "batches")) side by side"
-    let tensors = count(stacked.manifest.base.tensors.count, "tensor", "tensors")
-    return
-      "\(what) in \(tensors), from \(count(stack.files.count, "patch", "patches")): \(how)"
+      : "\(counted(batches.count, "batch", "batches")) side by side"
+    let tensors = counted(stacked.manifest.base.tensors.count, "tensor")
+    return "\(what) in \(tensors), from \(counted(stack.files.count, "patch", "patches")): \(how)"
   }
 
   private var interferenceLines: [String] {
@@ -91,7 +94,7 @@ struct StackReport {
       notices.append(
         "note: more than one patch brings \(names), and the sum applies it more than once; --resolve counts it once")
     }
-    return notices.map(printable)
+    return notices + (written.map { policy.notes(onNewPatch: $0.path) } ?? [])
   }
 
   /// In a table the file's name will do, where it tells the patches apart.
@@ -104,36 +107,33 @@ struct StackReport {
     printable("\(fact.identifier) (\(fact.subject): \(fact.targetNew), \(path))")
   }
 
-  private func count(_ count: Int, _ one: String, _ many: String) -> String { "\(count) \(count == 1 ? one : many)" }
-
   private func share(_ value: Double?) -> String { formatShare(value, digits: 3) }
 
   // MARK: For programs
 
   var json: JSON {
     [
-      "output": written.map { JSON($0.path) } ?? .null,
-      "patch": written.map { JSON($0.patch.identifier.description) } ?? .null,
+      "output": JSON(written?.path), "patch": JSON(written?.patch.identifier),
       "stacked_from": .array(stack.files.map(\.json)), "resolved": .bool(isResolved),
       "batches": .array(
         stacked.manifest.batches.map { batch in
           [
-            "digest": JSON(batch.digest.description), "lambda": .double(batch.method.lambda),
+            "digest": JSON(batch.digest), "lambda": .double(batch.method.lambda),
             "facts": .array(batch.facts.map { JSON($0.identifier) }),
           ]
         }),
-      "parents": .array(stacked.manifest.parents.map { JSON($0.patch.description) }),
-      "left_out": .array(
+      "parents": .array(stacked.manifest.parents.map { JSON($0.patch) }),
+      "left_out_facts": .array(
         settlement.losers.map {
           [
-            "fact": JSON($0.fact.identifier), "path": JSON($0.path), "for": JSON($0.winner.identifier),
-            "for_path": JSON($0.winnerPath),
+            "fact": JSON($0.fact.identifier), "file": JSON($0.path), "for": JSON($0.winner.identifier),
+            "for_file": JSON($0.winnerPath),
           ]
         }),
       "repeated": .array(settlement.repeated.map { JSON($0.identifier) }),
       "interference": [
         "threshold": .double(threshold), "facts": .array(reported.map(\.json)),
-        "largest": interference.entries.first.map { .double($0.share) } ?? .null,
+        "largest": JSON(interference.entries.first?.share),
         "not_predicted": .array(interference.unknown.map { .array($0.map { JSON($0) }) }),
       ],
     ]
@@ -143,10 +143,9 @@ struct StackReport {
 extension Interference.Entry {
   fileprivate var json: JSON {
     [
-      "fact": JSON(fact.identifier), "subject": JSON(fact.subject), "path": JSON(path), "disturbed_by": JSON(otherPath),
+      "fact": JSON(fact.identifier), "subject": JSON(fact.subject), "file": JSON(path), "disturbed_by": JSON(otherPath),
       "share": .double(share), "tensor": .string(tensor),
-      "mostly_by": cause.map { JSON($0.fact.identifier) } ?? .null,
-      "mostly_by_share": cause.map { .double($0.share) } ?? .null,
+      "mostly_by": JSON(cause?.fact.identifier), "mostly_by_share": JSON(cause?.share),
     ]
   }
 }

@@ -52,8 +52,8 @@ struct Stats: ParsableCommand {
   @Option(name: [.short, .long], help: "The file to write.")
   var output: String
 
-  @Flag(help: "Print the result as JSON.")
-  var json = false
+  @OptionGroup
+  var json: JSONOption
 
   @Flag(help: "Show no progress.")
   var quiet = false
@@ -89,17 +89,16 @@ struct Stats: ParsableCommand {
     progress?.finish()
     switch outcome {
     case .interrupted(let tokens, let partialPath):
-      throw ErrataError(
-        .general, "interrupted after \(tokens) tokens, kept in \(partialPath); run the same command to continue")
+      throw ErrataError.interrupted(after: tokens, keptIn: partialPath)
     case .complete(let counted):
       if counted < wanted {
         printNotice(
           "errata stats: the text ended after \(counted) of \(wanted) tokens; give more with a further --text, unless "
             + "the verdict is good")
       }
-      let report = try Profile.measure("condition of C") { try ConditionReport(output) }
-      report.print(asJSON: json, profile)
-      profile.print(asJSON: json)
+      var report = try Profile.measure("condition of C") { try ConditionReport(output) }
+      report.profile = profile.report
+      json.give(report)
     }
   }
 }
@@ -112,7 +111,7 @@ extension Stats {
     }
     let layers = LayerProposal.candidates(of: architecture.layerCount)
     printNotice(
-      "errata stats: no preset fits this model: collecting \(layers.count == 1 ? "layer" : "layers") "
+      "errata stats: no preset fits this model: collecting \(inflected(layers.count, "layer")) "
         + "\(layers.map(String.init).joined(separator: ", ")) of \(architecture.layerCount), about a sixth of the way up; "
         + "choose with --layers")
     return layers

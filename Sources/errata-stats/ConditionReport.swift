@@ -5,9 +5,12 @@ import Tensors
 import ToolSupport
 
 /// What a second-moment file holds, and how well each layer's C can be inverted.
-struct ConditionReport {
+struct ConditionReport: Answer {
+  let kind = "stats"
+
   let statistics: SecondMoments
   let conditions: [SecondMomentCondition]
+  var profile: ProfileReport?
 
   /// - Parameter ridge: judged as if `errata edit --ridge` added it.
   init(_ path: String, ridge: Double = 0) throws {
@@ -16,15 +19,7 @@ struct ConditionReport {
     conditions = try statistics.layers.map { try SecondMomentCondition(statistics, layer: $0, ridge: ridge) }
   }
 
-  func print(asJSON: Bool, _ profile: ProfileOptions? = nil) {
-    if asJSON {
-      printJSON(profile?.adding(to: json) ?? json)
-    } else {
-      for line in lines { ToolSupport.print(line) }
-    }
-  }
-
-  private var lines: [String] {
+  var lines: [String] {
     let layers = statistics.layers.map(String.init).joined(separator: ", ")
     var table = TextTable([
       ("layer", .right), ("tokens per value", .right), ("condition", .right), ("smallest pivot", .right),
@@ -43,7 +38,7 @@ struct ConditionReport {
       .map { "\($1.joined(separator: " ")) \($0)" }
     return [
       printable(
-        "\(statistics.path): second moments of layer\(statistics.layers.count == 1 ? "" : "s") \(layers) over "
+        "\(statistics.path): second moments of \(inflected(statistics.layers.count, "layer")) \(layers) over "
           + "\(statistics.tokenCount) tokens of \(statistics.origin.corpus)"),
       printable(
         "model \(statistics.origin.model), keys of \(conditions.first?.keyLength ?? 0) values, digest "
@@ -51,10 +46,10 @@ struct ConditionReport {
     ] + table.lines
   }
 
-  private var json: JSON {
+  var json: JSON {
     [
-      "output": JSON(statistics.path), "tokens": .integer(statistics.tokenCount),
-      "layers": .array(statistics.layers.map { .integer($0) }), "digest": JSON(statistics.digest.description),
+      "file": JSON(statistics.path), "token_count": .integer(statistics.tokenCount),
+      "layers": .array(statistics.layers.map { .integer($0) }), "digest": JSON(statistics.digest),
       "model": JSON(statistics.origin.model), "corpus": JSON(statistics.origin.corpus),
       "tokens_before_text": .array(statistics.origin.specialTokens.before.map { JSON($0) }),
       "tokens_after_text": .array(statistics.origin.specialTokens.after.map { JSON($0) }),
@@ -63,8 +58,7 @@ struct ConditionReport {
           [
             "layer": .integer(condition.layer), "key_length": .integer(condition.keyLength),
             "tokens_per_value": .double(condition.tokensPerValue),
-            "condition": condition.condition.map { JSON.double($0) } ?? JSON.null,
-            "smallest_pivot": condition.smallestPivot.map { JSON.double($0) } ?? JSON.null,
+            "condition": JSON(condition.condition), "smallest_pivot": JSON(condition.smallestPivot),
             "always_zero": .integer(condition.deadFeatures), "verdict": JSON(condition.verdict.rawValue),
             "missing_tokens": .integer(condition.missingTokens), "advice": JSON(condition.advice),
           ]

@@ -24,8 +24,8 @@ struct FactorStats: ParsableCommand {
   @Option(help: "For edits with this --ridge.")
   var ridge = 0.0
 
-  @Flag(help: "Print the result as JSON.")
-  var json = false
+  @OptionGroup
+  var json: JSONOption
 
   @Flag(help: "Show no progress.")
   var quiet = false
@@ -43,20 +43,34 @@ struct FactorStats: ParsableCommand {
     try SecondMomentFactors.write(statistics, layers: layers, ridge: ridge) { done in
       progress.update(completed: done)
       if Interruption.isRequested, done < layers.count {
-        throw ErrataError(.general, "interrupted; nothing was written")
+        throw ErrataError.factoringInterrupted
       }
     }
     progress.finish()
     let size = (try? FileManager.default.attributesOfItem(atPath: path)[.size]) as? Int ?? 0
-    if json {
-      printJSON([
-        "output": JSON(path), "layers": .array(layers.map { .integer($0) }), "bytes": .integer(size),
-        "seconds": .double(progress.secondsElapsed),
-      ])
-    } else {
-      print(
-        "\(path): factors of \(layers.count) layer\(layers.count == 1 ? "" : "s"), \(formatBytes(size)), "
-          + formatDuration(progress.secondsElapsed))
-    }
+    json.give(FactorReport(path: path, layers: layers, byteCount: size, seconds: progress.secondsElapsed))
+  }
+}
+
+/// What `errata stats factor` says when it is done.
+struct FactorReport: Answer {
+  let kind = "stats.factor"
+
+  let path: String
+  let layers: [Int]
+  let byteCount: Int
+  let seconds: Double
+
+  var lines: [String] {
+    [
+      "\(path): factors of \(counted(layers.count, "layer")), \(formatBytes(byteCount)), \(formatDuration(seconds))"
+    ]
+  }
+
+  var json: JSON {
+    [
+      "output": JSON(path), "layers": .array(layers.map { .integer($0) }), "bytes": .integer(byteCount),
+      "seconds": .double(seconds),
+    ]
   }
 }

@@ -26,8 +26,8 @@ struct ImportStats: ParsableCommand {
   @Option(name: [.short, .long], help: "The file to write.")
   var output: String
 
-  @Flag(help: "Print the result as JSON.")
-  var json = false
+  @OptionGroup
+  var json: JSONOption
 
   func run() throws {
     try checkOutput(output)
@@ -40,6 +40,6 @@ struct ImportStats: ParsableCommand {
       try NumpySecondMoments(path: path, layer: layers?[index], of: model)
     }
     try NumpySecondMoments.convert(archives, of: model, to: output)
-    try ConditionReport(output).print(asJSON: json)
+    json.give(try ConditionReport(output))
   }
 }

@@ -19,8 +19,8 @@ struct MergeStats: ParsableCommand {
   @Option(name: [.short, .long], help: "The file to write.")
   var output: String
 
-  @Flag(help: "Print the result as JSON.")
-  var json = false
+  @OptionGroup
+  var json: JSONOption
 
   func validate() throws {
     if files.count < 2 { throw ValidationError("give at least two files") }
@@ -29,6 +29,6 @@ struct MergeStats: ParsableCommand {
   func run() throws {
     try checkOutput(output, inputs: files)
     try SecondMoments.merge(files.map { try SecondMoments(contentsOf: $0) }, to: output)
-    try ConditionReport(output).print(asJSON: json)
+    json.give(try ConditionReport(output))
   }
 }

@@ -18,14 +18,14 @@ struct ShowStats: ParsableCommand {
   @Option(help: "Judge with this ridge, as 'errata edit --ridge' adds it.")
   var ridge = 0.0
 
-  @Flag(help: "Print the result as JSON.")
-  var json = false
+  @OptionGroup
+  var json: JSONOption
 
   func validate() throws {
     if !(ridge >= 0 && ridge.isFinite) { throw ValidationError("--ridge must be zero or more") }
   }
 
   func run() throws {
-    try ConditionReport(file, ridge: ridge).print(asJSON: json)
+    json.give(try ConditionReport(file, ridge: ridge))
   }
 }

@@ -1,5 +1,7 @@
+import Adapters
 import ArgumentParser
 import Facts
+import Foundation
 import KnowledgeEditing
 import Tensors
 import ToolSupport
@@ -24,7 +26,8 @@ struct Trace: ParsableCommand {
       are named on standard error.
 
       Traced are the patches that are applied to the checkpoint, and those given by --patch as if they were: the exact \
-      weights are computed in memory, and nothing is written.
+      weights are computed in memory, and nothing is written. An adapter given by --adapter stands beside the weights, \
+      as a server adds it; its terms belong to no fact, and it is listed as a whole.
       """,
     version: errataVersion)
 
@@ -39,6 +42,9 @@ struct Trace: ParsableCommand {
     help: "A patch to be traced as if it were applied. May be repeated.")
   var patches: [String] = []
 
+  @Option(parsing: .singleValue, help: "A PEFT folder or GGUF adapter to be traced too. May be repeated.")
+  var adapter: [String] = []
+
   @Flag(help: "Trace patches given by --patch also on a base that they were not made for, or without their parents.")
   var force = false
 
@@ -48,8 +54,8 @@ struct Trace: ParsableCommand {
   @Option(parsing: .unconditional, help: "List what fires with at least this share of the stream: 0.05 for 5 percent.")
   var threshold = 0.0
 
-  @Flag(help: "Print the result as JSON.")
-  var json = false
+  @OptionGroup
+  var json: JSONOption
 
   func validate() throws {
     if top < 1 { throw ValidationError("--top must be positive") }
@@ -63,23 +69,29 @@ struct Trace: ParsableCommand {
     for file in base.plan.withoutParents {
       printNotice("note: \(printable(file.path)): traced by force without the patches that it was computed on top of")
     }
-    guard !base.plan.patches.isEmpty else {
-      throw ErrataError(
-        .general, "\(model): no patch is applied, so there is nothing to trace; name one with --patch, or apply it")
+    guard !base.plan.patches.isEmpty || !adapter.isEmpty else {
+      throw ErrataError.nothingToTrace(model)
     }
-    let result = try base.trace(prompts)
+    let result = try base.trace(prompts, beside: besides(base.checkpoint))
     if !result.untraced.isEmpty {
       printNotice("note: \(ErrataError.cannotBeTraced(result.untraced))")
     }
     let tokenization = PromptTokenization(try base.model().tokenizer)
-    let reports = result.prompts.map { TraceReport($0, batches: result.batches, tokenization: tokenization) }
-    if json {
-      printJSON(.array(reports.map { $0.json(top: top, threshold: threshold) }))
-    } else {
-      for (index, report) in reports.enumerated() {
-        if index > 0 { print("") }
-        for line in report.lines(top: top, threshold: threshold) { print(line) }
-      }
+    let reports = result.prompts.map {
+      TraceReport($0, batches: result.batches, tokenization: tokenization, top: top, threshold: threshold)
+    }
+    json.give(reports, separated: true)
+  }
+
+  private func besides(_ checkpoint: OpenedCheckpoint) throws -> [(traced: TracedBatch, batch: EditBatch)] {
+    guard !adapter.isEmpty else { return [] }
+    let base = try AdapterBase(checkpoint.checkpoint)
+    return try adapter.map { path in
+      let batch = try AdapterFile.read(path, for: base).batch()
+      let name = URL(fileURLWithPath: path).lastPathComponent
+      return (
+        TracedBatch(batch, method: ImportedAdapter.method, digest: try AdapterFile.digest(path), name: name), batch
+      )
     }
   }
 }

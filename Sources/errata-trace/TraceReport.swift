@@ -7,7 +7,9 @@ import Transformer
 import WeightPatch
 
 /// What `errata trace` says about one prompt.
-struct TraceReport {
+struct TraceReport: Answer {
+  let kind = "trace"
+
   /// A fact, or a whole batch, in one layer.
   struct Row {
     let batch: TracedBatch
@@ -39,8 +41,15 @@ struct TraceReport {
   /// Of the token after the prompt, with the patches, and without them if that is known.
   let next: (patched: TokenDistribution, unpatched: TokenDistribution?)
   let tokenization: PromptTokenization
+  /// How many facts are listed at most, and from which strength on.
+  let top: Int
+  let threshold: Double
 
-  init(_ trace: PromptTrace, batches: [TracedBatch], tokenization: PromptTokenization) {
+  init(
+    _ trace: PromptTrace, batches: [TracedBatch], tokenization: PromptTokenization, top: Int, threshold: Double
+  ) {
+    self.top = top
+    self.threshold = threshold
     prompt = trace.prompt
     tokens = trace.tokens
     self.tokenization = tokenization
@@ -61,17 +70,16 @@ struct TraceReport {
     }.map(\.element)
   }
 
-  private func listed(_ top: Int, _ threshold: Double) -> [Row] {
-    Array(terms.prefix { $0.strength >= threshold }.prefix(top))
-  }
+  private var listed: [Row] { Array(terms.prefix { $0.strength >= threshold }.prefix(top)) }
 
   // MARK: For people
 
-  func lines(top: Int, threshold: Double) -> [String] {
-    let rows = listed(top, threshold)
+  var lines: [String] {
+    let rows = listed
     var lines = [answer, strongestPerToken, ""]
     if rows.isEmpty {
-      lines.append("nothing fires with \(share(threshold)) or more (at most \(share(terms.first?.strength ?? 0)))")
+      lines.append(
+        "nothing fires with \(formatPercent(threshold)) or more (at most \(formatPercent(terms.first?.strength ?? 0)))")
     } else {
       lines += termTable(rows)
       if rows.count < terms.count { lines.append("… and \(terms.count - rows.count) weaker (--top, --threshold)") }
@@ -82,7 +90,7 @@ struct TraceReport {
   private var answer: String {
     let patched = next.patched.mostLikely(1)[0]
     func text(_ token: Int, _ distribution: TokenDistribution) -> String {
-      "\(shown(Int32(token))) \(share(probability(token, distribution)))"
+      "\(shown(Int32(token))) \(formatPercent(probability(token, distribution)))"
     }
     let answer = "\(printable(prompt)) -> \(text(patched, next.patched))"
     guard let without = next.unpatched else { return answer }
@@ -95,7 +103,7 @@ struct TraceReport {
   private var strongestPerToken: String {
     "  "
       + tokens.indices.map { token in
-        "\(shown(tokens[token])) \(share(terms.map { $0.strengths[token] }.max() ?? 0))"
+        "\(shown(tokens[token])) \(formatPercent(terms.map { $0.strengths[token] }.max() ?? 0))"
       }.joined(separator: " | ")
   }
 
@@ -106,7 +114,7 @@ struct TraceReport {
     ])
     for row in rows {
       table.append([
-        share(row.strength), row.fact?.identifier ?? "-",
+        formatPercent(row.strength), row.fact?.identifier ?? "-",
         row.fact.map { elide(printable($0.subject), to: 32) } ?? "(batch \(row.batch.index))",
         row.fact.map { elide(printable($0.targetNew), to: 24) } ?? "(\(row.batch.extent))",
         printable(row.batch.patchName), "\(row.layer)", place(row.token),
@@ -121,7 +129,8 @@ struct TraceReport {
     ])
     for row in batches {
       table.append([
-        share(row.strength), "\(row.batch.index): \(row.batch.extent)", printable(row.batch.patchName), "\(row.layer)",
+        formatPercent(row.strength), "\(row.batch.index): \(row.batch.extent)", printable(row.batch.patchName),
+        "\(row.layer)",
         place(row.token),
       ])
     }
@@ -136,21 +145,19 @@ struct TraceReport {
     return printable((trimmed.isEmpty ? "\"\(text)\"" : trimmed).replacingOccurrences(of: "\n", with: "\\n"))
   }
 
-  private func share(_ value: Double) -> String { String(format: "%.1f%%", 100 * value) }
-
   private func probability(_ token: Int, _ distribution: TokenDistribution) -> Double {
     exp(distribution.logProbability(token))
   }
 
   // MARK: For programs
 
-  func json(top: Int, threshold: Double) -> JSON {
+  var json: JSON {
     func prediction(_ distribution: TokenDistribution) -> JSON {
       let token = distribution.mostLikely(1)[0]
       return [
         "id": .integer(token), "text": JSON(tokenization.continuation([Int32(token)])),
         "probability": .double(probability(token, next.patched)),
-        "probability_without": next.unpatched.map { .double(probability(token, $0)) } ?? .null,
+        "probability_without": JSON(next.unpatched.map { probability(token, $0) }),
       ]
     }
     return [
@@ -160,11 +167,11 @@ struct TraceReport {
           let strongest = terms.max { $0.strengths[position] < $1.strengths[position] }
           return [
             "id": .integer(Int(token)), "text": JSON(tokenization.continuation([token])),
-            "strongest": strongest.map { .double($0.strengths[position]) } ?? .null,
-            "fact": (strongest?.fact).map { JSON($0.identifier) } ?? .null,
+            "strongest": JSON(strongest.map { $0.strengths[position] }),
+            "fact": JSON(strongest?.fact?.identifier),
           ]
         }),
-      "threshold": .double(threshold), "fired": .array(listed(top, threshold).map { self.json($0) }),
+      "threshold": .double(threshold), "fired": .array(listed.map { self.json($0) }),
       "batches": .array(batches.map { self.json($0) }),
     ]
   }
@@ -177,7 +184,7 @@ struct TraceReport {
       object["target_new"] = JSON(fact.targetNew)
     }
     object["layer"] = .integer(row.layer)
-    object["token"] = .integer(row.token)
+    object["position"] = .integer(row.token)
     object["strength"] = .double(row.strength)
     object["strengths"] = .array(row.strengths.map { .double($0) })
     return .object(object)
@@ -186,15 +193,12 @@ struct TraceReport {
 
 extension TracedBatch {
   /// For people: `10 facts`.
-  fileprivate var extent: String {
-    let noun = description.terms == .facts ? "fact" : "component"
-    return "\(termCount) \(noun)\(termCount == 1 ? "" : "s")"
-  }
+  fileprivate var extent: String { counted(termCount, description.terms == .facts ? "fact" : "component") }
 
   fileprivate var json: JSON {
     [
-      "patch": JSON(patch.description), "patch_name": JSON(patchName), "batch": .integer(index),
-      "digest": JSON(description.digest.description), "terms": JSON(description.terms.rawValue),
+      "patch": JSON(patch), "patch_name": JSON(patchName), "batch": .integer(index),
+      "digest": JSON(description.digest), "terms": JSON(description.terms.rawValue),
     ]
   }
 }

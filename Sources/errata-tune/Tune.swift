@@ -63,8 +63,8 @@ struct Tune: ParsableCommand {
   @Option(name: [.short, .long], help: "Write the best settings, for 'errata edit --hparams'; - for standard output.")
   var output: String?
 
-  @Flag(help: "Print the result as JSON.")
-  var json = false
+  @OptionGroup
+  var json: JSONOption
 
   @Flag(help: "Show no progress.")
   var quiet = false
@@ -116,13 +116,13 @@ struct Tune: ParsableCommand {
       return !Interruption.isRequested
     }
     progress.finish()
-    guard let trials else { throw ErrataError(.general, "interrupted before every combination was tried") }
-    let report = TuneReport(trials: trials)
+    guard let trials else { throw ErrataError.interrupted }
+    let report = TuneReport(trials: trials, output: output)
     if let output {
       let sink = try openOutput(output)
       try sink.write(report.hyperparameters.prettyPrinted().utf8)
       try sink.commit()
     }
-    report.print(asJSON: json, output: output)
+    json.give(report)
   }
 }

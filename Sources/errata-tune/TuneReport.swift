@@ -5,8 +5,12 @@ import Tensors
 import ToolSupport
 
 /// What `errata tune` says: every trial, and the best.
-struct TuneReport {
+struct TuneReport: Answer {
+  let kind = "tune"
+
   let trials: [SettingSearch.Trial]
+  /// Where the best settings were written to.
+  let output: String?
 
   private var bestIndex: Int {
     trials.indices.reduce(0) { trials[$1].isBetter(than: trials[$0]) ? $1 : $0 }
@@ -27,14 +31,14 @@ struct TuneReport {
     return .object(object)
   }
 
-  func print(asJSON: Bool, output: String?) {
-    if asJSON {
-      printJSON([
-        "trials": .array(trials.map(\.json)), "best": .integer(bestIndex), "hyperparameters": hyperparameters,
-        "output": output.map { JSON($0) } ?? .null,
-      ])
-      return
-    }
+  var json: JSON {
+    [
+      "trials": .array(trials.map(\.json)), "best": .integer(bestIndex), "hyperparameters": hyperparameters,
+      "output": JSON(output),
+    ]
+  }
+
+  var lines: [String] {
     func score(_ value: Double?) -> String { value.map { String(format: "%.1f", $0) } ?? "-" }
     var table = TextTable([
       ("", .left), ("layer", .right), ("clamp", .right), ("w", .right), ("ES", .right), ("PS", .right), ("NS", .right),
@@ -49,12 +53,12 @@ struct TuneReport {
         formatShare(trial.disturbance, digits: 2),
       ])
     }
-    for line in table.lines { ToolSupport.print(line) }
     let settings = best.settings
-    ToolSupport.print(
+    return table.lines + [
       "best: --method \(settings.method.rawValue) --layers \(settings.layers[0]) "
         + "--clamp \(Self.number(settings.clampNormFactor)) -w \(Self.number(settings.secondMomentWeight))"
-        + (output.map { ", in \($0)" } ?? ""))
+        + (output.map { ", in \($0)" } ?? "")
+    ]
   }
 
   private static func number(_ value: Double) -> String { String(format: "%.15g", value) }
@@ -65,7 +69,7 @@ extension SettingSearch.Trial {
     [
       "layer": .integer(settings.layers[0]), "clamp": .double(settings.clampNormFactor),
       "second_moment_weight": .double(settings.secondMomentWeight), "scores": scores.json,
-      "disturbance": disturbance.map { .double($0) } ?? .null,
+      "disturbance": JSON(disturbance),
     ]
   }
 }

@@ -4,7 +4,9 @@ import ToolSupport
 import WeightPatch
 
 /// What is said of a patch that was read, and so is whole.
-struct PatchAnswer {
+struct PatchAnswer: Answer {
+  let kind = "verify.patch"
+
   let file: PatchFile
   let signatures: SignatureReport
 
@@ -14,16 +16,19 @@ struct PatchAnswer {
   }
 
   var json: JSON {
-    [
-      "file": JSON(file.path), "patch": JSON(file.identifier.description), "extent": JSON(file.extent),
-      "verified": .bool(signatures.holds), "signatures": signatures.json,
-    ]
+    var object = JSONObject([
+      "file": JSON(file.path), "extent": JSON(file.extent), "verified": .bool(signatures.holds),
+    ])
+    for (key, value) in signatures.json.objectValue!.members { object[key] = value }
+    return .object(object)
   }
 }
 
 /// What is said of a checkpoint: that it is what it should be, or every tensor and file that is not; and what was compared
 /// with what.
-struct CheckpointAnswer {
+struct CheckpointAnswer: Answer {
+  let kind = "verify.checkpoint"
+
   let report: VerificationReport
   /// Of the patches, in their order.
   let signatures: [SignatureReport]
@@ -73,29 +78,29 @@ struct CheckpointAnswer {
     guard !report.patches.isEmpty else {
       return isUnknown
         ? "no ledger: no patch is recorded that could be signed"
-        : "no ledger, and so nothing to compare its \(count(report.tensorCount, "tensor", "tensors")) with: "
+        : "no ledger, and so nothing to compare its \(counted(report.tensorCount, "tensor")) with: "
           + "--base compares them with a base"
     }
-    let tensors = count(
+    let tensors = counted(
       report.edited.count, "edited tensor is its recorded base", "edited tensors are their recorded bases")
     let others = report.tensorCount - report.edited.count
     let rest =
-      (others == 0 ? [] : [count(others, "other tensor", "other tensors")])
-      + (report.fileCount == 0 ? [] : [count(report.fileCount, "file", "files") + " beside the weights"])
+      (others == 0 ? [] : [counted(others, "other tensor")])
+      + (report.fileCount == 0 ? [] : [counted(report.fileCount, "file") + " beside the weights"])
     return "\(tensors) plus \(patchCount), bit for bit"
       + (rest.isEmpty
         ? ""
-        : "; \(rest.joined(separator: " and ")) \(others + report.fileCount == 1 ? "was" : "were") not compared (--base)")
+        : "; \(rest.joined(separator: " and ")) \(inflected(others + report.fileCount, "was", "were")) not compared (--base)")
   }
 
-  private var patchCount: String { count(report.patches.count, "patch", "patches") }
+  private var patchCount: String { counted(report.patches.count, "patch", "patches") }
 
   var json: JSON {
     var object = report.json.objectValue!
-    object["base"] = base.map { JSON($0) } ?? .null
-    object["signatures"] = .array(signatures.map(\.json))
-    object["verified"] = isVerified.map { .bool($0) } ?? .null
-    object["notes"] = .array((otherWeights.map { [$0] } ?? []).map { JSON($0) })
+    object["base"] = JSON(base)
+    object["patches"] = .array(signatures.map(\.json))
+    object["verified"] = JSON(isVerified)
+    object["notes"] = .array([otherWeights].compactMap { $0.map { JSON($0) } })
     return .object(object)
   }
 
@@ -104,9 +109,5 @@ struct CheckpointAnswer {
     if !report.holds || isUnknown || !signatures.allSatisfy(\.holds) { return false }
     if asksForSignatures, (try? report.checkWhatWasSigned()) == nil { return false }
     return report.checked.isEmpty ? nil : true
-  }
-
-  private func count(_ number: Int, _ one: String, _ several: String) -> String {
-    "\(number) \(number == 1 ? one : several)"
   }
 }

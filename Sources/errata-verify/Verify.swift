@@ -45,8 +45,8 @@ struct Verify: ParsableCommand {
   @OptionGroup
   var policy: PolicyOption
 
-  @Flag(help: "Print the result as JSON.")
-  var json = false
+  @OptionGroup
+  var json: JSONOption
 
   @Flag(help: "Show no progress.")
   var quiet = false
@@ -62,26 +62,23 @@ struct Verify: ParsableCommand {
 
   func run() throws {
     let trust = try key.isEmpty ? policy.path.map(TrustPolicy.init) : TrustPolicy(requiring: key)
-    var answers: [JSON] = []
-    try forEachInput(of: Self.self, paths) { path in
+    try json.giveEach(of: Self.self, paths) { path, give in
       if namesCheckpoint(path) {
-        try verifyCheckpoint(path, trust, &answers)
+        try verifyCheckpoint(path, trust, give)
       } else {
-        try verifyPatch(path, trust, &answers)
+        try verifyPatch(path, trust, give)
       }
-    } atEnd: {
-      if json { printAnswers(answers, of: paths) }
     }
   }
 
-  private func verifyPatch(_ path: String, _ trust: TrustPolicy?, _ answers: inout [JSON]) throws {
+  private func verifyPatch(_ path: String, _ trust: TrustPolicy?, _ give: (any Answer) -> Void) throws {
     let file = try PatchFile(path: path)
     let answer = PatchAnswer(file: file, signatures: SignatureReport(of: file, policy: trust))
-    give(answer.lines, answer.json, &answers)
+    give(answer)
     try answer.signatures.check()
   }
 
-  private func verifyCheckpoint(_ path: String, _ trust: TrustPolicy?, _ answers: inout [JSON]) throws {
+  private func verifyCheckpoint(_ path: String, _ trust: TrustPolicy?, _ give: (any Answer) -> Void) throws {
     let state = try open(path)
     let baseState = try base.map(open)
     let named = try patch.map { try PatchFile(path: $0) }
@@ -90,19 +87,11 @@ struct Verify: ParsableCommand {
     let answer = CheckpointAnswer(
       report: report, signatures: signatures, base: base, asksForSignatures: trust != nil,
       otherWeights: try state.checkpoint.remarkOnOtherWeights())
-    give(answer.lines, answer.json, &answers)
+    give(answer)
     try report.check()
     for patch in signatures { try patch.check() }
     if trust != nil { try report.checkWhatWasSigned() }
     if answer.isUnknown { throw ErrataError.nothingIsSigned(path) }
-  }
-
-  private func give(_ lines: @autoclosure () -> [String], _ answer: @autoclosure () -> JSON, _ answers: inout [JSON]) {
-    if json {
-      answers.append(answer())
-    } else {
-      for line in lines() { print(line) }
-    }
   }
 
   private func verify(_ state: CheckpointState, _ base: CheckpointState?, _ named: [PatchFile]) throws

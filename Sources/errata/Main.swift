@@ -44,8 +44,6 @@ struct Main {
 
   private static func run(_ name: String, _ arguments: [String]) -> Never {
     becomeTool(name, arguments)
-    let hint = Subcommand.nearest(to: name).map { ": did you mean '\($0)'?" } ?? " (see 'errata --help')"
-    printNotice("errata: '\(name)' is not a command\(hint)")
-    ToolMain.end("errata", 2)
+    Failure.end("errata", .notACommand(name, nearest: Subcommand.nearest(to: name)))
   }
 }

@@ -19,6 +19,8 @@ struct Subcommand {
     Subcommand(name: "keygen", summary: "make a key pair to sign patches with"),
     Subcommand(name: "sign", summary: "sign a patch, or take a signature off"),
     Subcommand(name: "diff", summary: "compare patches or checkpoints, and make a patch of two checkpoints"),
+    Subcommand(name: "export", summary: "write patches as a low-rank adapter for PEFT, vLLM, llama.cpp and others"),
+    Subcommand(name: "import", summary: "make a patch of a low-rank adapter"),
     Subcommand(name: "ask", summary: "let a checkpoint continue a prompt"),
     Subcommand(name: "trace", summary: "say which edits fire on a prompt, at which token and how strongly"),
     Subcommand(name: "eval", summary: "score a checkpoint on facts: efficacy, paraphrase, neighbourhood"),

@@ -302,7 +302,7 @@ class Benchmark:
         result = {}
 
         def ours():
-            found = self.tool("eval", self.options.model, *self.facts(count), "--quiet", "--json", "--profile").json[0]
+            found = self.tool("eval", self.options.model, *self.facts(count), "--quiet", "--json", "--profile").json
             result["seconds"] = phase(found, "scores")
             return result["seconds"]
 
@@ -312,7 +312,7 @@ class Benchmark:
             return found["seconds"]["evaluate"] * count / fewer
 
         row = self.rounds(Row("scores", f"ES, PS, NS of {count} facts ({fewer} of {count}): seconds", 4), ours, reference, 2)
-        same = self.tool("eval", self.options.model, *self.facts(fewer), "--quiet", "--json").json[0]["summary"]
+        same = self.tool("eval", self.options.model, *self.facts(fewer), "--quiet", "--json").json["summary"]
         row.agree("ES, PS, NS", max(abs(same[s] - result["reference"][s]) for s in ("ES", "PS", "NS")), 1e-6)
 
     # -- helpers

@@ -61,7 +61,7 @@ def share(value):
     return "-" if value is None else f"{100 * value:.2g}%"
 
 
-first, (scored,) = row["tensors"][0], scores
+first, scored = row["tensors"][0], scores
 assert not scored["partial"] and scored["summary"]["records"] > 0
 cells = [name, first["storage"], f"{first['terms']} of {first['terms_before']}"]
 cells += [f"{row['bytes'] // len(facts) // len(base)}", f"{100 * row['bytes'] / whole:.1f}%", share(worst("delta_error"))]

@@ -115,7 +115,7 @@ import Testing
 
   @Test func errors() throws {
     let path = directory.path + "/sst2.jsonl"
-    func fails(_ category: ErrataError.Category, _ message: String, _ body: () throws -> Void) {
+    func fails(_ category: ErrataError.Kind, _ message: String, _ body: () throws -> Void) {
       #expect(throws: ErrataError(category, message), performing: body)
     }
     fails(.usage, "\(path): record 0 (line 1), field 'label': must be 0 or 1") {
@@ -130,7 +130,7 @@ import Testing
       "\(directory.path)/nli.jsonl: record 0 (line 1), field 'label': must be 0, 1, \"entailment\" or \"not_entailment\""
     ) { _ = try read(#"{"sentence1": "x", "sentence2": "y", "label": "?"}"#, "nli.jsonl") }
     fails(
-      .usage, "\(path): 8 of its 8 records as examples leave too few with either label; lower --shots"
+      .usage, "\(path): 8 of its 8 records as examples leave too few with either label; take fewer"
     ) { _ = try read(Self.films, shots: 8) }
     fails(.usage, "\(path): holds no records") { _ = try read("") }
     let names = "sst2.jsonl, mrpc.jsonl, cola.jsonl, rte.jsonl, nli.jsonl"
@@ -152,7 +152,7 @@ import Testing
       Issue.record("a prompt longer than the model's positions was taken")
     } catch let error as ErrataError {
       let pattern =
-        #/\S+: record 0: its prompt, with examples and answer [0-9]+ tokens, is longer than the model's 256 positions; lower --shots, or remove the record/#
+        #/\S+: record 0: its prompt, with examples and answer [0-9]+ tokens, is longer than the model's 256 positions; take fewer examples, or remove the record/#
       #expect(error.message.wholeMatch(of: pattern) != nil, "\(error.message)")
     }
   }

@@ -50,7 +50,7 @@ import WeightPatch
     #expect(
       throws: ErrataError(
         .general,
-        "facts: 2 of 3 records cannot be used, as listed; correct them, or leave them out with --skip-invalid")
+        "facts: 2 of 3 records cannot be used, as listed; correct them, or leave them out")
     ) { try preflight("metaspace").check(records, in: "facts", invalid: told.invalid(areSkipped: false)) }
     #expect(told.lines == ["facts: record 0 (line 3): \(message)", "facts: record 2 (line 5): \(message)"])
     let checked = try preflight("metaspace").check(records, in: "facts", invalid: told.invalid(areSkipped: true))

@@ -316,6 +316,37 @@ import WeightPatch
     expectError(tooMany, "prompt,target\n" + String(repeating: "a,b\n", count: 1_000_001), .damagedInput)
   }
 
+  /// What Spec/inputs.md says is the most is read.
+  @Test func atTheLimits() throws {
+    func read(_ text: String) throws -> [FactFile.Record] {
+      let path = directory.path + "/facts"
+      try Data(text.utf8).write(to: URL(filePath: path))
+      return try FactFile.records(path)
+    }
+    let count = 1_000_000
+    #expect(try read(String(repeating: "{}\n", count: count)).count == count)
+    #expect(try read("[" + String(repeating: "3,", count: count - 1) + "3]").count == count)
+    #expect(try read("prompt,target\n" + String(repeating: "a,b\n", count: count)).count == count)
+    let longest = String(repeating: "x", count: 100_000)
+    _ = try read(#"{"prompt": "{A} is", "target": "\#(longest)"}"#)
+    #expect(try FactRecord.read(directory.path + "/facts").map(\.fact.targetNew) == [longest])
+    func nested(_ depth: Int) -> String {
+      String(repeating: "[", count: depth) + String(repeating: "]", count: depth)
+    }
+    _ = try read(#"{"prompt": "{A} is", "target": "b", "x": \#(nested(63))}"#)
+    #expect(try FactRecord.read(directory.path + "/facts").count == 1)
+    _ = try read(#"{"prompt": "{A} is", "target": "b", "x": \#(nested(64))}"#)
+    #expect(throws: ErrataError.self) { try FactRecord.read(directory.path + "/facts") }
+
+    let root = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../..")
+    let page = try String(contentsOf: root.appending(path: "Spec/inputs.md"), encoding: .utf8)
+    for row in [
+      "records in it: elements, lines or rows | 1,000,000", "a text of a record | 100,000 bytes",
+      "nesting of its JSON | 64", "a facts file, or what standard input gives of one | 1 GiB",
+    ] { #expect(page.contains("| \(row) |")) }
+    #expect((FactFile.maximumRecords, FactFields.maximumLength, FactFile.maximumLength) == (count, 100_000, 1 << 30))
+  }
+
   /// It separates the parts of a fact's ID, and ends texts elsewhere.
   @Test(arguments: [
     (
@@ -338,7 +369,7 @@ import WeightPatch
   }
 
   private func expectError(
-    _ message: String, _ text: String, _ category: ErrataError.Category = .usage,
+    _ message: String, _ text: String, _ category: ErrataError.Kind = .usage,
     at location: SourceLocation = #_sourceLocation
   ) {
     #expect(

@@ -23,7 +23,7 @@ import Testing
   private var lines: [String] { told.lines.map { $0.replacing(directory("facts"), with: "FACTS") } }
 
   private func expectError(
-    _ message: String, _ category: ErrataError.Category = .usage, at location: SourceLocation = #_sourceLocation,
+    _ message: String, _ category: ErrataError.Kind = .usage, at location: SourceLocation = #_sourceLocation,
     _ body: () throws -> Void
   ) {
     #expect(
@@ -45,7 +45,7 @@ import Testing
 
   @Test func arrays() throws {
     expectError(
-      "3 of 5 records cannot be used, as listed; correct them, or leave them out with --skip-invalid"
+      "3 of 5 records cannot be used, as listed; correct them, or leave them out"
     ) { _ = try read(array) }
     #expect(lines == problems)
     #expect(try read(array, skipping: true).map(\.fact.subject) == ["A", "D"])
@@ -109,7 +109,7 @@ import Testing
   }
 
   @Test func noRecordAtAll() throws {
-    expectError("2 of 2 records cannot be used, as listed; correct them, or leave them out with --skip-invalid") {
+    expectError("2 of 2 records cannot be used, as listed; correct them, or leave them out") {
       _ = try read("prompt,target\nx\ny\n")
     }
     #expect(lines.count == 2)
@@ -123,7 +123,7 @@ import Testing
     let text =
       #"{"prompt": "{A} is", "target": "b"}"# + "\n3\n" + String(repeating: "[", count: 100_000) + "\n"
     expectError(
-      "2 of 3 records cannot be used, as listed; correct them, or leave them out with --skip-invalid", .damagedInput
+      "2 of 3 records cannot be used, as listed; correct them, or leave them out", .damagedInput
     ) { _ = try read(text) }
   }
 

@@ -1,12 +1,15 @@
 // fault-injector --under FOLDER [--log FILE] [--usage FILE] [--at N ACTION] -- PROGRAM [ARGUMENT ...]
 //
+// fault-injector --calls KIND [...] -- PROGRAM [ARGUMENT ...]
+//
 // Runs a program, and counts its system calls that change files below FOLDER, from 1: the fault points. It sees them
-// from outside, by ptrace, so it misses none, and the program has nothing in it for this. With --log it writes a line
-// for every point; with --usage the processor time of the program, in milliseconds, and the most memory that it had, in
-// KiB. When point N is reached, it does what ACTION says:
+// from outside, by ptrace, so it misses none, and the program has nothing in it for this. Instead of those it may count
+// the calls that ask for something, once the tool itself has begun: KIND is memory (brk, mmap, mremap), open (files of
+// any kind) or thread. With --log it writes a line for every point; with --usage the processor time of the program, in
+// milliseconds, and the most memory that it had, in KiB. When point N is reached, it does what ACTION says:
 //   --kill            kills the program (SIGKILL) instead of the call
 //   --kill-within     lets half of a write be done, then kills the program
-//   --fail ERROR      makes the call fail: ENOSPC, EIO, EROFS, EACCES
+//   --fail ERROR      makes the call fail: ENOSPC, EIO, EROFS, EACCES; ENOMEM, EMFILE, EAGAIN
 //   --fail-on ERROR   that, and every later call that could fail so
 //   --interrupt       sends the program SIGINT, as Ctrl-C does, and goes on with the call
 //   --run COMMAND     runs a shell command before the call
@@ -41,10 +44,12 @@
 #include "calls.h"
 #include "unsynchronized.h"
 
+enum calls { changing_files, asking_for_memory, opening_files, starting_threads };
 enum action { no_action, kill_before, kill_within, fail_once, fail_on, interrupt, run_command };
 
 static struct {
   const char *under;
+  enum calls calls;
   FILE *log;
   const char *usage;
   long at;
@@ -62,7 +67,7 @@ static long point_count;
 struct thread {
   pid_t id;
   bool fails;
-  int error;
+  long failure;  // what the call then gives
   bool kills;
   bool flushes;
   bool flushes_all;
@@ -237,9 +242,44 @@ static void end_program(void) {
   exit(137);
 }
 
+// Whether a call asks for what is counted, and its name.
+static bool asks(long number, const char **name) {
+  switch (options.calls) {
+    case changing_files: break;
+    case asking_for_memory:
+      *name = number == SYS_brk ? "brk" : number == SYS_mremap ? "mremap" : "mmap";
+      return number == SYS_brk || number == SYS_mmap || number == SYS_mremap;
+    case opening_files: *name = "open";
+#ifdef SYS_open
+      if (number == SYS_open) return true;
+#endif
+      return number == SYS_openat || number == SYS_openat2;
+    case starting_threads: *name = "clone"; return number == SYS_clone || number == SYS_clone3;
+  }
+  return false;
+}
+
+// The call of a program that asks for something.
+static void enter_asking_call(struct thread *thread, long number, const __u64 *arguments) {
+  static bool has_begun;
+  // What a tool does first (ToolMain): what comes before is the loader's.
+  has_begun |= number == SYS_rt_sigaction && arguments[0] == SIGXFSZ;
+  const char *name;
+  if (!has_begun || !asks(number, &name)) return;
+  point_count++;
+  if (options.log != NULL) fprintf(options.log, "%ld %s\n", point_count, name);
+  if (point_count == options.at || (point_count > options.at && options.at > 0 && options.action == fail_on)) {
+    thread->fails = true;
+    // brk says where the end is: the C library takes 0 for a failure, and asks again the next time.
+    thread->failure = number == SYS_brk ? 0 : -options.error;
+    set_registers(thread->id, true, -1, 0, false, 0);
+  }
+}
+
 static void enter_call(pid_t id, long number, const __u64 *arguments) {
   struct thread *thread = thread_of(id);
   thread->fails = thread->kills = thread->flushes = thread->is_tracked = false;
+  if (options.calls != changing_files) return enter_asking_call(thread, number, arguments);
   if (!is_known(number)) errx(3, "system call %ld: say in calls.c whether it changes files", number);
   if (number == SYS_mmap && arguments[3] & MAP_SHARED && arguments[2] & PROT_WRITE && (int)arguments[4] >= 0) {
     char path[PATH_MAX];
@@ -266,7 +306,7 @@ static void enter_call(pid_t id, long number, const __u64 *arguments) {
   bool may_fail = options.error != ENOSPC || call->takes_space;
   if ((is_at && options.action == fail_once) || (point_count >= options.at && options.action == fail_on && may_fail)) {
     thread->fails = true;
-    thread->error = options.error;
+    thread->failure = -options.error;
     set_registers(id, true, -1, 0, false, 0);
     return;
   }
@@ -283,7 +323,7 @@ static void enter_call(pid_t id, long number, const __u64 *arguments) {
 
 static void leave_call(pid_t id, bool is_error) {
   struct thread *thread = thread_of(id);
-  if (thread->fails) set_registers(id, false, -1, 0, true, -thread->error);
+  if (thread->fails) set_registers(id, false, -1, 0, true, thread->failure);
   if (thread->is_tracked && is_error) forget_last_change();
   if (thread->flushes && !is_error) after_fsync(thread->path);
   if (thread->flushes_all && !is_error) after_syncfs();
@@ -350,7 +390,17 @@ static int error_number(const char *name) {
   if (strcmp(name, "EIO") == 0) return EIO;
   if (strcmp(name, "EROFS") == 0) return EROFS;
   if (strcmp(name, "EACCES") == 0) return EACCES;
+  if (strcmp(name, "ENOMEM") == 0) return ENOMEM;
+  if (strcmp(name, "EMFILE") == 0) return EMFILE;
+  if (strcmp(name, "EAGAIN") == 0) return EAGAIN;
   errx(3, "%s: is not an error that is known here", name);
+}
+
+static enum calls calls_named(const char *name) {
+  if (strcmp(name, "memory") == 0) return asking_for_memory;
+  if (strcmp(name, "open") == 0) return opening_files;
+  if (strcmp(name, "thread") == 0) return starting_threads;
+  errx(3, "%s: is not a kind of call that is known here", name);
 }
 
 static void parse(int count, char **arguments) {
@@ -375,6 +425,7 @@ static void parse(int count, char **arguments) {
     if (++i == count) errx(3, "%s needs a value", name);
     const char *value = arguments[i];
     if (strcmp(name, "--under") == 0) options.under = value;
+    else if (strcmp(name, "--calls") == 0) options.calls = calls_named(value);
     else if (strcmp(name, "--at") == 0) options.at = atol(value);
     else if (strcmp(name, "--usage") == 0) options.usage = value;
     else if (strcmp(name, "--lose") == 0) options.lose = value;
@@ -393,8 +444,11 @@ static void parse(int count, char **arguments) {
       if (options.log == NULL) err(3, "%s", value);
     } else errx(3, "%s: is not an option", name);
   }
-  if (options.under == NULL || options.program == NULL || options.program[0] == NULL) {
-    errx(3, "usage: fault-injector --under FOLDER [--log FILE] [--at N ACTION] -- PROGRAM [ARGUMENT ...]");
+  if ((options.under == NULL) == (options.calls == changing_files) || options.program == NULL ||
+      options.program[0] == NULL) {
+    errx(
+        3,
+        "usage: fault-injector --under FOLDER | --calls KIND [--log FILE] [--at N ACTION] -- PROGRAM [ARGUMENT ...]");
   }
 }
 

@@ -54,7 +54,7 @@ import Tokenization
       _ = try tokens(["cut.jsonl"])
       Issue.record("no error")
     } catch let error as ErrataError {
-      #expect(error.category == .damagedInput)
+      #expect(error.kind == .damagedInput)
       #expect(error.message.hasPrefix("\(directory("cut.jsonl")): line 2 is not valid JSON: "))
     }
     // Behind the first piece of the file.

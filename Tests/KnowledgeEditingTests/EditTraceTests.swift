@@ -151,6 +151,6 @@ import WeightPatch
     let error = #expect(throws: ErrataError.self) {
       try EditTrace(decoder, batches: [EditBatch(tensors: [turned])])
     }
-    #expect(error?.category == .baseMismatch)
+    #expect(error?.kind == .baseMismatch)
   }
 }

@@ -34,7 +34,7 @@ import Transformer
       _ = try apply(text)
       return nil
     } catch let error as ErrataError {
-      #expect(error.category == .usage)
+      #expect(error.kind == .usage)
       return error.message.replacing(directory("hparams"), with: "FILE")
     } catch {
       return "\(error)"
@@ -196,6 +196,10 @@ import Transformer
     expectDamaged(nested(65), "line 1: lists nested more than 64 levels deep")
     expectDamaged(
       "v_lr: 1\nlayers:\n- " + String(repeating: "[", count: 100_000), "line 3: lists nested more than 64 levels deep")
+    // In JSON the object is a level too.
+    func inJSON(_ depth: Int) -> String { "{\"" + nested(depth).replacing(":", with: "\":") + "}" }
+    _ = try read(inJSON(63))
+    expectDamaged(inJSON(64), "not valid JSON at byte 74: nested more than 64 levels deep")
     _ = try read("v_lr: 1 #" + String(repeating: "x", count: 1 << 20 - 9))
     expectDamaged(
       "v_lr: 1 #" + String(repeating: "x", count: 1 << 20 - 8), "is longer than 1 MiB, more than settings can be")

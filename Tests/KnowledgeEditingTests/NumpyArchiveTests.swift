@@ -62,7 +62,7 @@ import Testing
         let found = try NumpySecondMoments(path: directory("x.npz"), layer: 0).read(keyLength: 24)
         #expect(found.sum.rows(0..<24) == sound.sum && found.count == sound.count)
       } catch let error as ErrataError {
-        #expect(error.category == .damagedInput || error.category == .baseMismatch)
+        #expect(error.kind == .damagedInput || error.kind == .baseMismatch)
       }
     }
     for index in whole.indices {

@@ -95,7 +95,7 @@ import Transformer
     #expect(
       throws: ErrataError(
         .usage,
-        "a sequence of 1 tokens has no room for text beside the model's 1 special tokens; raise --sequence-length")
+        "a sequence of 1 tokens has no room for text beside the model's 1 special tokens; take a longer one")
     ) {
       try SecondMomentCollector(
         model, corpus: corpus, layers: [1], tokenCount: 10, sequenceLength: 1, outputPath: directory("x"))

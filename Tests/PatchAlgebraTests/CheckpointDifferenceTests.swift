@@ -415,17 +415,17 @@ typealias StoredTensors = [ByteString: (dtype: DType, shape: Shape, bytes: [UInt
     #expect(try state.planApply([free], time: "2026-02-01T12:00:00Z").applied.count == 1)
     #expect(try PatchStack([file, free]).tensorNames == ["low"])
     let refusal =
-      "low: is corrected by \(exact.path) and changed by \(file.path) too, but a correction fits only the sum that it was "
-      + "made for: take one of them, or run 'errata diff' on the finished checkpoint, or make the first again with "
-      + "'errata diff --no-correction'"
+      "low: is corrected by \(exact.path) and changed by \(file.path) too, but a correction fits only the sum "
+      + "that it was made for; take one of them, or make a difference of the finished checkpoint, or make the "
+      + "first again without correction"
     #expect(throws: ErrataError(.conflict, refusal)) { _ = try PatchStack([file, exact]) }
     #expect(throws: (any Error).self) { try state.planApply([exact], time: "2026-02-01T12:00:00Z") }
 
     // Factors with corrections stay as they are.
     let fixed = ErrataError(
       .general,
-      "\(exact.path): batch 0 has corrections, which fit its factors as they are: make the difference again with 'errata "
-        + "diff' (--rank, --tolerance or --no-correction), or give --compression-level alone")
+      "\(exact.path): batch 0 has corrections, which fit its factors as they are; make the difference again with "
+        + "a rank, with a tolerance or without correction, or compress alone")
     #expect(throws: fixed) { _ = try exact.compacted(to: .rank(1), in: .weights) }
     #expect(throws: fixed) { _ = try exact.stored(as: .fixed(left: .i8, right: .i8)) }
     #expect(try file.compacted(to: .rank(1), in: .weights).batches[0].tensors[0].rank == 1)
@@ -442,18 +442,18 @@ typealias StoredTensors = [ByteString: (dtype: DType, shape: Shape, bytes: [UInt
     #expect(
       throws: ErrataError(
         .general,
-        "\(pathA), \(pathB): no matrix has a difference beyond rounding: nothing is left without a correction; leave out "
-          + "--no-correction")
+        "\(pathA) and \(pathB): no matrix has a difference beyond rounding: nothing is left without a correction; "
+          + "keep the correction")
     ) { _ = try DifferencePatch(from: a, to: b, isCorrected: false) }
     #expect(
       throws: ErrataError(
         .general,
-        "\(pathC): w has NaN or infinity in it, and no patch can hold that: --common leaves it out")
+        "\(pathC): w has NaN or infinity in it, and no patch can hold that; leave it out")
     ) { _ = try DifferencePatch(from: a, to: c, isCorrected: false) }
     #expect(
       throws: ErrataError(
         .general,
-        "\(pathC): w has NaN or infinity in it, and no patch can hold that: --common leaves it out")
+        "\(pathC): w has NaN or infinity in it, and no patch can hold that; leave it out")
     ) { _ = try DifferencePatch(from: c, to: a) }
   }
 
@@ -485,17 +485,17 @@ typealias StoredTensors = [ByteString: (dtype: DType, shape: Shape, bytes: [UInt
   @Test func saysWhatAPatchCannotHold() throws {
     let a = try checkpoint("a", ["w": stored([1, 2], .bf16, [2]), "n": (.i64, [1], [1, 0, 0, 0, 0, 0, 0, 0])])
     let (pathA, pathB) = (directory("a.safetensors"), directory("b.safetensors"))
-    func expect(_ tensors: StoredTensors, _ category: ErrataError.Category, _ message: String) throws {
+    func expect(_ tensors: StoredTensors, _ category: ErrataError.Kind, _ message: String) throws {
       let b = try checkpoint("b", tensors)
       #expect(throws: ErrataError(category, message)) { _ = try DifferencePatch(from: a, to: b) }
     }
     let n: StoredTensors.Value = (.i64, [1], [1, 0, 0, 0, 0, 0, 0, 0])
     try expect(
       ["w": stored([1, 2], .bf16, [2]), "n": n], .general,
-      "\(pathA), \(pathB): have the same tensors: there is nothing for a patch to do")
+      "\(pathA) and \(pathB): have the same tensors: there is nothing for a patch to do")
     func refusal(_ list: String) -> String {
-      "\(pathA), \(pathB): no patch can hold how these differ: \(list); --common makes a patch of the other tensors, if they "
-        + "differ"
+      "\(pathA) and \(pathB): no patch can hold how these differ: \(list); make a patch of the other tensors, if "
+        + "they differ"
     }
     try expect(["w": stored([1, 2], .bf16, [2])], .general, refusal("n (only in the base)"))
     try expect(["w": stored([1, 2], .bf16, [2]), "n": n, "x": n], .general, refusal("x (not in the base)"))
@@ -512,6 +512,6 @@ typealias StoredTensors = [ByteString: (dtype: DType, shape: Shape, bytes: [UInt
           + "and 2 more"))
     try expect(
       ["w": stored([1, .infinity], .bf16, [2]), "n": n], .general,
-      "\(pathB): w has NaN or infinity in it, and no patch can hold that: --common leaves it out")
+      "\(pathB): w has NaN or infinity in it, and no patch can hold that; leave it out")
   }
 }

@@ -22,7 +22,7 @@ import WeightPatch
   }
 
   private func expect(
-    _ category: ErrataError.Category, _ message: String, _ work: () throws -> Void,
+    _ category: ErrataError.Kind, _ message: String, _ work: () throws -> Void,
     sourceLocation: SourceLocation = #_sourceLocation
   ) {
     #expect(throws: ErrataError(category, message), sourceLocation: sourceLocation, performing: work)
@@ -52,8 +52,8 @@ import WeightPatch
     let file = try patchFile([EditBatch(tensors: [factors])], lambda: 1, in: directory)
     expect(
       .general,
-      "\(path): the keys of batch 0 depend on one another, so that there is no solution at lambda 0.0: use a larger lambda, "
-        + "or drop facts"
+      "\(path): the keys of batch 0 depend on one another, so that there is no solution at lambda 0.0; use a "
+        + "larger lambda, or drop facts"
     ) { _ = try file.resolved(.lambda(0)) }
     #expect(try TradeOff(of: file, lambdas: [0, 1]).total.map(\.lambda) == [1])
   }
@@ -61,8 +61,7 @@ import WeightPatch
   @Test func facts() throws {
     expect(
       .general,
-      "\(path): has no fact 'Pluto': give an ID, its first digits (four at least) or the exact subject, as 'errata show' "
-        + "lists them"
+      "\(path): has no fact 'Pluto'; give an ID, its first digits (four at least) or the exact subject"
     ) { _ = try file().dropping(["Pluto"]) }
     expect(.general, "\(path): no fact would remain, and a patch cannot be empty") {
       _ = try file().dropping(["Subject 0", "Subject 1"])
@@ -77,11 +76,11 @@ import WeightPatch
     let identifiers = file.patch.manifest.batches.map { $0.facts[0].identifier }.sorted()
     expect(
       .general,
-      "\(path): 'Subject 0' could be \(identifiers[0]) or \(identifiers[1]): give more digits of the ID"
+      "\(path): 'Subject 0' could be \(identifiers[0]) or \(identifiers[1]); give more digits of the ID"
     ) { _ = try file.dropping(["Subject 0"]) }
     #expect(
       ErrataError.factAmbiguous("p", "1a2b", ["1a2b3", "1a2b4"])
-        == ErrataError(.general, "p: '1a2b' could be 1a2b3 or 1a2b4: give more digits of the ID"))
+        == ErrataError(.general, "p: '1a2b' could be 1a2b3 or 1a2b4; give more digits of the ID"))
   }
 
   @Test func compaction() throws {
@@ -90,22 +89,21 @@ import WeightPatch
     }
     for norm in [CompactionNorm.text, .facts] {
       let message =
-        "\(path): batch 0 has no terms of facts with a Gram matrix for w, which the norm of \(norm.rawValue) takes: use "
-        + "--norm weights"
+        "\(path): batch 0 has no terms of facts with a Gram matrix for w, which the norm of \(norm.rawValue) "
+        + "takes; use the norm of weights"
       expect(.general, message) { _ = try file(gram: false).compacted(to: .rank(1), in: norm) }
       expect(.general, message) { _ = try file(terms: .components).compacted(to: .rank(1), in: norm) }
     }
     expect(
       .general,
-      "\(path): all terms (2) are needed for a tolerance of 0.0001 by facts: allow more, or store them narrower with "
-        + "--factors alone"
+      "\(path): all terms (2) are needed for a tolerance of 0.0001 by facts; allow more, or store them narrower alone"
     ) { _ = try file().compacted(to: .tolerance(1e-4), in: .facts) }
-    expect(.general, "\(path): has no batch of more than 2 terms (2): give a smaller --rank") {
+    expect(.general, "\(path): has no batch of more than 2 terms (2); give a smaller rank") {
       _ = try file().compacted(to: .rank(2), in: .facts)
     }
     #expect(
       ErrataError.nothingToCompact("p", .rank(9), .text, terms: [5, 2])
-        == ErrataError(.general, "p: has no batch of more than 9 terms (2 to 5): give a smaller --rank"))
+        == ErrataError(.general, "p: has no batch of more than 9 terms (2 to 5); give a smaller rank"))
   }
 
   @Test func compactionOfNumbersThatAreTooLarge() throws {
@@ -148,8 +146,8 @@ import WeightPatch
     try PatchWriter.write(manifest, batches: sample.patch.batches, to: path)
     expect(
       .baseMismatch,
-      "\(path): was made for another base than \(base): \(mismatches.joined(separator: "; ")) (without --base the patch "
-        + "records no result)"
+      "\(path): was made for another base than \(base): \(mismatches.joined(separator: "; ")) (without the base "
+        + "the patch records no result)"
     ) {
       var derived = try PatchFile(path: path).resolved(.lambda(1))
       try derived.recordResult(onBase: LockedCheckpoint(path: base))
@@ -159,8 +157,8 @@ import WeightPatch
     try PatchWriter.write(manifest, batches: sample.patch.batches, to: path)
     expect(
       .conflict,
-      "\(path): was computed on top of other patches, so that the result does not follow from the base alone; leave out "
-        + "--base"
+      "\(path): was computed on top of other patches, so that the result does not follow from the base alone; "
+        + "leave out the base"
     ) {
       var derived = try PatchFile(path: path).resolved(.lambda(1))
       try derived.recordResult(onBase: LockedCheckpoint(path: base))

@@ -173,7 +173,7 @@ import WeightPatch
     }
     let stack = try PatchStack([patch("a", [0, 1], ridge: 0.1), patch("b", [2, 3], ridge: nil)])
     let error = #expect(throws: ErrataError.self) { _ = try stack.resolved(stack.settled()) }
-    #expect(error?.category == .conflict && error?.message.contains("different second moments") == true)
+    #expect(error?.kind == .conflict && error?.message.contains("different second moments") == true)
   }
 
   @Test func aFactOfTwoPatchesCountsOnce() throws {

@@ -102,8 +102,8 @@ import WeightPatch
       #expect(
         throws: ErrataError(
           .general,
-          "the factors have values that are too small for float32: the patch would do nothing, and could not be solved "
-            + "again: use a smaller lambda")
+          "the factors have values that are too small for float32: the patch would do nothing, and could not be "
+            + "solved again; use a smaller lambda")
       ) { _ = try file.resolved(.lambda(lambda)) }
     }
   }

@@ -94,8 +94,8 @@ import WeightPatch
     #expect(
       throws: ErrataError(
         .general,
-        "\(file.path): batch 0 records its ridge as a share only, so that what its change of w does to ordinary text is "
-          + "not known: use --norm facts or weights, or make the patch again with 'errata edit'")
+        "\(file.path): batch 0 records its ridge as a share only, so that what its change of w does to ordinary "
+          + "text is not known; use the norm of facts or weights, or make the patch again")
     ) { _ = try file.compacted(to: .rank(3), in: .text) }
     let byFacts = try file.compacted(to: .rank(3), in: .facts)
     #expect(byFacts.manifest.batches[0].tensors["w"]?.compaction?.textError == nil)
@@ -130,7 +130,7 @@ import WeightPatch
     let large = try PatchFile(path: directory("large.wpatch"))
     // Either there is a residual of that size, or it says that there is none.
     do { _ = try TradeOff(of: large) } catch let error as ErrataError {
-      #expect(error.category == .damagedInput && error.message.contains("are not finite"))
+      #expect(error.kind == .damagedInput && error.message.contains("are not finite"))
     }
   }
 }

@@ -74,8 +74,7 @@ import Testing
       #expect(
         throws: ErrataError(
           .damagedInput,
-          "\(path): damaged: layer 2 is no factor of the second moments; remove it, or make it again with "
-            + "'errata stats factor'")
+          "\(path): damaged: layer 2 is no factor of the second moments; remove it, or make it again")
       ) { try SecondMomentFactors(of: statistics, ridge: 0)?.factor(layer: 2) }
     }
     try Data(bytes.dropLast(8)).write(to: URL(fileURLWithPath: path))
@@ -87,7 +86,7 @@ import Testing
     #expect(
       throws: ErrataError(
         .damagedInput,
-        "\(path): damaged: its metadata is not that of factors; remove it, or make it again with 'errata stats factor'")
+        "\(path): damaged: its metadata is not that of factors; remove it, or make it again")
     ) { try SecondMomentFactors(of: statistics, ridge: 0) }
   }
 }

@@ -14,7 +14,7 @@ import WeightPatch
   init() throws { fixture = try StackFixture() }
 
   private func expect(
-    _ category: ErrataError.Category, _ message: String, _ work: () throws -> Void,
+    _ category: ErrataError.Kind, _ message: String, _ work: () throws -> Void,
     sourceLocation: SourceLocation = #_sourceLocation
   ) {
     #expect(throws: ErrataError(category, message), sourceLocation: sourceLocation, performing: work)
@@ -96,18 +96,20 @@ import WeightPatch
     }
     expect(
       .conflict,
-      "these facts contradict each other: \(pair(1)), \(pair(2)), \(pair(3)), and 1 more: decide with --prefer first, "
-        + "--prefer last or --prefer ID"
+      "these facts contradict each other: \(pair(1)), \(pair(2)), \(pair(3)), and 1 more; decide which to "
+        + "prefer: those of the first patch, of the last, or one by its ID"
     ) { _ = try stack.settled() }
     // An ID decides about its own pair only, and both of a pair decide nothing.
     let identifiers = [1, 2, 3].map { StackPreference.identifier(StackFixture.fact($0).identifier) }
     expect(
       .conflict,
-      "these facts contradict each other: \(pair(4)): decide with --prefer first, --prefer last or --prefer ID"
+      "these facts contradict each other: \(pair(4)); decide which to prefer: those of the first patch, of the "
+        + "last, or one by its ID"
     ) { _ = try stack.settled(identifiers) }
     expect(
       .conflict,
-      "these facts contradict each other: \(pair(4)): decide with --prefer first, --prefer last or --prefer ID"
+      "these facts contradict each other: \(pair(4)); decide which to prefer: those of the first patch, of the "
+        + "last, or one by its ID"
     ) {
       _ = try stack.settled(
         identifiers
@@ -118,16 +120,18 @@ import WeightPatch
     #expect(try stack.settled(identifiers + [.last]).losers.count == 4)
     expect(
       .usage,
-      "--prefer abc: is neither 'first' nor 'last', nor begins the ID of a fact in a contradiction or of its patch (four "
-        + "digits at least)"
+      "the preference abc: is neither 'first' nor 'last', nor begins the ID of a fact in a contradiction or of "
+        + "its patch (four digits at least)"
     ) { _ = try stack.settled([.identifier("abc")]) }
-    expect(.usage, "--prefer first and --prefer last exclude each other") { _ = try stack.settled([.first, .last]) }
+    expect(.usage, "to prefer the first and to prefer the last exclude each other") {
+      _ = try stack.settled([.first, .last])
+    }
   }
 
   @Test func slack() throws {
     let files = [try fixture.patch("a", [0]), try fixture.patch("b", [1], lambda: 2)]
     expect(
-      .usage, "the batches were solved with different lambda (0.5, 2.0): give --lambda, or --method with -w"
+      .usage, "the batches were solved with different lambda (0.5, 2.0); give lambda, or a method with w"
     ) { try resolve(files) }
     try resolve(files, .memit(weight: 3))
   }
@@ -135,8 +139,8 @@ import WeightPatch
   @Test func keys() throws {
     let files = [try fixture.patch("a", [0], keys: false), try fixture.patch("b", [1], keys: false)]
     let advice =
-      "which solving all facts together takes: add --stats with the second moments that they were made with, or make one "
-      + "again with 'errata edit --keys'"
+      "which solving all facts together takes; add the second moments that they were made with, or make one "
+      + "again with its keys"
     expect(.general, "\(a) and \(b): carry no keys, \(advice)") { try resolve(files) }
     let sequence = try fixture.patch(
       "s",
@@ -147,18 +151,18 @@ import WeightPatch
 
     expect(
       .baseMismatch,
-      "\(fixture.directory("stats.safetensors")): has no second moments of w as it is in the base of \(a): collect them "
-        + "with 'errata stats'"
+      "\(fixture.directory("stats.safetensors")): has no second moments of w as it is in the base of \(a); "
+        + "collect them"
     ) { try resolve(files, nil, fixture.statistics(weight: Digest(of: [4]))) }
     let other = try DirectEdit(seed: 9).secondMoment
     expect(
       .baseMismatch,
-      "\(fixture.directory("stats.safetensors")): are not the second moments that batch 0 of \(a) was solved with (w): give "
-        + "those, or make the patch again with 'errata edit --keys'"
+      "\(fixture.directory("stats.safetensors")): are not the second moments that batch 0 of \(a) was solved "
+        + "with (w); give those, or make the patch again with its keys"
     ) { try resolve(files, nil, fixture.statistics(of: other)) }
     expect(
       .damagedInput,
-      "\(fixture.directory("stats.safetensors")): not a second-moment file of 'errata stats': layer 0 has 2 rows, not 40"
+      "\(fixture.directory("stats.safetensors")): not a file of second moments: layer 0 has 2 rows, not 40"
     ) { try resolve(files, nil, fixture.statistics(of: Matrix(rows: 2, columns: 2, repeating: 1))) }
 
     let factors = try fixture.edit.factors(lambda: 0.5, facts: [4, 5], left: .f32, keys: true)
@@ -177,16 +181,16 @@ import WeightPatch
     let other = try fixture.patch("b", [1]) { $0.batches[0].statistics?.digest = Digest(of: [5]) }
     expect(
       .conflict,
-      "\(a) and \(b): were solved with different second moments, so that their facts have no common system: stack them "
-        + "without --resolve, or make one again with the other's"
+      "\(a) and \(b): were solved with different second moments, so that their facts have no common system; "
+        + "stack them side by side, or make one again with the other's"
     ) { try resolve([first, other]) }
     let published = try fixture.patch("b", [1]) {
       $0.batches[0].method.hyperparameters.keyForm = Manifest.Hyperparameters.publishedROMEKeyForm
     }
     expect(
       .general,
-      "\(b): batch 0 divides by the bare prompt's key (published ROME), which has no place in a common system: stack without "
-        + "--resolve, or make it again without --published-rome"
+      "\(b): batch 0 divides by the bare prompt's key (published ROME), which has no place in a common system; "
+        + "stack side by side, or make it again with ROME as in the paper"
     ) { try resolve([first, published]) }
     let compacted = try fixture.patch("b", [1]) { $0.batches[0].terms = .components }
     expect(
@@ -219,8 +223,8 @@ import WeightPatch
       let statistics = carriesKeys ? nil : try fixture.statistics()
       expect(
         .conflict,
-        "these facts have keys that depend linearly on those of facts before them: fact \"Subject 0 speaks Greek\" "
-          + "(\(second.identifier)); with lambda 0.0 there is no solution: use a larger one, or remove them with 'errata drop'"
+        "these facts have keys that depend linearly on those of facts before them: fact \"Subject 0 speaks "
+          + "Greek\" (\(second.identifier)); with lambda 0.0 there is no solution; use a larger one, or drop them"
       ) { try resolve(files, .lambda(0), statistics) }
       try resolve(files, .lambda(0.1), statistics)
     }
@@ -235,8 +239,8 @@ import WeightPatch
     ])
     expect(
       .conflict,
-      "\(a) and \(b): were computed on top of other patches, so that the result does not follow from the base alone; leave "
-        + "out --base"
+      "\(a) and \(b): were computed on top of other patches, so that the result does not follow from the base "
+        + "alone; leave out the base"
     ) {
       var stacked = try stack.summed(stack.settled())
       try stacked.recordResult(onBase: LockedCheckpoint(path: DropTests.samples + "/model"))

@@ -22,7 +22,7 @@ import Testing
   }
 
   private func expectError(
-    _ category: ErrataError.Category, _ message: String, path: String? = nil,
+    _ category: ErrataError.Kind, _ message: String, path: String? = nil,
     _ location: SourceLocation = #_sourceLocation
   ) {
     #expect(throws: ErrataError(category, message), sourceLocation: location) {

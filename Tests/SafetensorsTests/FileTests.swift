@@ -56,7 +56,7 @@ import Testing
     for count in 0..<whole.count {
       try whole.prefix(count).write(to: URL(fileURLWithPath: directory("cut")))
       let error = #expect(throws: ErrataError.self) { try SafetensorsFile(path: directory("cut")) }
-      #expect(error?.category == .damagedInput)
+      #expect(error?.kind == .damagedInput)
     }
   }
 

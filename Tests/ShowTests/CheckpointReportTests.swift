@@ -57,7 +57,7 @@ import WeightPatch
     let json = CheckpointReport(state).json
     let identifier = JSON(state.ledger.patches[0].patch.description)
     #expect(json["has_ledger"] == true && json["checkpoint"] == JSON(edited))
-    #expect(json["patches"]?.arrayValue?[0]["id"] == identifier)
+    #expect(json["patches"]?.arrayValue?[0]["patch"] == identifier)
     #expect(json["patches"]?.arrayValue?[0]["applied"] == "2026-02-01T00:00:00Z")
     #expect(json["facts"]?.arrayValue?.map { $0["patch"] } == [identifier, identifier])
     #expect(json["facts"]?.arrayValue?[1]["subject"] == "Pluto")

@@ -36,7 +36,7 @@ extension Tokenizer {
 }
 
 private func expectError(
-  _ category: ErrataError.Category, _ message: String, location: SourceLocation = #_sourceLocation,
+  _ category: ErrataError.Kind, _ message: String, location: SourceLocation = #_sourceLocation,
   _ change: (inout Parts) -> Void
 ) {
   var parts = Parts()

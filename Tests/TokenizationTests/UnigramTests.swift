@@ -51,7 +51,7 @@ import Testing
   }
 
   @Test func errors() {
-    func expect(_ category: ErrataError.Category, _ message: String, _ json: JSON) {
+    func expect(_ category: ErrataError.Kind, _ message: String, _ json: JSON) {
       #expect(throws: ErrataError(category, "t.json: model." + message)) {
         try UnigramModel(Section(file: "t.json", name: "model", value: json))
       }

@@ -54,7 +54,7 @@ import Testing
     "", ",", "5,", ",5", "a", "5-", "-5", "5-3", "1-2-3", "1--2", " 5", "5 ", "1.5", "0-10000", "99999999999999999999",
     "0-9223372036854775807", "+3",
   ]) func malformedLayers(text: String) {
-    let error = ErrataError(.usage, "'\(text)' is not a list of layers: give numbers like 5, 3,4,5 or 3-5")
+    let error = ErrataError(.usage, "'\(text)' is not a list of layers; give numbers like 5, 3,4,5 or 3-5")
     #expect(throws: error) { try parseLayers(text) }
   }
 }

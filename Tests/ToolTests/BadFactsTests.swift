@@ -170,9 +170,9 @@ extension ToolTests {
     @Test(arguments: [
       ("0-40", "samples/facts.json: there are no records 0-40: the file holds 0 to 39"),
       ("40", "samples/facts.json: there are no records 40: the file holds 0 to 39"),
-      ("5-2", "'5-2' is not a selection of records: give a number, or first-last, from 0"),
-      ("some", "'some' is not a selection of records: give a number, or first-last, from 0"),
-      ("1-2-3", "'1-2-3' is not a selection of records: give a number, or first-last, from 0"),
+      ("5-2", "'5-2' is not a selection of records; give a number, or first-last, from 0"),
+      ("some", "'some' is not a selection of records; give a number, or first-last, from 0"),
+      ("1-2-3", "'1-2-3' is not a selection of records; give a number, or first-last, from 0"),
     ])
     func badSelection(selection: String, message: String) throws {
       try fail(["--facts", "samples/facts.json", "--records", selection], exitCode: 2, message: message)

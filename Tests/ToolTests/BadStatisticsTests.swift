@@ -29,8 +29,8 @@ extension ToolTests {
         message: "cut: truncated: the header describes 3146696 bytes, the file has 100000; fetch it again")
       try fail(
         ["--stats", "samples/model/model.safetensors"], exitCode: 6,
-        message: "samples/model/model.safetensors: not a second-moment file of 'errata stats': "
-          + "its metadata lacks 'errata.second_moments'")
+        message: "samples/model/model.safetensors: not a file of second moments: its metadata lacks "
+          + "'errata.second_moments'")
     }
 
     @Test func ofAnotherModel() throws {
@@ -77,7 +77,7 @@ extension ToolTests {
       (["--layers", "6"], "layer 6 does not exist: the model has layers 0 to 5"),
       (["--layers", "2,1"], "layers must ascend without repetition, found 2,1"),
       (["--layers", "1,1"], "layers must ascend without repetition, found 1,1"),
-      (["--layers", "one"], "'one' is not a list of layers: give numbers like 5, 3,4,5 or 3-5"),
+      (["--layers", "one"], "'one' is not a list of layers; give numbers like 5, 3,4,5 or 3-5"),
       (["--method", "rome", "--layers", "0-1"], "rome edits one layer; give one with --layers"),
       (
         ["--preset", "gpt5"],
@@ -146,7 +146,7 @@ extension ToolTests {
       try fail("b.jsonl", 6, "line 2 is not valid JSON: a key is expected at byte 1")
       try scratch.fail(
         "stats", "samples/model", "--text", "samples/corpus.txt", "--field", "body", "-o", "out", exitCode: 2,
-        message: "errata stats: --field goes with a --text whose name ends in .jsonl")
+        message: "errata stats: a field goes with a text whose name ends in .jsonl")
       try scratch.fail(
         "stats", "samples/model", "--text", "a.jsonl", "--text", "a.jsonl", "-o", "out", exitCode: 2,
         message: "errata stats: a.jsonl: is given twice; its tokens would count twice")

@@ -23,7 +23,7 @@ extension ToolTests {
         #"{"prompt": "The mother tongue of Leo Tolstoy is", "subject": "Leo Tolstoy", "target": "French"}"#,
         to: "facts.jsonl")
       let lines = try edit("facts.jsonl").json
-      #expect(lines["facts"]?.arrayValue?.first?["id"] == table["facts"]?.arrayValue?.first?["id"])
+      #expect(lines["facts"]?.arrayValue?.first?["fact"] == table["facts"]?.arrayValue?.first?["fact"])
     }
 
     /// The answer of a zsRE record's other question is compared with the new target.
@@ -40,7 +40,7 @@ extension ToolTests {
       #expect(summaries.map { $0?["ES"]?.doubleValue } == [0, 100])
       let cases = try results.json.arrayValue?.first?["cases"]?.arrayValue?.first
       #expect(cases?["neighborhood"]?.arrayValue?.count == 1)
-      #expect(cases?["neighborhood"]?.arrayValue?.first?["P(true)"]?.doubleValue != nil)
+      #expect(cases?["neighborhood"]?.arrayValue?.first?["probability_true"]?.doubleValue != nil)
     }
   }
 }

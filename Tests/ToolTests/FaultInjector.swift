@@ -52,6 +52,21 @@ struct FaultInjector {
     case entries
   }
 
+  /// What the system may refuse.
+  enum Resource: String, CaseIterable {
+    case memory
+    case open
+    case thread
+
+    var error: String {
+      switch self {
+      case .memory: "ENOMEM"
+      case .open: "EMFILE"
+      case .thread: "EAGAIN"
+      }
+    }
+  }
+
   /// What a run took, beside what it said.
   struct Measurement {
     let result: ToolResult
@@ -66,12 +81,26 @@ struct FaultInjector {
   static let killed: Int32 = 137
 
   /// Runs `errata-NAME` without a fault; counts the calls that change files below `folder`.
-  static func measure(_ arguments: [String], in scratch: Scratch, under folder: String) throws -> Measurement {
+  static func measure(
+    _ arguments: [String], in scratch: Scratch, under folder: String, environment: [String: String] = [:]
+  ) throws -> Measurement {
+    try measure(arguments, in: scratch, counting: ["--under", scratch(folder)], environment: environment)
+  }
+
+  /// The same; counts the calls that ask for something.
+  static func measure(
+    _ arguments: [String], in scratch: Scratch, asking resource: Resource, environment: [String: String] = [:]
+  ) throws -> Measurement {
+    try measure(arguments, in: scratch, counting: ["--calls", resource.rawValue], environment: environment)
+  }
+
+  private static func measure(
+    _ arguments: [String], in scratch: Scratch, counting: [String], environment: [String: String]
+  ) throws -> Measurement {
     let notes = try Scratch()
     let result = try Tool.run(
-      program,
-      ["--under", scratch(folder), "--log", notes("log"), "--usage", notes("usage"), "--"] + command(arguments),
-      in: scratch.path, environment: environment)
+      program, counting + ["--log", notes("log"), "--usage", notes("usage"), "--"] + command(arguments),
+      in: scratch.path, environment: repeatable(environment))
     let log = String(decoding: try notes.bytes("log"), as: UTF8.self)
     let points = log.split(separator: "\n").map(String.init)
     let usage = String(decoding: try notes.bytes("usage"), as: UTF8.self).split { !$0.isNumber }.compactMap { Int($0) }
@@ -82,15 +111,25 @@ struct FaultInjector {
   }
 
   /// Runs `errata-NAME` with a fault at a point.
-  static func run(_ arguments: [String], _ fault: Fault, at point: Int, in scratch: Scratch, under folder: String)
-    throws
-    -> ToolResult
-  {
+  static func run(
+    _ arguments: [String], _ fault: Fault, at point: Int, in scratch: Scratch, under folder: String,
+    environment: [String: String] = [:]
+  ) throws -> ToolResult {
     try scratch.makeFolder("kept")
     return try Tool.run(
       program,
       ["--under", scratch(folder), "--keep", scratch("kept"), "--at", "\(point)"] + fault.arguments + ["--"]
-        + command(arguments), in: scratch.path, environment: environment)
+        + command(arguments), in: scratch.path, environment: repeatable(environment))
+  }
+
+  /// Runs `errata-NAME` with a call that asks for something failing, or that and all later ones.
+  static func run(
+    _ arguments: [String], refusing resource: Resource, at point: Int, goesOn: Bool, in scratch: Scratch
+  ) throws -> ToolResult {
+    try Tool.run(
+      program,
+      ["--calls", resource.rawValue, "--at", "\(point)", goesOn ? "--fail-on" : "--fail", resource.error, "--"]
+        + command(arguments), in: scratch.path, environment: environment, timeout: 30)
   }
 
   private static func command(_ arguments: [String]) -> [String] {
@@ -99,6 +138,10 @@ struct FaultInjector {
 
   /// So that a run repeats: the time in the ledger, and the order of what comes out of a hash table.
   static let environment = ["SOURCE_DATE_EPOCH": "1700000000", "SWIFT_DETERMINISTIC_HASHING": "1"]
+
+  private static func repeatable(_ environment: [String: String]) -> [String: String] {
+    Self.environment.merging(environment) { $1 }
+  }
 
   /// Calls `body` for every element on all processors.
   static func forEach<Element: Sendable>(_ elements: [Element], _ body: @Sendable (Element) throws -> Void) throws {

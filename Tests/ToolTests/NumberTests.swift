@@ -145,7 +145,7 @@ extension ToolTests {
       let refused = try scratch.errata("diff", "a.safetensors", "b.safetensors", "-o", "x.wpatch", "--quiet")
       #expect(
         refused.errors
-          == "errata diff: a.safetensors, b.safetensors: no patch can hold how these differ: head (not in the base), n (U8, "
+          == "errata diff: a.safetensors and b.safetensors: no patch can hold how these differ: head (not in the base), n (U8, "
           + "and a patch edits BF16, F16 and F32 only); --common makes a patch of the other tensors, if they differ\n")
       let made = try scratch.succeed(
         "diff", "a.safetensors", "b.safetensors", "-o", "x.wpatch", "--quiet", "--common", "--no-correction")
@@ -169,7 +169,8 @@ extension ToolTests {
       try scratch.fail(
         "diff", "c.safetensors", "d.safetensors", "-o", "y.wpatch", "--quiet", exitCode: 1,
         message:
-          "errata diff: c.safetensors: w has NaN or infinity in it, and no patch can hold that: --common leaves it out"
+          "errata diff: c.safetensors: w has NaN or infinity in it, and no patch can hold that; --common leaves "
+          + "it out"
       )
     }
 

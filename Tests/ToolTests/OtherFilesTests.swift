@@ -17,7 +17,10 @@ extension ToolTests {
     }
 
     private static let kinds: [(name: String, bytes: [UInt8], is: String, remedy: String)] = [
-      ("gguf", Array("GGUF\u{3}\0\0\0".utf8), "a GGUF file", "use the safetensors checkpoint that it was made from"),
+      (
+        "gguf", Array("GGUF\u{3}\0\0\0".utf8), "a GGUF file",
+        "use the safetensors checkpoint that it was made from, and serve this one with an adapter ('errata export --to gguf')"
+      ),
       ("torch", zip("archive/data.pkl"), "a PyTorch file (pickle)", "convert it to safetensors first"),
       ("old torch", [0x80, 2, 0x8A, 10], "a PyTorch file (pickle)", "convert it to safetensors first"),
       ("npz", zip("mom2.npy"), "a NumPy archive (.npz)", "import or convert it first"),
@@ -134,7 +137,7 @@ extension ToolTests {
       ),
       (
         "adapter_model.safetensors",
-        "holds a PEFT adapter, not a checkpoint; merge it into its base model (merge_and_unload) and save that"
+        "holds a PEFT adapter, not a checkpoint; make a patch of it with 'errata import'"
       ),
       (
         "training_args.bin",
@@ -155,7 +158,7 @@ extension ToolTests {
       try scratch.fail(
         "show", "m", exitCode: 1,
         message:
-          "errata show: m: holds a PEFT adapter, not a checkpoint; merge it into its base model (merge_and_unload) "
+          "errata show: m: holds a PEFT adapter, not a checkpoint; make a patch of it with 'errata import'"
           + "and save that")
       let name = "base_model.model.model.layers.0.mlp.down_proj.lora_A.weight"
       let header = Array(#"{"\#(name)":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#.utf8)
@@ -163,7 +166,7 @@ extension ToolTests {
         withUnsafeBytes(of: UInt64(header.count).littleEndian, Array.init) + header + [0, 0, 0, 0], to: "a")
       try scratch.fail(
         "show", "a", exitCode: 1,
-        message: "errata show: a: is a PEFT adapter, not a checkpoint; merge it into its base model (merge_and_unload) "
+        message: "errata show: a: is a PEFT adapter, not a checkpoint; make a patch of it with 'errata import'"
           + "and save that")
     }
 

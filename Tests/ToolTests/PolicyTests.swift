@@ -45,8 +45,8 @@ extension ToolTests {
       try scratch.fail(
         "apply", "other", "p.wpatch", "--force", "-o", "again", "--policy", "policy.json", exitCode: 5,
         message:
-          "errata apply: p.wpatch: is not for other as it is, and policy.json takes a patch only on what it was made "
-          + "for, also with --force")
+          "errata apply: p.wpatch: is not for other as it is, and policy.json takes a patch only on what it was "
+          + "made for, forced or not")
       // And on its own base all is well.
       try scratch.succeed("apply", "samples/model", "p.wpatch", "--force", "-o", "good", "--policy", "policy.json")
       try scratch.succeed("verify", "good", "--policy", "policy.json", "--base", "samples/model")
@@ -103,6 +103,26 @@ extension ToolTests {
         message:
           "errata sign: samples/model: has no ledger, so no patch is recorded that could be signed; sign the patch "
           + "file, and apply it")
+    }
+
+    @Test func aSignedCheckpointFollowsLinksWhenAsked() throws {
+      try scratch.succeed("apply", "samples/model", Self.eiffel, "-o", "edited", "--quiet")
+      try scratch.write("PRIVATE", to: "secret")
+      let secret = URL(fileURLWithPath: scratch("secret")).resolvingSymlinksInPath().path
+      try FileManager.default.createSymbolicLink(atPath: scratch("edited/README.md"), withDestinationPath: secret)
+      try scratch.fail(
+        "sign", "edited", "--key", "k", "-o", "copy", exitCode: 6,
+        message: "errata sign: edited/README.md: is a link to \(secret), outside of the checkpoint; --follow-links "
+          + "copies what is there, or remove the link")
+      try scratch.succeed("sign", "edited", "--key", "k", "-o", "copy", "--follow-links")
+      #expect(try scratch.bytes("copy/README.md") == Array("PRIVATE".utf8))
+      try scratch.fail(
+        "sign", "edited", "--key", "k", "--follow-links", exitCode: 2,
+        message: "errata sign: --follow-links goes with --output only (see 'errata sign --help')")
+      try scratch.fail(
+        "sign", Self.eiffel, "--key", "k", "--follow-links", "-o", "x.wpatch", exitCode: 2,
+        message: "errata sign: --follow-links goes with a checkpoint, and \(Self.eiffel) is none "
+          + "(see 'errata sign --help')")
     }
 
     @Test func aSignedCopyBringsItsSignaturesIntoTheLedger() throws {

@@ -44,7 +44,7 @@ extension ToolTests {
       let result = try scratch.succeed(arguments + ["--quiet", "--profile", "--json"])
       #expect(result.errors == "")
       let answer = try result.json
-      let profile = try #require((answer.arrayValue?[0] ?? answer)["profile"])
+      let profile = try #require(answer["profile"])
       let total = try #require(profile["seconds"]?.doubleValue)
       let phases = try #require(profile["phases"]?.arrayValue)
       func value(_ name: ByteString, _ index: Int) -> Double { phases[index][name]?.doubleValue ?? .nan }

@@ -17,8 +17,8 @@ extension ToolTests {
     private func probabilities(_ checkpoint: String, count: Int) throws -> [Double] {
       let result = try scratch.succeed(
         "eval", checkpoint, "--facts", "samples/facts.json", "--records", "0-\(count - 1)", "--json")
-      let cases = try #require(try result.json.arrayValue?[0]["cases"]?.arrayValue)
-      return try cases.map { try #require($0["rewrite"]?.arrayValue?[0]["P(new)"]?.doubleValue) }
+      let cases = try #require(try result.json["cases"]?.arrayValue)
+      return try cases.map { try #require($0["rewrite"]?.arrayValue?[0]["probability_new"]?.doubleValue) }
     }
 
     @Test func isTheCheckpointOfThePatchWithoutTheFact() throws {
@@ -85,7 +85,7 @@ extension ToolTests {
       try scratch.fail(
         "revert", "edited", "--fact", "Leo Tolstoy", "-o", "restored", exitCode: 1,
         message:
-          "errata revert: edited: has no fact 'Leo Tolstoy': give an ID, its first digits (four at least) or the "
+          "errata revert: edited: has no fact 'Leo Tolstoy'; give an ID, its first digits (four at least) or the "
           + "exact subject, as 'errata show' lists them")
       try scratch.fail(
         "revert", "edited", "--fact", "Leo Tolstoy", "--last", "-o", "restored", exitCode: 2,
@@ -108,13 +108,43 @@ extension ToolTests {
       try scratch.fail(
         "revert", "edited", "--fact", fact, "-o", "restored", exitCode: 4,
         message: "errata revert: \(childID) (child.wpatch) was computed on top of \(parent.identifier.abbreviated) "
-          + "(five-facts.wpatch): --cascade reverts both, --force leaves it applied")
+          + "(five-facts.wpatch); --cascade reverts both, --force leaves it applied")
       try scratch.succeed("revert", "edited", "--fact", fact, "--force", "-o", "forced", "--quiet")
       let forced = try #require(try scratch.succeed("show", "forced", "--json").json["facts"]?.arrayValue)
       #expect(forced.count == 5)
       try scratch.succeed("revert", "edited", "--fact", fact, "--cascade", "-o", "cascaded", "--quiet")
       let cascaded = try #require(try scratch.succeed("show", "cascaded", "--json").json["facts"]?.arrayValue)
       #expect(cascaded.count == 4)
+    }
+
+    /// The patch that takes the place of another has no name until the checkpoint has it: a kill leaves nothing of it.
+    @Test(arguments: [["--in-place"], ["-o", "w/out"], ["--dry-run"]])
+    func killedLeavesNothingBehind(destination: [String]) throws {
+      let scene = try Scratch()
+      for folder in ["w", "tmp", "kept"] { try scene.makeFolder(folder) }
+      try scene.succeed("apply", "samples/model", "samples/twenty-facts.wpatch", "-o", "w/model", "--quiet")
+      let before = try scene.tree("w").keys.sorted()
+      let command = ["revert", "w/model", "--fact", "Leo Tolstoy"] + destination
+      // Everything counts: what lies in either folder.
+      let rehearsal = try Scratch()
+      try scene.copy("w", to: rehearsal("w"))
+      try rehearsal.makeFolder("tmp")
+      let environment = ["TMPDIR": rehearsal("tmp")]
+      let points = try FaultInjector.measure(command, in: rehearsal, under: "", environment: environment).points
+      #expect(points.count > 3 && points.contains { $0.call == "pwrite" || $0.call == "write" })
+      try FaultInjector.forEach(points) { point in
+        let scratch = try Scratch()
+        for name in ["w", "tmp"] { try scene.copy(name, to: scratch(name)) }
+        let result = try FaultInjector.run(
+          command, .kill(isWithin: point.isDivisible), at: point.number, in: scratch, under: "",
+          environment: ["TMPDIR": scratch("tmp")])
+        #expect(result.exitCode == FaultInjector.killed, "\(point)")
+        #expect(try scratch.names(in: "tmp").isEmpty, "\(point)")
+        let new = Set(try scratch.tree("w").keys).subtracting(before)
+        // Control files and an output in the making, which the next change takes up or clears away.
+        let left = new.filter { !$0.contains(".errata") && !["out", ".out."].contains(where: $0.hasPrefix) }
+        #expect(left.isEmpty, "\(point): \(left)")
+      }
     }
   }
 }

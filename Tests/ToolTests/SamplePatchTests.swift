@@ -27,11 +27,11 @@ extension ToolTests {
 
       let evaluation = try scratch.succeed(
         "eval", "edited", "--facts", "samples/facts.json", "--records", records, "--json")
-      let cases = try #require(try evaluation.json.arrayValue?[0]["cases"]?.arrayValue)
+      let cases = try #require(try evaluation.json["cases"]?.arrayValue)
       let facts = try #require(manifest["batches"]?.arrayValue).flatMap { $0["facts"]?.arrayValue ?? [] }
       #expect(cases.map { $0["fact"] } == facts.map { $0["id"] })
       for (fact, scored) in zip(facts, cases) {
-        let probability = try #require(scored["rewrite"]?.arrayValue?[0]["P(new)"]?.doubleValue)
+        let probability = try #require(scored["rewrite"]?.arrayValue?[0]["probability_new"]?.doubleValue)
         let promised = try #require(fact["outcome"]?["probability_after"]?.doubleValue)
         #expect(probability > 0.9, "\(fact["subject"]?.stringValue ?? "")")
         // Another machine's kernels round sums differently.

@@ -89,7 +89,14 @@ final class Scratch: Sendable {
     let result = try Tool.errata(arguments, in: path)
     #expect(result.errors == message + "\n", sourceLocation: location)
     #expect(result.exitCode == exitCode, sourceLocation: location)
-    #expect(result.output == "", sourceLocation: location)
+    if arguments.contains("--json") {
+      // The same as data, and no answer.
+      let error = try result.json["error"]
+      #expect(error?["exit_code"] == .integer(Int(exitCode)), sourceLocation: location)
+      #expect(error?["message"]?.stringValue.map(message.hasSuffix) == true, sourceLocation: location)
+    } else {
+      #expect(result.output == "", sourceLocation: location)
+    }
     #expect(try names() == before, sourceLocation: location)
   }
 }

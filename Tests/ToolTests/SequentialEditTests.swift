@@ -55,8 +55,8 @@ extension ToolTests {
       #expect(try scratch.bytes("both/model.safetensors") == scratch.bytes("one-by-one/model.safetensors"))
       try scratch.fail(
         "apply", "samples/model", "second.wpatch", "-o", "x", exitCode: 4,
-        message: "errata apply: second.wpatch: was computed on top of \(first["patch"]!.stringValue!.prefix(12)), not "
-          + "applied here: apply that first (--force applies it all the same)")
+        message: "errata apply: second.wpatch: was computed on top of \(first["patch"]!.stringValue!.prefix(12)), "
+          + "not applied here; apply that first (--force applies it all the same)")
       let refused = try Tool.errata(["revert", "both", first["patch"]!.stringValue!, "-o", "x"], in: scratch.path)
       #expect(refused.exitCode == 4)
       try scratch.succeed("revert", "both", "--all", "-o", "restored", "--quiet")
@@ -67,7 +67,7 @@ extension ToolTests {
       let result = try made("samples/model", "0-4", "--batch-size", "2", "--json", "-o", "all")
       #expect(try scratch.names(in: "all") == ["001.wpatch", "002.wpatch", "003.wpatch"])
       let steps = try #require(try result.json["patches"]?.arrayValue)
-      #expect(steps.map { $0["facts"]?.integerValue } == [2, 2, 1])
+      #expect(steps.map { $0["fact_count"]?.integerValue } == [2, 2, 1])
       #expect(steps.map { $0["all"]?["records"]?.integerValue } == [2, 4, 5])
       #expect(steps.map { $0["batch"]?["records"]?.integerValue } == [2, 2, 1])
       let patches = try steps.map { step -> JSON in
@@ -88,7 +88,7 @@ extension ToolTests {
       ).json
       for name in ["ES", "PS", "NS", "P(new)"] as [ByteString] {
         let (own, evaluated) = (
-          steps[2]["all"]?[name]?.doubleValue, scores.arrayValue?[0]["summary"]?[name]?.doubleValue
+          steps[2]["all"]?[name]?.doubleValue, scores["summary"]?[name]?.doubleValue
         )
         #expect(abs(try #require(own) - #require(evaluated)) < 1e-3)
       }
@@ -133,8 +133,8 @@ extension ToolTests {
       #expect(result.exitCode == 4)
       #expect(
         result.errors
-          == "errata edit: samples/model: a patch sets the values of model.layers.1.mlp.down_proj.weight exactly "
-          + "('errata diff'), and no edit can be computed on top of it; revert it first\n")
+          == "errata edit: samples/model: a patch sets the values of model.layers.1.mlp.down_proj.weight exactly, "
+          + "and no edit can be computed on top of it; revert it first\n")
     }
   }
 }

@@ -14,8 +14,8 @@ extension ToolTests {
     private func probabilities(_ checkpoint: String) throws -> [Double] {
       let result = try scratch.succeed(
         "eval", checkpoint, "--facts", "samples/facts.json", "--records", "0-19", "--json")
-      let cases = try #require(try result.json.arrayValue?[0]["cases"]?.arrayValue)
-      return try cases.map { try #require($0["rewrite"]?.arrayValue?[0]["P(new)"]?.doubleValue) }
+      let cases = try #require(try result.json["cases"]?.arrayValue)
+      return try cases.map { try #require($0["rewrite"]?.arrayValue?[0]["probability_new"]?.doubleValue) }
     }
 
     private func batch(_ patch: String) throws -> JSON {
@@ -80,13 +80,13 @@ extension ToolTests {
       try scratch.fail(
         "resolve", Self.patch, "--lambda", "1e60", "-o", "o.wpatch", exitCode: 1,
         message:
-          "errata resolve: the factors have values that are too small for float32: the patch would do nothing, and "
-          + "could not be solved again: use a smaller lambda")
+          "errata resolve: the factors have values that are too small for float32: the patch would do nothing, "
+          + "and could not be solved again; use a smaller lambda")
       try scratch.fail(
         "drop", Self.patch, "--fact", "Nobody", "-o", "o.wpatch", exitCode: 1,
         message:
-          "errata drop: \(Self.patch): has no fact 'Nobody': give an ID, its first digits (four at least) or the exact "
-          + "subject, as 'errata show' lists them")
+          "errata drop: \(Self.patch): has no fact 'Nobody'; give an ID, its first digits (four at least) or the "
+          + "exact subject, as 'errata show' lists them")
       try scratch.fail(
         "drop", "samples/eiffel-tower.wpatch", "--fact", "Eiffel Tower", "-o", "o.wpatch", exitCode: 1,
         message: "errata drop: samples/eiffel-tower.wpatch: no fact would remain, and a patch cannot be empty")

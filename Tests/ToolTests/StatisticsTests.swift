@@ -43,7 +43,7 @@ extension ToolTests {
       let first = try collect(["first.jsonl"], to: "a", "--field", "body", "--json").json
       let second = try collect(["second.txt"], to: "b", "--json").json
       let merged = try scratch.succeed("stats", "merge", "a", "b", "-o", "c", "--json").json
-      let counts = try [first, second, merged].map { try #require($0["tokens"]?.integerValue) }
+      let counts = try [first, second, merged].map { try #require($0["token_count"]?.integerValue) }
       #expect(counts[0] + counts[1] == counts[2])
       #expect(merged["corpus"] == "first.jsonl, second.txt")
       #expect(merged["layers"] == [1])
@@ -56,7 +56,7 @@ extension ToolTests {
       }
       // One run over both files differs in what fills no sequence at the end of the first, and after.
       let together = try collect(["first.jsonl", "second.txt"], to: "d", "--field", "body", "--json").json
-      #expect(abs(try #require(together["tokens"]?.integerValue) - counts[2]) <= 64)
+      #expect(abs(try #require(together["token_count"]?.integerValue) - counts[2]) <= 64)
       #expect(together["corpus"] == "first.jsonl, second.txt")
       #expect(relativeDifference(try matrix("d"), c) < 0.05)
       // It is as good as any for an edit.
@@ -69,7 +69,7 @@ extension ToolTests {
     @Test func saysThatTheTextEnded() throws {
       try scratch.write(String(repeating: "All work and no play makes Jack a dull boy.\n", count: 200), to: "short.txt")
       let result = try collect(["short.txt"], to: "s", "--tokens", "100000", "--json")
-      let counted = try #require(try result.json["tokens"]?.integerValue)
+      let counted = try #require(try result.json["token_count"]?.integerValue)
       #expect(counted < 100_000)
       #expect(
         result.errors
@@ -121,7 +121,7 @@ extension ToolTests {
           + "only files of the same layers merge")
       try scratch.fail(
         "stats", "merge", "b", "b", "-o", "c", exitCode: 1,
-        message: "errata stats merge: b and b were collected from the same text, which would count twice")
+        message: "errata stats merge: b and b: were collected from the same text, which would count twice")
       try scratch.fail(
         "stats", "merge", "b", "-o", "c", exitCode: 2,
         message: "errata stats merge: give at least two files (see 'errata stats merge --help')")
@@ -171,7 +171,7 @@ extension ToolTests {
         ["stats", "import", "samples/model"] + names.reversed() + ["-o", "b", "--json"]
       ).json
       #expect(imported["layers"] == [1, 2])
-      #expect(imported["tokens"] == 8192)
+      #expect(imported["token_count"] == 8192)
       #expect(imported["corpus"] == JSON(names.joined(separator: ", ")))
       for layer in [1, 2] { #expect(relativeDifference(try matrix("b", layer), try matrix("a", layer)) < 1e-6) }
       try scratch.succeed(
@@ -210,7 +210,7 @@ extension ToolTests {
         "y.npz: was counted over 200 keys, and x.npz over 100; write a file for each of them")
       try fail(
         ["x.npz", "y.npz", "--layers", "1,1"], 2,
-        "x.npz and y.npz are both said to be of layer 1; convert each, and merge them")
+        "x.npz and y.npz: are both said to be of layer 1; convert each, and merge them")
       try fail(
         ["small.npz", "--layers", "1"], 3,
         "small.npz: 'mom2.mom2' is 8 x 8, but the model's keys have 512 values; it belongs to another model")

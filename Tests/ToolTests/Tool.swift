@@ -1,6 +1,7 @@
 import Foundation
 import Synchronization
 import Tensors
+import TestSupport
 import Testing
 
 /// What a tool left behind.
@@ -9,9 +10,24 @@ struct ToolResult {
   let output: String
   let errors: String
 
-  /// The answer of `--json`.
+  /// The answer of `--json`, or an array of answers; each is as its schema says.
   var json: JSON {
-    get throws { try JSON.parse(Array(output.utf8)) }
+    get throws {
+      let json = try JSON.parse(Array(output.utf8))
+      for answer in json.arrayValue ?? [json] {
+        let problems = try JSONSchema.problems(ofAnswer: answer)
+        try #require(problems.isEmpty, "\(answer["answer"]?.stringValue ?? "?"): \(problems.prefix(5))")
+      }
+      return json
+    }
+  }
+
+  /// The answers of `--json`, of one input or of several.
+  var answers: [JSON] {
+    get throws {
+      let json = try json
+      return json.arrayValue ?? [json]
+    }
   }
 }
 

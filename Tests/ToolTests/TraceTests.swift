@@ -14,7 +14,7 @@ extension ToolTests {
     private static let tolstoy: JSON = "eb4d228eb8329ffb"
 
     private func trace(_ arguments: String...) throws -> [JSON] {
-      try #require(try scratch.succeed(["trace"] + arguments + ["--json"]).json.arrayValue)
+      try scratch.succeed(["trace"] + arguments + ["--json"]).answers
     }
 
     private func strongest(_ report: JSON) throws -> JSON { try #require(report["fired"]?.arrayValue?.first) }
@@ -25,7 +25,7 @@ extension ToolTests {
       #expect(fact["fact"] == Self.tolstoy && fact["subject"] == "Leo Tolstoy" && fact["target_new"] == "French")
       #expect(fact["patch_name"] == "twenty-facts.wpatch")
       let tokens = try #require(reports[0]["tokens"]?.arrayValue?.map { $0["text"]?.stringValue ?? "" })
-      let position = try #require(fact["token"]?.integerValue)
+      let position = try #require(fact["position"]?.integerValue)
       #expect(tokens[...position].joined().hasSuffix("Leo Tolstoy"), "\(tokens), \(position)")
       let (strength, unrelated) = (
         try #require(fact["strength"]?.doubleValue), try #require(other["strength"]?.doubleValue)
@@ -63,8 +63,8 @@ extension ToolTests {
       for (model, key, probability) in [
         ("edited", "next", "probability"), ("samples/model", "next_without", "probability_without"),
       ] {
-        let asked = try scratch.succeed("ask", model, "--tokens", "1", Self.edited, "--json").json.arrayValue?[0]
-        let token = try #require(asked?["tokens"]?.arrayValue?[0])
+        let asked = try scratch.succeed("ask", model, "--tokens", "1", Self.edited, "--json").json
+        let token = try #require(asked["tokens"]?.arrayValue?[0])
         #expect(token["id"] == report[ByteString(key)]?["id"])
         let (found, expected) = (report[ByteString(key)]?[ByteString(probability)]?.doubleValue, token["probability"])
         #expect(abs(try #require(found) - #require(expected?.doubleValue)) < 1e-5)

@@ -34,7 +34,7 @@ extension ToolTests {
       let scores = try scratch.succeed(
         "eval", "edited", "--facts", "samples/facts.json", "--records", "0-2", "--quiet", "--json"
       ).json
-      let found = scores.arrayValue?[0]["summary"]
+      let found = scores["summary"]
       for name: ByteString in ["ES", "PS", "NS", "S"] { #expect(found?[name] == best["scores"]?[name]) }
     }
 

@@ -61,7 +61,7 @@ extension ToolTests {
       [
         "apply", "ask", "compact", "diff", "drop", "edit", "eval", "keygen", "resolve", "revert", "show", "sign",
         "stack",
-        "trace", "tune", "verify",
+        "trace", "tune", "verify", "export", "import",
       ].map { [$0] } + [["stats", "merge"], ["stats", "import"], ["stats", "factor"]]
 
     @Test func saysWhatANumberMustBe() throws {

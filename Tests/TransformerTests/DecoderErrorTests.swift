@@ -13,7 +13,7 @@ import Testing
       return nil
     } catch let error as ErrataError {
       let message = error.message.replacing(checkpoint.configurationPath, with: "CONFIG")
-      return ErrataError(error.category, message.replacing(checkpoint.path, with: "DIRECTORY"))
+      return ErrataError(error.kind, message.replacing(checkpoint.path, with: "DIRECTORY"))
     }
   }
 

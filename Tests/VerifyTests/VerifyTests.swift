@@ -76,9 +76,9 @@ import WeightPatch
     #expect(json["findings"]?.arrayValue?[0]["problem"] == "changed")
     let tensor = try #require(json["edited"]?.arrayValue?.first)
     func text(_ digest: Digest) -> JSON { JSON(digest.description) }
-    #expect(tensor["name"] == "mlp.down_proj.weight")
+    #expect(tensor["tensor"] == "mlp.down_proj.weight")
     #expect(try tensor["base"] == text(Checkpoint(path: base).digest(of: "mlp.down_proj.weight")))
-    #expect(tensor["ledger"] == text(try #require(patch.manifest.result?["mlp.down_proj.weight"])))
+    #expect(tensor["expected"] == text(try #require(patch.manifest.result?["mlp.down_proj.weight"])))
     #expect(try tensor["now"] == text(Checkpoint(path: edited).digest(of: "mlp.down_proj.weight")))
     let error = ErrataError(
       .verification,

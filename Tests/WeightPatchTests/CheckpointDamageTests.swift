@@ -35,7 +35,7 @@ import Testing
     #expect {
       try PatchFile(path: patch.path)
     } throws: {
-      ($0 as? ErrataError)?.category == .damagedInput
+      ($0 as? ErrataError)?.kind == .damagedInput
     }
   }
 
@@ -89,13 +89,13 @@ import Testing
         #expect((20..<24).contains(index) || index >= bytes.count - 32, "byte \(index)")
         try FileManager.default.removeItem(atPath: output)
       } catch let error as ErrataError {
-        #expect(error.category == .damagedInput && error.message.hasPrefix(path), "\(error)")
+        #expect(error.kind == .damagedInput && error.message.hasPrefix(path), "\(error)")
       }
     }
     for count in [0, 5, 40, 100, bytes.count - 1] {
       try AtomicFile.write(bytes.prefix(count), to: path)
       #expect { try revert([patch], from: edited, output: fixture.output("x")) } throws: {
-        ($0 as? ErrataError)?.category == .damagedInput
+        ($0 as? ErrataError)?.kind == .damagedInput
       }
     }
     try expectNothingNew()

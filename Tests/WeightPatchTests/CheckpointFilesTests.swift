@@ -40,7 +40,8 @@ import Testing
     let real = URL(fileURLWithPath: target).resolvingSymlinksInPath().path
     let error = ErrataError(
       .damagedInput,
-      "\(path): is a link to \(real), outside of the checkpoint; --follow-links copies what is there, or remove the link"
+      "\(path): is a link to \(real), outside of the checkpoint; follow links to copy what is there, or remove "
+        + "the link"
     )
     let before = try FileManager.default.contentsOfDirectory(atPath: fixture.directory.path).sorted()
     let output = fixture.output("x")
@@ -61,7 +62,7 @@ import Testing
     try link("README.md", to: "LICENSE")
     try link("LICENSE", to: secret)
     #expect { try apply([patch], to: fixture.path, output: fixture.output("x")) } throws: {
-      ($0 as? ErrataError)?.category == .damagedInput
+      ($0 as? ErrataError)?.kind == .damagedInput
     }
   }
 

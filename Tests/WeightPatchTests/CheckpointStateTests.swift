@@ -141,8 +141,8 @@ import Testing
       return "\(name): expected \(expected.abbreviated), found \(found.abbreviated)"
     }
     let message =
-      "\(patch.path): was made for another base than \(other.path): \(mismatches.joined(separator: "; "))"
-      + " (--force applies it all the same)"
+      "\(patch.path): was made for another base than \(other.path): \(mismatches.joined(separator: "; ")) (force "
+      + "applies it all the same)"
     #expect(throws: ErrataError(.baseMismatch, message)) {
       try apply([patch], to: other.path, output: other.output("x"))
     }
@@ -165,7 +165,7 @@ import Testing
         + "found \(found.abbreviated)"
     }
     #expect(
-      throws: ErrataError(.baseMismatch, "\(texts.joined(separator: "; ")) (--force applies them all the same)")
+      throws: ErrataError(.baseMismatch, "\(texts.joined(separator: "; ")) (force applies them all the same)")
     ) { try apply(files, to: other.path, output: other.output("x")) }
   }
 
@@ -174,7 +174,7 @@ import Testing
     let patch = try fixture.patch("p", [fixture.batch(scale: 1e30, seed: 1)])
     let plan = try CheckpointState(path: fixture.path).planApply([patch], time: "")
     let error = try #require(throws: ErrataError.self) { try plan.rehearse() }
-    #expect(error.category == .general)
+    #expect(error.kind == .general)
     #expect(error.message.hasPrefix("\(patch.path) on \(fixture.path): model."))
     #expect(error.message.contains("]: the edited value overflows "))
   }
@@ -260,16 +260,16 @@ import Testing
     #expect(
       throws: ErrataError(
         .conflict,
-        "\(child.path): was computed on top of \(parent.identifier.abbreviated), not applied here: apply that first "
-          + "(--force applies it all the same)")
+        "\(child.path): was computed on top of \(parent.identifier.abbreviated), not applied here; apply that "
+          + "first (force applies it all the same)")
     ) { try apply([child], to: fixture.path, output: fixture.output("x")) }
     let both = fixture.output("both")
     try apply([child, parent], to: fixture.path, output: both)
     #expect(
       throws: ErrataError(
         .conflict,
-        "\(child.identifier.abbreviated) (child) was computed on top of \(parent.identifier.abbreviated) (parent): "
-          + "--cascade reverts both, --force leaves it applied")
+        "\(child.identifier.abbreviated) (child) was computed on top of \(parent.identifier.abbreviated) "
+          + "(parent); revert both, or leave it applied by force")
     ) { try revert([parent], from: both, output: fixture.output("x")) }
     let (cascaded, kept, forced) = (fixture.output("cascaded"), fixture.output("kept"), fixture.output("forced"))
     try revert([parent], from: both, output: cascaded, children: .cascade)
@@ -277,6 +277,49 @@ import Testing
     try revert([parent], from: both, output: kept, children: .keep)
     try apply([child], to: fixture.path, output: forced, force: true)
     #expect(try fileDigests(kept) == fileDigests(forced))
+  }
+
+  @Test func twoChildrenOfOneParent() throws {
+    let fixture = try CheckpointFixture(.singleFile)
+    let parent = try fixture.patch("parent", [fixture.batch(seed: 1)])
+    let children = try (2...3).map { number in
+      try fixture.patch("child\(number)", [fixture.batch(seed: UInt64(number))]) {
+        $0.parents = [
+          Manifest.Parent(patch: parent.identifier, batches: parent.patch.manifest.batches.map(\.digest))
+        ]
+        $0.result = nil
+      }
+    }
+    let all = fixture.output("all")
+    try apply([parent] + children, to: fixture.path, output: all)
+    let names = children.map { "\($0.identifier.abbreviated) (\($0.name))" }.joined(separator: ", ")
+    #expect(
+      throws: ErrataError(
+        .conflict,
+        "\(names) were computed on top of \(parent.identifier.abbreviated) (parent); revert all of them, or leave them "
+          + "applied by force")
+    ) { try revert([parent], from: all, output: fixture.output("x")) }
+    let cascaded = fixture.output("cascaded")
+    try revert([parent], from: all, output: cascaded, children: .cascade)
+    #expect(try fileDigests(cascaded) == fileDigests(fixture.path))
+  }
+
+  /// A type that the digest is not made of.
+  @Test func aTypeThatIsNotTheBases() throws {
+    let fixture = try CheckpointFixture(.singleFile)
+    let patch = try fixture.patch("p", [fixture.batch(seed: 1)]) {
+      $0.base.tensors["model.c.weight"]!.dtype = .bf16
+    }
+    let output = fixture.output("x")
+    #expect(
+      throws: ErrataError(
+        .damagedInput,
+        "\(patch.path): says that model.c.weight is BF16 in its base, but the digest is that of a tensor in F32; get the "
+          + "patch again")
+    ) { try apply([patch], to: fixture.path, output: output) }
+    // Nor by force, nor where it is compared with its base.
+    #expect(throws: ErrataError.self) { try apply([patch], to: fixture.path, output: output, force: true) }
+    #expect(!FileManager.default.fileExists(atPath: output))
   }
 
   @Test func patchesAreFoundByNumberFileAndName() throws {
@@ -301,7 +344,7 @@ import Testing
     #expect(
       throws: ErrataError(
         .usage,
-        "\(both): several patches are applied: \(entries[0]), \(entries[1]); name those to revert, or use --last or --all"
+        "\(both): several patches are applied: \(entries[0]), \(entries[1]); name those to revert"
       )
     ) { try CheckpointState(path: both).onlyAppliedPatch() }
   }

@@ -50,8 +50,9 @@ extension ContradictionTests {
 }
 
 extension ContradictionTests {
-  /// Thousands of batches with a fact each, as ROME makes them, in two patches: the time goes with their number.
-  @Test(.timeLimit(.minutes(1))) func manyBatchesThatRepeatFacts() throws {
+  /// Thousands of batches with a fact each, as ROME makes them, in two patches: whether one stands on the other is
+  /// found once, not once a fact.
+  @Test func manyBatchesThatRepeatFacts() throws {
     let fixture = try CheckpointFixture(.singleFile)
     let count = 3000
     let files = try ["p", "q"].enumerated().map { number, name in
@@ -65,6 +66,9 @@ extension ContradictionTests {
       }
     }
     let plan = try CheckpointState(path: fixture.path).planApply(files, time: "2026-02-01T00:00:00Z")
-    #expect(plan.repetition?.contains("(S0) and 2999 more facts come with more than one patch") == true)
+    let relations = PatchRelations(plan.patches)
+    let repetition = plan.repetition(relations)
+    #expect(repetition?.contains("(S0) and 2999 more facts come with more than one patch") == true)
+    #expect(relations.comparisonCount == 1)
   }
 }

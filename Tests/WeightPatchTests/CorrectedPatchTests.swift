@@ -187,9 +187,9 @@ struct CorrectionFixture {
   private func conflict(_ weight: String, _ corrected: String, _ other: String) -> ErrataError {
     ErrataError(
       .conflict,
-      "\(weight): is corrected by \(corrected) and changed by \(other) too, but a correction fits only the sum that it was "
-        + "made for: take one of them, or run 'errata diff' on the finished checkpoint, or make the first again with "
-        + "'errata diff --no-correction'")
+      "\(weight): is corrected by \(corrected) and changed by \(other) too, but a correction fits only the sum "
+        + "that it was made for; take one of them, or make a difference of the finished checkpoint, or make the "
+        + "first again without correction")
   }
 
   /// A weight with a correction takes no other batch: neither with steps nor without, in any order, by force or not.

@@ -188,8 +188,8 @@ import Testing
     let one = Matrix(rows: 1, columns: 1, elements: [1.0])
     let error = ErrataError(
       .general,
-      "the factors have values that are too small for float32: the patch would do nothing, and could not be solved again: "
-        + "use a smaller lambda")
+      "the factors have values that are too small for float32: the patch would do nothing, and could not be "
+        + "solved again; use a smaller lambda")
     for tiny in [1e-43, 1e-50, 1e-300] {
       let tiny = Matrix(rows: 1, columns: 1, elements: [tiny])
       #expect(throws: error) { try chooseStorage(left: tiny, right: one, keys: one, residuals: one) }

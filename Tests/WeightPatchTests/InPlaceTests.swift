@@ -108,7 +108,7 @@ import Testing
     let patch = try fixture.patch("p", [fixture.batch(seed: 1)]) { $0.result?["model.c.weight"] = Digest(of: []) }
     let before = try fileDigests(fixture.path)
     #expect { try applyInPlace([patch], fixture.path) } throws: {
-      ($0 as? ErrataError)?.category == .verification
+      ($0 as? ErrataError)?.kind == .verification
     }
     #expect(try fileDigests(fixture.path) == before)
   }

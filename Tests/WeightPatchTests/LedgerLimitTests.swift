@@ -58,7 +58,7 @@ import Testing
     let most = Ledger.largestValueCount
     #expect(try InPlaceJournal(file(values(most, version: 3, other: #""changes":[]"#))).changes.isEmpty)
     #expect { try InPlaceJournal(file(values(most + 1, version: 3, other: #""changes":[]"#))) } throws: {
-      ($0 as? ErrataError)?.category == .damagedInput
+      ($0 as? ErrataError)?.kind == .damagedInput
     }
   }
 

@@ -100,7 +100,7 @@ import Testing
     let spoiled = text.replacing(pattern, with: "\"\(field)\":\(value)")
     #expect(spoiled != text)
     let error = #expect(throws: ErrataError.self) { _ = try Manifest(parsing: Array(spoiled.utf8), source: "x") }
-    #expect(error?.category == .damagedInput)
+    #expect(error?.kind == .damagedInput)
     // A number out of range may end the reading earlier.
     if value != "1e999" { #expect(error?.message.contains("\(path) is not \(expected)") == true, "\(error!.message)") }
   }

@@ -116,7 +116,7 @@ import Testing
     let bytes = try PatchFixture().bytes()
     for count in 0..<bytes.count {
       let error = #expect(throws: ErrataError.self) { try readPatch(Array(bytes.prefix(count))) }
-      #expect(error?.category == .damagedInput)
+      #expect(error?.kind == .damagedInput)
     }
   }
 
@@ -130,7 +130,7 @@ import Testing
         do {
           _ = try readPatch(changed)
           accepted.append((position, changed[position]))
-        } catch let error as ErrataError where error.category == .damagedInput {}
+        } catch let error as ErrataError where error.kind == .damagedInput {}
       }
     }
     #expect(accepted.isEmpty)
@@ -156,7 +156,7 @@ import Testing
         do {
           #expect(try readPatch(resealed(changed)).identifier == identifier)
         } catch let error as ErrataError {
-          #expect(error.category == .damagedInput)
+          #expect(error.kind == .damagedInput)
         }
       }
     }

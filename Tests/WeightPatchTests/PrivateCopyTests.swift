@@ -88,7 +88,7 @@ import Testing
     let path = directory("large")
     try AtomicFile.write([1], to: path)
     truncate(path, 1 << 40)
-    #expect { try PatchFile(path: path) } throws: { ($0 as? ErrataError)?.category == .damagedInput }
+    #expect { try PatchFile(path: path) } throws: { ($0 as? ErrataError)?.kind == .damagedInput }
     #expect(throws: ErrataError(.general, "/dev/zero: is neither a regular file nor a pipe; name a .wpatch file")) {
       try PatchFile(path: "/dev/zero")
     }

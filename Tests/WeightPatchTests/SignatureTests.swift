@@ -119,7 +119,7 @@ import Testing
     func message(_ policy: TrustPolicy) throws -> String? {
       let report = try report(policy)
       let error = #expect(throws: ErrataError.self) { try report.check() }
-      #expect(error?.category == .verification)
+      #expect(error?.kind == .verification)
       return error?.message.replacing(directory.path + "/", with: "")
     }
     let (a, b) = (alice.publicKey.identifier.abbreviated, bob.publicKey.identifier.abbreviated)
@@ -182,7 +182,7 @@ import Testing
       var other = file
       other.signatures = [changed.serialized()]
       let error = #expect(throws: ErrataError.self) { try other.checkSignatures(policy) }
-      #expect(error?.category == .verification)
+      #expect(error?.kind == .verification)
     }
     for bit in 0..<8 {
       for position in envelope.payload.indices {
@@ -229,7 +229,7 @@ import Testing
     try carry(frame)
     for policy in [nil, try trust(alice)] {
       let error = #expect(throws: ErrataError.self) { try report(policy).check() }
-      #expect(error?.category == .verification)
+      #expect(error?.kind == .verification)
       #expect(error?.message.contains("signature 1 does not hold: it is for another patch, ") == true)
     }
     // Nor is such a patch signed again.
@@ -291,7 +291,7 @@ import Testing
     for policy in [nil, try trust(alice)] {
       #expect(try report(policy).signatures.map(\.status) == [.fails(reason: reason)])
       let error = #expect(throws: ErrataError.self) { try report(policy).check() }
-      #expect(error?.category == .verification)
+      #expect(error?.kind == .verification)
     }
   }
 
@@ -348,7 +348,7 @@ import Testing
       "has a signature that does not count: its key is revoked; \(wanted)")
     expect(
       try check(#", "minimum_patch_date": "2026-02-01""#),
-      "was made on 2026-01-31T12:00:00Z; \(policy) takes no patch from before 2026-02-01T00:00:00Z: get a newer one")
+      "was made on 2026-01-31T12:00:00Z; \(policy) takes no patch from before 2026-02-01T00:00:00Z; get a newer one")
     let json = try check(#", "revoked": ["\#(alice.publicKey.identifier)"]"#).json["signatures"]?.arrayValue?[0]
     #expect(json?["status"] == "not_counted" && json?["reason"] == "its key is revoked")
   }

@@ -167,7 +167,7 @@ import Testing
     for offset in stride(from: 0, to: count, by: 41) {
       try flip(path, offset)
       #expect("byte \(offset)") { try CheckpointState(path: edited) } throws: {
-        ($0 as? ErrataError)?.category == .damagedInput
+        ($0 as? ErrataError)?.kind == .damagedInput
       }
       try flip(path, offset)
     }

@@ -111,7 +111,7 @@ extension InPlaceJournal {
       try OwnContent.remove([debris])
       try location.change.directory.rename(to: debris)
       try location.directory.synchronizeParent()
-    } catch let error as ErrataError where error.category == .general {
+    } catch let error as ErrataError where error.kind == .general {
       throw ErrataError.changeRemains(error)
     }
     try? clearDebris(location)
@@ -129,7 +129,7 @@ extension InPlaceJournal {
       let hasLedger = try next.manifest.isFile()
       try next.directory.rename(to: hasLedger ? location.directory : next.directory.withSuffix(".done"))
       try location.directory.synchronizeParent()
-    } catch let error as ErrataError where error.category == .general {
+    } catch let error as ErrataError where error.kind == .general {
       throw try isPending(location) ? ErrataError.changeGoesOn(error) : ErrataError.changeNotFlushed(error)
     }
     // What is not cleared away now is when the next change begins.

@@ -14,7 +14,7 @@ struct OwnFiles {
   init(of tensors: [StoredTensor]) throws {
     shared = try Set(tensors.map(\.file.path)).sorted().filter { path in
       var status = stat()
-      guard lstat(path, &status) == 0 else { throw ErrataError.file("read", path, errno) }
+      guard lstat(path, &status) == 0 else { throw ErrataError.system("read", path, errno) }
       return status.st_mode & S_IFMT != S_IFREG || status.st_nlink > 1
     }
     byteCount = try shared.reduce(0) { try $0 + fileSize($1) }

@@ -88,7 +88,7 @@ extension StatePlan {
   private func ledgerMode() throws -> mode_t {
     var status = stat()
     guard fstat(state.location.directory.anchor.descriptor, &status) == 0 else {
-      throw ErrataError.file("read", state.location.folder, errno)
+      throw ErrataError.system("read", state.location.folder, errno)
     }
     return status.st_mode
   }

@@ -1,5 +1,6 @@
 import Foundation
 import Synchronization
+import Tensors
 import WeightPatch
 
 /// Files that are copied by another thread, while this one computes; a third has the bytes brought to the disk.
@@ -19,10 +20,11 @@ final class BackgroundCopy: Sendable {
 
   private let state = Mutex(State())
   private let isDone = DispatchSemaphore(value: 0)
-  private let flushing = DispatchQueue(label: "flushing")
+  private let copying = SerialWorker()
+  private let flushing = SerialWorker()
 
   init(_ jobs: [Job]) {
-    DispatchQueue(label: "copying").async { [self] in
+    copying.async { [self] in
       do {
         for job in jobs {
           let copy = try job.open()

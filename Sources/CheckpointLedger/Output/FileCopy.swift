@@ -31,7 +31,7 @@ final class FileCopy: Sendable {
     throws
   {
     let input = open(source, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-    guard input >= 0 else { throw ErrataError.file("open", source, errno) }
+    guard input >= 0 else { throw ErrataError.system("open", source, errno) }
     try self.init(input, source, identity, to: destination, mode: mode)
   }
 
@@ -47,7 +47,7 @@ final class FileCopy: Sendable {
     var status = stat()
     var output: Int32 = -1
     do {
-      guard fstat(input, &status) == 0 else { throw ErrataError.file("read", source, errno) }
+      guard fstat(input, &status) == 0 else { throw ErrataError.system("read", source, errno) }
       guard status.st_mode & S_IFMT == S_IFREG else { throw ErrataError.notARegularFile(source) }
       if let identity, FileIdentity(status) != identity { throw ErrataError.replacedMeanwhile(source) }
       switch mode {
@@ -79,7 +79,7 @@ final class FileCopy: Sendable {
     while position < range.upperBound {
       let count = errata_copy_range(input, output, off_t(position), range.upperBound - position)
       if count < 0, errno == EINTR { continue }
-      guard count >= 0 else { throw ErrataError.file("write", destination, errno) }
+      guard count >= 0 else { throw ErrataError.system("write", destination, errno) }
       guard count > 0 else { throw ErrataError.changedWhileCopied(source) }
       position += count
     }
@@ -94,11 +94,11 @@ final class FileCopy: Sendable {
   func finish() throws {
     guard output >= 0 else { return }
     try setPermissions()
-    guard fsync(output) == 0 else { throw ErrataError.file("write", destination, errno) }
+    guard fsync(output) == 0 else { throw ErrataError.system("write", destination, errno) }
   }
 
   private func setPermissions() throws {
-    guard fchmod(output, permissions) == 0 else { throw ErrataError.file("write", destination, errno) }
+    guard fchmod(output, permissions) == 0 else { throw ErrataError.system("write", destination, errno) }
   }
 
   /// Copies everything, and leaves it to others to bring it to the disk.
@@ -138,6 +138,6 @@ private let ficlone: UInt = 0x4004_9409
 
 func fileSize(_ path: String) throws -> Int {
   var status = stat()
-  guard stat(path, &status) == 0 else { throw ErrataError.file("read", path, errno) }
+  guard stat(path, &status) == 0 else { throw ErrataError.system("read", path, errno) }
   return Int(status.st_size)
 }

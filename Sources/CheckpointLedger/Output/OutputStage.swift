@@ -34,7 +34,7 @@ final class OutputStage {
       // On disk before anything else is: a loss of power must not leave content that nobody recognises.
       try temporary.synchronizeDirectory()
       var status = stat()
-      guard stat(source, &status) == 0 else { throw ErrataError.file("read", source, errno) }
+      guard stat(source, &status) == 0 else { throw ErrataError.system("read", source, errno) }
       // Who may look at the source may look at what is made of it.
       try content.makeDirectory(mode: isDirectory ? status.st_mode : nil)
     } catch let error as ErrataError {
@@ -52,13 +52,13 @@ final class OutputStage {
       directory: isDirectory ? content.appending(LedgerLocation.name) : path(of: "").withSuffix(LedgerLocation.name))
   }
 
-  /// The error with the names that files would have had in their place, where it has those that they have here.
+  /// The error about the names that files would have had in their place, where it is about those that they have here.
   func renamed(_ error: ErrataError) -> ErrataError {
-    var message = error.message
-    if !isDirectory { message.replace(path(of: "").path, with: destination) }
-    message.replace(content.path, with: destination)
-    message.replace(temporary.path, with: destination)
-    return ErrataError(error.category, message)
+    let own = (isDirectory ? [] : [path(of: "").path]) + [content.path, temporary.path]
+    return error.renamingSubjects { subject in
+      guard let prefix = own.first(where: subject.hasPrefix) else { return subject }
+      return destination + subject.dropFirst(prefix.count)
+    }
   }
 
   /// Puts what was made in its place.

@@ -28,7 +28,9 @@ extension StatePlan {
   /// Facts of what is to be applied that another patch brings too, in a batch of its own, in words; nil if there are none.
   /// The sum of both edits overshoots. Batches that are equal count once, and a patch that was computed on top of another
   /// knows what that one does.
-  public var repetition: String? {
+  public var repetition: String? { repetition(PatchRelations(patches)) }
+
+  func repetition(_ relations: PatchRelations) -> String? {
     var bringers: [String: (fact: Manifest.Fact, places: [(file: Int, batch: Digest)])] = [:]
     for (index, file) in patches.enumerated() {
       for batch in file.manifest.batches {
@@ -38,22 +40,12 @@ extension StatePlan {
       }
     }
     let new = batches.digests.subtracting(state.batches.digests)
-    // Asked for every fact of two patches, and each answer looks at all of their batches.
-    var known: [[Int]: Bool] = [:]
-    func areRelated(_ first: Int, _ second: Int) -> Bool {
-      let pair = [min(first, second), max(first, second)]
-      if let isRelated = known[pair] { return isRelated }
-      let isRelated =
-        patches[first].isComputed(on: patches[second]) || patches[second].isComputed(on: patches[first])
-      known[pair] = isRelated
-      return isRelated
-    }
     let repeated = bringers.values.filter { _, places in
       places.count > 1
         && places.contains { one in
           new.contains(one.batch)
             && places.contains { other in
-              other.batch != one.batch && other.file != one.file && !areRelated(one.file, other.file)
+              other.batch != one.batch && other.file != one.file && !relations.areRelated(one.file, other.file)
             }
         }
     }.map(\.fact).map { (fact: $0, identifier: $0.identifier) }
@@ -63,5 +55,25 @@ extension StatePlan {
     let facts = repeated.count == 1 ? name + " comes" : "\(name) and \(repeated.count - 1) more facts come"
     return facts + " with more than one patch, and the sum adds up what each does; "
       + "'errata stack --resolve' makes one of them"
+  }
+}
+
+/// Which of some patches were computed on top of which. That is asked for every fact that two of them share, and each
+/// answer looks at all of their batches: it is found once for two patches.
+final class PatchRelations {
+  private let patches: [PatchFile]
+  private var known: [[Int]: Bool] = [:]
+  /// How many pairs were looked at.
+  var comparisonCount: Int { known.count }
+
+  init(_ patches: [PatchFile]) { self.patches = patches }
+
+  /// Whether one of two patches, by number, was computed on top of the other.
+  func areRelated(_ first: Int, _ second: Int) -> Bool {
+    let pair = [min(first, second), max(first, second)]
+    if let isRelated = known[pair] { return isRelated }
+    let isRelated = patches[first].isComputed(on: patches[second]) || patches[second].isComputed(on: patches[first])
+    known[pair] = isRelated
+    return isRelated
   }
 }

@@ -41,19 +41,24 @@ extension StatePlan {
     func isNamed(_ tensor: ByteString, _ names: [String]) -> Bool {
       names.contains { tensor.description == $0 || tensor.description.hasSuffix("." + $0) }
     }
-    return try changedTensors.flatMap { edited -> [String] in
-      let partners =
-        isNamed(edited, Self.vocabulary.input)
-        ? Self.vocabulary.output : isNamed(edited, Self.vocabulary.output) ? Self.vocabulary.input : []
+    // Of thousands of tensors, few have such a name.
+    let edited = changedTensors
+    let others = checkpoint.tensorNames.filter { baseDigests[$0] == nil }
+    var pairs: [(edited: ByteString, other: ByteString)] = []
+    for (names, partners) in [
+      (Self.vocabulary.input, Self.vocabulary.output), (Self.vocabulary.output, Self.vocabulary.input),
+    ] {
+      let partners = others.filter { isNamed($0, partners) }
+      for name in edited where isNamed(name, names) { pairs += partners.map { (name, $0) } }
+    }
+    return try pairs.compactMap { edited, name in
       let tensor = try checkpoint.tensor(named: edited)
-      return try checkpoint.tensorNames.filter { isNamed($0, partners) && baseDigests[$0] == nil }.compactMap { name in
-        let other = try checkpoint.tensor(named: name)
-        guard other.dtype == tensor.dtype, other.shape == tensor.shape, other.digest() == baseDigests[edited] else {
-          return nil
-        }
-        return "\(name): is a copy of \(edited) without patches, and is left as it is: a program that loads both "
-          + "separately sees the old values there"
+      let other = try checkpoint.tensor(named: name)
+      guard other.dtype == tensor.dtype, other.shape == tensor.shape, other.digest() == baseDigests[edited] else {
+        return nil
       }
+      return "\(name): is a copy of \(edited) without patches, and is left as it is: a program that loads both "
+        + "separately sees the old values there"
     }
   }
 }
@@ -82,7 +87,7 @@ extension Checkpoint {
     do {
       return try FileManager.default.contentsOfDirectory(atPath: folder).filter { !$0.hasPrefix(".") }.sorted()
     } catch {
-      throw ErrataError.file("read", folder, error.systemCode)
+      throw ErrataError.system("read", folder, error.systemCode)
     }
   }
 

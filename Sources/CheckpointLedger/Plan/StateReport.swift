@@ -27,7 +27,7 @@ extension StateReport {
   ///
   /// - Parameter size: words a number of bytes.
   public func summary(size: (Int) -> String) -> String {
-    let written = "\(tensors.count) tensor\(tensors.count == 1 ? "" : "s") written"
+    let written = "\(counted(tensors.count, "tensor")) written"
     guard editedByteCount > 0 else { return written }
     let share = (1000 * Double(undoByteCount) / Double(editedByteCount)).rounded() / 10
     return written + ", undo records \(size(undoByteCount)) (\(share)% of \(size(editedByteCount)) edited)"
@@ -39,8 +39,8 @@ extension StateReport {
       "tensors": .array(
         tensors.map { tensor in
           [
-            "name": .string(tensor.name), "base": JSON(tensor.base.description),
-            "before": JSON(tensor.before.description), "after": JSON(tensor.after.description),
+            "tensor": .string(tensor.name), "base": JSON(tensor.base), "before": JSON(tensor.before),
+            "after": JSON(tensor.after),
           ]
         }), "copied_files": .array(copiedFiles.map { JSON($0) }), "edited_bytes": .integer(editedByteCount),
       "undo_bytes": .integer(undoByteCount),
@@ -71,6 +71,6 @@ public struct WriteOptions {
 extension PatchFile {
   /// How a tool's `--json` names a patch.
   public var json: JSON {
-    ["id": JSON(identifier.description), "path": JSON(path), "extent": JSON(extent)]
+    ["patch": JSON(identifier), "file": JSON(path), "extent": JSON(extent)]
   }
 }

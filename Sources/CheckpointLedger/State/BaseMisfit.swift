@@ -90,7 +90,17 @@ extension Checkpoint {
       let tensors = base.tensors.sorted { $0.key < $1.key }
       return (paths: paths, problems: try tensors.compactMap { try problem(of: $0, wanted: $1.shape) })
     }.filter { !$0.problems.isEmpty }
-    guard misfits.isEmpty else { throw ErrataError.anotherModel(misfits, path) }
+    guard misfits.isEmpty else {
+      throw quantization.map { ErrataError.quantizedBase(path, $0) } ?? ErrataError.anotherModel(misfits, path)
+    }
+  }
+
+  /// How `config.json` says that the weights are quantized: `gptq`, `awq`, `bitsandbytes`, ...; nil if it does not.
+  private var quantization: String? {
+    guard let configurationPath, let found = try? JSON.parse(contentsOf: configurationPath)["quantization_config"],
+      found.objectValue != nil
+    else { return nil }
+    return found["quant_method"]?.stringValue ?? "quantized"
   }
 
   private func problem(of name: ByteString, wanted: Shape) throws -> String? {

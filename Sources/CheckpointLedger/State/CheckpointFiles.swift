@@ -39,12 +39,12 @@ extension Checkpoint {
       do {
         names = try FileManager.default.contentsOfDirectory(atPath: folder)
       } catch {
-        throw ErrataError.file("read", folder, error.systemCode)
+        throw ErrataError.system("read", folder, error.systemCode)
       }
       for name in names.sorted() where !Self.isLeftOut(prefix + name) {
         let path = folder + name
         var status = stat()
-        guard stat(path, &status) == 0 else { throw ErrataError.file("read", path, errno) }
+        guard stat(path, &status) == 0 else { throw ErrataError.system("read", path, errno) }
         switch status.st_mode & S_IFMT {
         case S_IFREG:
           let file = try Self.file(path, name: prefix + name)
@@ -68,7 +68,7 @@ extension Checkpoint {
 
   /// The directories, with a slash at the end, that links of the directory may lead to.
   private static func rootsOfLinks(_ directory: String) throws -> [String] {
-    guard let resolved = realpath(directory, nil) else { throw ErrataError.file("read", directory, errno) }
+    guard let resolved = realpath(directory, nil) else { throw ErrataError.system("read", directory, errno) }
     defer { free(resolved) }
     let place = String(cString: resolved)
     var roots = [place == "/" ? place : place + "/"]
@@ -81,13 +81,13 @@ extension Checkpoint {
   /// A file as it is found, and its path without links.
   private static func file(_ path: String, name: String) throws -> (file: CheckpointFile, place: String) {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-    guard descriptor >= 0 else { throw ErrataError.file("open", path, errno) }
+    guard descriptor >= 0 else { throw ErrataError.system("open", path, errno) }
     defer { close(descriptor) }
     var status = stat()
-    guard fstat(descriptor, &status) == 0 else { throw ErrataError.file("read", path, errno) }
+    guard fstat(descriptor, &status) == 0 else { throw ErrataError.system("read", path, errno) }
     var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
     let count = readlink("/proc/self/fd/\(descriptor)", &buffer, buffer.count)
-    guard count >= 0 else { throw ErrataError.file("read", path, errno) }
+    guard count >= 0 else { throw ErrataError.system("read", path, errno) }
     let place = String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
     return (
       CheckpointFile(path: path, name: name, byteCount: Int(status.st_size), identity: FileIdentity(status)), place

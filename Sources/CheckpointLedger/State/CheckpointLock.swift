@@ -53,7 +53,7 @@ private final class LockedFile: Sendable {
   init(_ path: String) throws {
     // O_NONBLOCK: opening a pipe would wait for a writer.
     descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-    guard descriptor >= 0 else { throw ErrataError.file("open", path, errno) }
+    guard descriptor >= 0 else { throw ErrataError.system("open", path, errno) }
   }
 
   init(_ descriptor: Int32) { self.descriptor = descriptor }
@@ -65,7 +65,7 @@ private final class LockedFile: Sendable {
     if flock(descriptor, (isExclusive ? LOCK_EX : LOCK_SH) | LOCK_NB) == 0 { return }
     // A file system without locks: then readers go unprotected, writers not at all.
     guard errno == EWOULDBLOCK || isExclusive else { return }
-    throw errno == EWOULDBLOCK ? ErrataError.checkpointBusy(path) : ErrataError.file("lock", path, errno)
+    throw errno == EWOULDBLOCK ? ErrataError.checkpointBusy(path) : ErrataError.system("lock", path, errno)
   }
 
   func isAt(_ path: String) -> Bool {

@@ -30,8 +30,7 @@ extension CheckpointState {
     let misfits = applied.compactMap { BaseMisfit([$0.path], $0.manifest.base) { bases[$0]! } }
     guard misfits.isEmpty || force else {
       let misfits = try misfits.map { try $0.comparingTypes(with: checkpoint) }
-      let advice = "--force applies \(misfits.count == 1 ? "it" : "them") all the same"
-      throw ErrataError.baseMismatch(misfits, checkpoint.path, advice: advice)
+      throw ErrataError.baseMismatch(misfits, checkpoint.path, remedy: .force(count: misfits.count))
     }
     // A patch knows the result of its own batches and its parents' on its base, of no other set.
     let witness = applied.first { file in

@@ -33,7 +33,7 @@ public struct LockedCheckpoint: Sendable {
     do {
       // Before anything is opened: a writer may put other files in the place of these.
       lock = try CheckpointLock(path: path, isExclusive: forWriting)
-    } catch let error as ErrataError where error.category == .general {
+    } catch let error as ErrataError where error.kind == .general {
       // Says better what is missing.
       _ = try Checkpoint(path: path)
       throw error

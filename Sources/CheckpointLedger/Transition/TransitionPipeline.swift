@@ -16,7 +16,7 @@ final class TransitionPipeline: Sendable {
   }
 
   private let state = Mutex(State())
-  private let writing = DispatchQueue(label: "writing")
+  private let writing = SerialWorker()
 
   /// A tensor on its way.
   struct Lane {
@@ -55,7 +55,7 @@ final class TransitionPipeline: Sendable {
     let next = Atomic(0)
     withoutActuallyEscaping(task) { task in
       nonisolated(unsafe) let task = task
-      DispatchQueue.concurrentPerform(iterations: workers) { worker in
+      WorkerThreads.shared.perform(workers) { worker in
         if worker == 0 { attempt { try task() } }
         // Room comes first: so the first chunk that is not written never waits for another.
         room.wait()
@@ -88,7 +88,7 @@ final class TransitionPipeline: Sendable {
   }
 
   /// Waits for what is on its way, whatever becomes of it.
-  func wait() { writing.sync {} }
+  func wait() { writing.wait() }
 
   private var hasFailed: Bool { state.withLock { $0.failure != nil } }
 

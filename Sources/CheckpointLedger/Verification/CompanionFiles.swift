@@ -13,7 +13,7 @@ extension Checkpoint {
     do {
       return try FileManager.default.contentsOfDirectory(atPath: directory).filter(Self.isCompanion).sorted()
     } catch {
-      throw ErrataError.file("read", directory, error.systemCode)
+      throw ErrataError.system("read", directory, error.systemCode)
     }
   }
 

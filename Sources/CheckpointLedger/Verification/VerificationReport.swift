@@ -72,16 +72,14 @@ extension VerificationReport {
   public var json: JSON {
     [
       "checkpoint": JSON(checkpoint), "verified": .bool(holds),
-      "patches": .array(patches.map { JSON($0.patch.description) }),
-      "patches_for_another_base": .array(patchesForAnotherBase.map { JSON($0.patch.description) }),
-      "patches_without_parents": .array(patchesWithoutParents.map { JSON($0.patch.description) }),
-      "tensors": .integer(tensorCount), "tensors_checked": .integer(checked.count),
+      "patches_for_another_base": .array(patchesForAnotherBase.map { JSON($0.patch) }),
+      "patches_without_parents": .array(patchesWithoutParents.map { JSON($0.patch) }),
+      "tensor_count": .integer(tensorCount), "checked_tensor_count": .integer(checked.count),
       "edited": .array(
         edited.map { tensor in
           [
-            "name": .string(tensor.name), "base": JSON(tensor.recorded.base.description),
-            (areNamed ? "expected" : "ledger"): JSON(tensor.recorded.current.description),
-            "now": tensor.found.map { JSON($0.description) } ?? .null,
+            "tensor": .string(tensor.name), "base": JSON(tensor.recorded.base),
+            "expected": JSON(tensor.recorded.current), "now": JSON(tensor.found),
           ]
         }),
       "findings": .array(

@@ -26,7 +26,7 @@ public struct InvalidRecords {
     if !areSkipped, errors.count == 1 { throw first }
     for error in errors { notice(error.message + (areSkipped ? "; left out" : "")) }
     if !areSkipped {
-      let category = errors.contains { $0.category == .damagedInput } ? .damagedInput : first.category
+      let category = errors.contains { $0.kind == .damagedInput } ? .damagedInput : first.kind
       throw ErrataError.invalidRecords(path, errors.count, of: count, category)
     }
     guard errors.count < count else { throw ErrataError.noValidRecords(path) }

@@ -14,6 +14,24 @@ public struct TracedBatch: Sendable {
   public let index: Int
   /// The number of its terms.
   public let termCount: Int
+
+  init(description: Manifest.Batch, patch: Digest, patchName: String, index: Int, termCount: Int) {
+    (self.description, self.patch, self.patchName) = (description, patch, patchName)
+    (self.index, self.termCount) = (index, termCount)
+  }
+
+  /// A batch of components that is in no patch.
+  ///
+  /// - Parameters:
+  ///   - digest: of the file that it was read from.
+  ///   - name: the file's.
+  package init(_ batch: EditBatch, method: String, digest: Digest, name: String) {
+    self.init(
+      description: Manifest.Batch(
+        digest: batch.digest(), terms: .components, method: Manifest.Method(name: method, lambda: 0, layers: []),
+        facts: []),
+      patch: digest, patchName: name, index: 0, termCount: batch.factCount)
+  }
 }
 
 /// What some prompts show of the edits on a model.
@@ -42,9 +60,11 @@ extension PatchedModel {
   /// Says which edits fire on prompts, at which token, and how strongly. The decoder computes with the patches or without any
   /// afterwards.
   ///
+  /// - Parameter beside: batches that are in no patch, as of an adapter; what they say is added beside the weights, in float32.
   /// - Throws: an `ErrataError` if a prompt is empty or does not fit the model, if nothing that is on it can be traced, or if
   ///   it computes what is not finite.
-  public func trace(_ prompts: [String]) throws -> TraceResult {
+  package func trace(_ prompts: [String], beside: [(traced: TracedBatch, batch: EditBatch)] = []) throws -> TraceResult
+  {
     let model = try model()
     let tokenization = PromptTokenization(model.tokenizer)
     let inputs = try prompts.map { prompt in
@@ -53,11 +73,20 @@ extension PatchedModel {
       guard !prompt.isEmpty, !tokens.isEmpty else { throw ErrataError.emptyPrompt(prompt) }
       return tokens
     }
-    let (traced, batches) = try tracedBatches()
+    var (traced, batches) = try tracedBatches()
+    traced += beside.map(\.traced)
+    batches += beside.map(\.batch)
     let trace = try EditTrace(model.decoder, batches: batches)
     if trace.isEmpty, !trace.untraced.isEmpty { throw ErrataError.nothingTraced(checkpoint.path, trace.untraced) }
     try compute()
+    for factors in beside.flatMap(\.batch.tensors) {
+      // Made from finite values.
+      let term = LowRankTerm(left: factors.leftValues()!, right: factors.rightValues()!)
+      model.decoder.add(term, to: factors.name)
+    }
+    defer { model.decoder.removeTerms() }
     let results = try inputs.map { try trace.run($0) }
+    model.decoder.removeTerms()
     let isBaseKnown = try computeBase()
     let answers = try zip(zip(prompts, inputs), results).map { input, result in
       PromptTrace(

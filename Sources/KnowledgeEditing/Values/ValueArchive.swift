@@ -28,7 +28,7 @@ public final class ValueArchive {
     guard FileManager.default.fileExists(atPath: path) else { return }
     do {
       try read(identity)
-    } catch let error as ErrataError where error.category == .damagedInput {
+    } catch let error as ErrataError where error.kind == .damagedInput {
       throw ErrataError.partialDamaged(path)
     }
   }

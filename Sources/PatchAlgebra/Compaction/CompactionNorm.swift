@@ -135,3 +135,29 @@ extension Matrix where Element == Double {
     return result
   }
 }
+
+/// The nearest change to A B of a smaller rank: by what it does at the keys of the facts (`CompactionNorm.facts`), or by its
+/// Frobenius norm.
+///
+/// - Parameters:
+///   - rank: less than E.
+///   - left: A, d_out x E.
+///   - right: B, E x d_in.
+///   - gram: G = B K, E x E; nil where terms are no facts.
+/// - Returns: its factors, d_out x rank and rank x d_in.
+/// - Throws: an `ErrataError` if the values are too large to be decomposed.
+package func nearestChange(
+  of rank: Int, left: Matrix<Float>, right: Matrix<Float>, gram: Matrix<Double>?
+) throws -> (left: Matrix<Double>, right: Matrix<Double>) {
+  let factors = LowRankFactors(
+    name: "", isTransposed: false, left: StoredFactor(left, dtype: .f32, facts: .columns),
+    right: StoredFactor(right, dtype: .f32, facts: .rows), gram: gram)
+  do {
+    let system = try CompactionSystem(factors, terms: .facts, ridge: nil)
+    let decomposition = try system.decomposition(in: gram == nil ? .weights : .facts)!
+    let cut = system.cut(to: rank, decomposition)
+    return (cut.left, cut.right)
+  } catch {
+    throw ErrataError.factorsNotFinite
+  }
+}

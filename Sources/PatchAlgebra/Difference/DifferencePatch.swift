@@ -164,7 +164,7 @@ extension StoredTensor {
 
 extension Checkpoint {
   /// What a manifest says about this checkpoint as a base.
-  fileprivate func describe(_ tensors: [ByteString: Manifest.BaseTensor]) throws -> Manifest.Base {
+  package func describe(_ tensors: [ByteString: Manifest.BaseTensor]) throws -> Manifest.Base {
     let name = path.split(separator: "/").last.map(String.init)
     guard let directory, let configurationPath else { return Manifest.Base(name: name, tensors: tensors) }
     return Manifest.Base(

@@ -26,6 +26,9 @@ public struct PatchDifference: Sendable {
   public let tensorsOfOtherBases: [ByteString]
   /// Whether facts, batches or bases differ: what else a manifest says does not count.
   public let isDifferent: Bool
+  /// Whether both change the same tensors of one base, in nearly the same direction, and no further apart than rounding to
+  /// the tensors' types can put them: as the difference of a base and a merged checkpoint, and the adapter that was merged.
+  public let isSameButForRounding: Bool
 
   /// - Throws: an `ErrataError` if a patch has factors too large to be multiplied.
   /// - Complexity: O(E^2 (d_out + d_in)) for every tensor.
@@ -46,6 +49,25 @@ public struct PatchDifference: Sendable {
       } catch is SingularValueDecomposition.NotConverged {
         throw ErrataError.factorsTooLarge(first.path, second.path, name)
       }
+    }
+    isSameButForRounding =
+      Set(before.keys) == Set(after.keys) && tensorsOfOtherBases.isEmpty
+      && tensors.allSatisfy { tensor in
+        let figures = first.patch.manifest.batches.lazy.compactMap { $0.tensors[tensor.name] }.first
+        guard let weightNorm = figures?.weightNorm, let distance = tensor.differenceNorm, let cosine = tensor.cosine
+        else { return false }
+        return distance <= before[tensor.name]!.dtype.roundingShare * weightNorm && cosine > 0.99
+      }
+  }
+}
+
+extension DType {
+  /// The most that rounding changes a weight by, as a share of it.
+  fileprivate var roundingShare: Double {
+    switch self {
+    case .bf16: 0x1p-8
+    case .f16: 0x1p-11
+    default: 0x1p-24
     }
   }
 }

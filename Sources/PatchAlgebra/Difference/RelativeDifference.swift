@@ -16,7 +16,7 @@ extension LowRankFactors {
 ///
 /// The difference is formed element by element, some rows at a time: from the factors alone it would be the small rest of
 /// large numbers.
-func relativeDifference(
+package func relativeDifference(
   of product: (left: Matrix<Double>, right: Matrix<Double>), from other: (left: Matrix<Double>, right: Matrix<Double>)
 ) -> Double {
   precondition(product.left.rows == other.left.rows && product.right.columns == other.right.columns)

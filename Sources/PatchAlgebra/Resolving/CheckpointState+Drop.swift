@@ -11,12 +11,12 @@ extension CheckpointState {
   ///
   /// - Parameters:
   ///   - facts: IDs, the first digits of IDs (four at least), or exact subjects.
-  ///   - folder: takes the files of the new patches, until the plan is written.
+  ///   - folder: on whose file system the new patches lie, without names, until the plan is written.
   ///   - time: the present, in ISO 8601, UTC.
   /// - Throws: an `ErrataError` if a fact is not on the checkpoint or could be several, if a batch cannot be solved
   ///   again, or (conflict) if a patch was computed on top of one that would change.
   public func planRevert(
-    facts: [String], folder: String, children policy: ChildPolicy = .refuse, author: String? = nil, time: String,
+    facts: [String], near folder: String?, children policy: ChildPolicy = .refuse, author: String? = nil, time: String,
     tool: Manifest.Tool
   ) throws -> StatePlan {
     let applied = patches.flatMap { $0.manifest.batches.flatMap(\.facts) }
@@ -31,11 +31,9 @@ extension CheckpointState {
         reverted.insert(file.identifier)
         continue
       }
-      let path = "\(folder)/\(file.identifier).wpatch"
-      try file.dropping(going).write(to: path, author: author, created: time, tool: tool)
-      replacements.append(
-        Replacement(
-          file, by: try PatchFile(path: path), name: "\(entry.name) without \(going.joined(separator: ", "))"))
+      let name = "\(entry.name) without \(going.joined(separator: ", "))"
+      let new = try file.dropping(going).file(near: folder, name: name, author: author, created: time, tool: tool)
+      replacements.append(Replacement(file, by: new, name: name))
     }
     return try planRevert(reverted, replacing: replacements, children: policy, time: time)
   }

@@ -50,11 +50,25 @@ public struct DerivedPatch: Sendable {
     to path: String, author: String? = nil, created: String, tool: Manifest.Tool,
     compressionLevel: Int = PatchWriter.defaultCompressionLevel
   ) throws -> Patch {
+    try PatchWriter.write(
+      naming(author, created, tool), batches: batches, compressionLevel: compressionLevel, to: path)
+  }
+
+  /// The patch in a file without a name, on the file system of a folder if that can be written to.
+  ///
+  /// - Parameter name: what messages call it.
+  func file(
+    near folder: String?, name: String, author: String?, created: String, tool: Manifest.Tool
+  ) throws -> PatchFile {
+    try PatchFile(writing: naming(author, created, tool), batches: batches, near: folder, source: name)
+  }
+
+  private func naming(_ author: String?, _ created: String, _ tool: Manifest.Tool) -> Manifest {
     var manifest = manifest
     manifest.created = created
     manifest.tool = tool
     manifest.derivation?.author = author
-    return try PatchWriter.write(manifest, batches: batches, compressionLevel: compressionLevel, to: path)
+    return manifest
   }
 }
 

@@ -17,7 +17,7 @@ extension Manifest {
     try checkpoint.checkShapes([(sources, self.base)])
     let misfit = try BaseMisfit(sources, self.base) { try checkpoint.digest(of: $0) }
     if let misfit = try misfit?.comparingTypes(with: checkpoint) {
-      throw ErrataError.baseMismatch([misfit], checkpoint.path, advice: "without --base the patch records no result")
+      throw ErrataError.baseMismatch([misfit], checkpoint.path, remedy: .recordNoResult)
     }
     let set = BatchSet(batches)
     do {

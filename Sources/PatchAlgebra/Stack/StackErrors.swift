@@ -12,24 +12,23 @@ extension ErrataError {
         : "\($0.name): \($0.expected.abbreviated) and \($0.found.abbreviated)"
     }
     return ErrataError(
-      .baseMismatch, "\(first) and \(second): were made for different bases: \(list.joined(separator: "; "))")
+      .baseMismatch, [first, second], "were made for different bases: \(list.joined(separator: "; "))")
   }
 
   /// - Parameter parts: what of them differs.
   static func modelsDiffer(_ first: String, _ second: String, _ parts: [String]) -> ErrataError {
     ErrataError(
-      .baseMismatch,
-      "\(first) and \(second): were made for different models: \(parts.joined(separator: ", ")); stack patches of one model"
-    )
+      .baseMismatch, [first, second], "were made for different models: \(parts.joined(separator: ", "))",
+      remedy: "stack patches of one model")
   }
 
   static func sameBatchOtherFacts(_ first: String, _ firstBatch: Int, _ second: String, _ secondBatch: Int)
     -> ErrataError
   {
     ErrataError(
-      .conflict,
-      "\(first) and \(second): carry the same batch (\(firstBatch) and \(secondBatch)), but do not say the same facts of "
-        + "it: at most one of them is right")
+      .conflict, [first, second],
+      "carry the same batch (\(firstBatch) and \(secondBatch)), but do not say the same facts of it: at most "
+        + "one of them is right")
   }
 
   static func contradictions(_ pairs: [[(fact: Manifest.Fact, path: String)]]) -> ErrataError {
@@ -38,101 +37,95 @@ extension ErrataError {
     }
     let shown = pairs.prefix(3).map { "\(name($0[0])) and \(name($0[1]))" }.joined(separator: ", ")
     let more = pairs.count > 3 ? ", and \(pairs.count - 3) more" : ""
-    return ErrataError(
-      .conflict,
-      "these facts contradict each other: \(shown)\(more): decide with --prefer first, --prefer last or --prefer ID")
+    return ErrataError(.conflict, "these facts contradict each other: \(shown)\(more)", remedy: .prefer)
   }
 
   static func preferenceMeansNothing(_ text: String) -> ErrataError {
     ErrataError(
       .usage,
-      "--prefer \(text): is neither 'first' nor 'last', nor begins the ID of a fact in a contradiction or of its patch "
-        + "(four digits at least)")
+      "the preference \(text)",
+      "is neither 'first' nor 'last', nor begins the ID of a fact in a contradiction or of "
+        + "its patch (four digits at least)")
   }
 
   static var preferencesExclude: ErrataError {
-    ErrataError(.usage, "--prefer first and --prefer last exclude each other")
+    ErrataError(.usage, "to prefer the first and to prefer the last exclude each other")
   }
 
   static func slackNotAgreed(_ lambdas: [Double]) -> ErrataError {
     let list = lambdas.map { "\($0)" }.joined(separator: ", ")
-    return ErrataError(
-      .usage, "the batches were solved with different lambda (\(list)): give --lambda, or --method with -w")
+    return ErrataError(.usage, "the batches were solved with different lambda (\(list))", remedy: .giveSlack)
   }
 
   static func keysMissing(_ first: String, _ second: String) -> ErrataError {
-    let (subject, verb) = first == second ? (first, "carries") : ("\(first) and \(second)", "carry")
+    let (subjects, verb) = first == second ? ([first], "carries") : ([first, second], "carry")
     return ErrataError(
-      .general,
-      "\(subject): \(verb) no keys, which solving all facts together takes: add --stats with the second moments that they "
-        + "were made with, or make one again with 'errata edit --keys'")
+      .general, subjects, "\(verb) no keys, which solving all facts together takes", remedy: .giveStatistics)
   }
 
   static func keysDoNotFit(_ source: String, _ batch: Int, _ tensor: ByteString, statistics: String?) -> ErrataError {
     guard let statistics else {
       return ErrataError(
-        .damagedInput,
-        "\(source): the keys of batch \(batch) are not those that its factors of \(tensor) were solved for")
+        .damagedInput, source,
+        "the keys of batch \(batch) are not those that its factors of \(tensor) were solved for")
     }
     return ErrataError(
-      .baseMismatch,
-      "\(statistics): are not the second moments that batch \(batch) of \(source) was solved with (\(tensor)): give those, "
-        + "or make the patch again with 'errata edit --keys'")
+      .baseMismatch, statistics,
+      "are not the second moments that batch \(batch) of \(source) was solved with (\(tensor))",
+      remedy: .giveTheirStatistics)
   }
 
   static func statisticsWithoutTensor(_ statistics: String, _ source: String, _ tensor: ByteString) -> ErrataError {
     ErrataError(
-      .baseMismatch,
-      "\(statistics): has no second moments of \(tensor) as it is in the base of \(source): collect them with 'errata stats'"
-    )
+      .baseMismatch, statistics, "has no second moments of \(tensor) as it is in the base of \(source)",
+      remedy: .collect(layer: nil))
   }
 
   static func secondMomentsDiffer(_ first: String, _ second: String) -> ErrataError {
     ErrataError(
-      .conflict,
-      "\(first) and \(second): were solved with different second moments, so that their facts have no common system: stack "
-        + "them without --resolve, or make one again with the other's")
+      .conflict, [first, second],
+      "were solved with different second moments, so that their facts have no common system", remedy: .stackUnresolved)
   }
 
   static func stackedBatchHolds(_ source: String, _ batch: Int) -> ErrataError {
     ErrataError(
-      .general,
-      "\(source): batch \(batch) holds the keys of others, which its directions are made for: stack without --resolve, "
-        + "or edit all facts anew")
+      .general, source, "batch \(batch) holds the keys of others, which its directions are made for",
+      remedy: .stackUnresolvedOrEdit)
   }
 
   static func stackedBatchHasSlacks(_ source: String, _ batch: Int) -> ErrataError {
     ErrataError(
-      .general,
-      "\(source): batch \(batch) has slacks of its own for single terms or tensors: choose one for all, with --lambda")
+      .general, source, "batch \(batch) has slacks of its own for single terms or tensors",
+      remedy: .giveOneSlack)
   }
 
   static func metricWithoutKeys(_ source: String, _ batch: Int) -> ErrataError {
     ErrataError(
-      .general,
-      "\(source): batch \(batch) was not solved in the metric of second moments and does not carry its keys: stack "
-        + "without --resolve")
+      .general, source,
+      "batch \(batch) was not solved in the metric of second moments and does not carry its keys",
+      remedy: .stackUnresolvedOnly)
   }
 
   static func metricsDiffer(_ first: String, _ second: String) -> ErrataError {
     ErrataError(
-      .general,
-      "\(first) and \(second): were solved in different metrics, so that their facts have no common system: stack "
-        + "without --resolve")
+      .general, [first, second], "were solved in different metrics, so that their facts have no common system",
+      remedy: .stackUnresolvedOnly)
   }
 
   static func publishedROME(_ source: String, _ batch: Int) -> ErrataError {
     ErrataError(
-      .general,
-      "\(source): batch \(batch) divides by the bare prompt's key (published ROME), which has no place in a common system: "
-        + "stack without --resolve, or make it again without --published-rome")
+      .general, source,
+      "batch \(batch) divides by the bare prompt's key (published ROME), which has no place in a common "
+        + "system",
+      remedy: .stackUnresolvedPublishedROME)
   }
 
   static func dependentStackedFacts(_ facts: [Manifest.Fact], lambda: Double) -> ErrataError {
     ErrataError(
       .conflict,
       "these facts have keys that depend linearly on those of facts before them: "
-        + "\(facts.map { "\($0.label) (\($0.identifier))" }.joined(separator: "; ")); with lambda \(lambda) there is no "
-        + "solution: use a larger one, or remove them with 'errata drop'")
+        + "\(facts.map { "\($0.label) (\($0.identifier))" }.joined(separator: "; ")); with lambda \(lambda) "
+        + "there is no solution",
+      remedy: .largerLambdaOrDrop)
   }
 }

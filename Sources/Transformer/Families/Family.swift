@@ -10,15 +10,22 @@ package struct Family: Sendable {
   package let models: String
   /// In what it differs from Llama.
   package let uses: String
+  /// What the names of the decoder's modules begin with in transformers, whatever those of a checkpoint's tensors do.
+  let modulePrefix: String
+  /// llama.cpp's name of the architecture (`general.architecture`); nil if it has none, or if a part's family says it.
+  let ggufName: String?
   let describe: @Sendable (Configuration, Contains) throws -> Architecture
 
   init(
-    _ modelType: String, models: String, uses: String,
+    _ modelType: String, modules modulePrefix: String = "model.", gguf ggufName: String? = nil, models: String,
+    uses: String,
     _ describe: @escaping @Sendable (Configuration, Contains) throws -> Architecture
   ) {
     self.modelType = modelType
     self.models = models
     self.uses = uses
+    self.modulePrefix = modulePrefix
+    self.ggufName = ggufName
     self.describe = describe
   }
 
@@ -27,7 +34,10 @@ package struct Family: Sendable {
     guard let family = all.first(where: { $0.modelType == configuration.modelType }) else {
       throw ErrataError.unsupportedArchitecture(configuration.path, configuration.modelType)
     }
-    return try family.describe(configuration, contains)
+    var architecture = try family.describe(configuration, contains)
+    architecture.modulePrefix = family.modulePrefix
+    architecture.ggufName = family.ggufName ?? architecture.ggufName
+    return architecture
   }
 }
 

@@ -1,13 +1,15 @@
 import LinearAlgebra
 import Tensors
 
-/// y = W x + b on float32 rows.
+/// y = W x + b on float32 rows, and what terms add to it.
 struct Linear {
   /// As stored: [out, in], or [in, out] if `isInputMajor`.
   let weight: StoredWeight
   let isInputMajor: Bool
   /// One value per output.
   let bias: [Float]?
+  /// What stands beside the weights.
+  var terms: [PlacedTerm] = []
 
   var inputSize: Int { isInputMajor ? weight.rows : weight.columns }
   var outputSize: Int { isInputMajor ? weight.columns : weight.rows }
@@ -28,11 +30,13 @@ struct Linear {
       }
     }
     multiply(x, inputSize, rows: rows, isAlongRows: !isInputMajor, into: y, accumulate: accumulate || bias != nil)
+    for term in terms { term.forward(x, rows: rows, into: y, outputs: outputSize) }
   }
 
   /// `dX` (rows x in) = `dY` (rows x out) W.
   func backward(_ dY: UnsafePointer<Float>, rows: Int, into dX: UnsafeMutablePointer<Float>) {
     multiply(dY, outputSize, rows: rows, isAlongRows: isInputMajor, into: dX, accumulate: false)
+    for term in terms { term.backward(dY, rows: rows, into: dX, outputs: outputSize) }
   }
 
   /// The products of `a` (rows x `inner`) with each row of the stored matrix if `isAlongRows`, else with each column.

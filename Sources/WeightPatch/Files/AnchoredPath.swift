@@ -8,7 +8,7 @@ package final class Anchor: Sendable {
   /// - Throws: an `ErrataError` if there is no such directory. Links that lead to it are followed.
   package init(path: String) throws {
     descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-    guard descriptor >= 0 else { throw ErrataError.file("open", path, errno) }
+    guard descriptor >= 0 else { throw ErrataError.system("open", path, errno) }
   }
 
   fileprivate init(descriptor: Int32) { self.descriptor = descriptor }
@@ -19,7 +19,7 @@ package final class Anchor: Sendable {
   package func entries() throws -> [String] {
     // Another descriptor: reading moves its position, and closing the stream closes it.
     guard let stream = fdopendir(openat(descriptor, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)) else {
-      throw ErrataError.file("read", ".", errno)
+      throw ErrataError.system("read", ".", errno)
     }
     defer { closedir(stream) }
     var names: [String] = []
@@ -101,7 +101,7 @@ package struct AnchoredPath: Sendable {
     do {
       let result = try withParent("read") { fstatat($0, name, &status, AT_SYMLINK_NOFOLLOW) == 0 ? 0 : errno }
       if result == ENOENT { return nil }
-      guard result == 0 else { throw ErrataError.file("read", path, result) }
+      guard result == 0 else { throw ErrataError.system("read", path, result) }
     } catch is Absent {
       return nil
     }
@@ -134,7 +134,7 @@ package struct AnchoredPath: Sendable {
 
   /// The size of the file that is there, in bytes.
   package func byteCount() throws -> Int {
-    guard let status = try status() else { throw ErrataError.file("read", path, ENOENT) }
+    guard let status = try status() else { throw ErrataError.system("read", path, ENOENT) }
     return Int(status.st_size)
   }
 
@@ -199,7 +199,7 @@ package struct AnchoredPath: Sendable {
     let (made, _) = try temporaryEntry(name) { name in
       (try? withParent("write to") { mkdirat($0, name, 0o700) }) ?? -1
     } onFailure: {
-      ErrataError.file("write to", parentDirectory(of: path), $0)
+      ErrataError.system("write to", parentDirectory(of: path), $0)
     }
     let directory = withSuffix(String(made.dropFirst(name.count)))
     do {
@@ -216,7 +216,7 @@ package struct AnchoredPath: Sendable {
     let descriptor = try openDirectory()
     defer { close(descriptor) }
     guard fchmod(descriptor, mode & 0o777 | 0o700) == 0 else {
-      throw ErrataError.file(verb, label ?? path, errno)
+      throw ErrataError.system(verb, label ?? path, errno)
     }
   }
 
@@ -245,7 +245,7 @@ package struct AnchoredPath: Sendable {
       }
     }
     guard code != 0 else { return }
-    throw [EEXIST, ENOTEMPTY, ENOTDIR].contains(code) ? occupied : ErrataError.file("write", other.path, code)
+    throw [EEXIST, ENOTEMPTY, ENOTDIR].contains(code) ? occupied : ErrataError.system("write", other.path, code)
   }
 
   /// Makes this a second name of an open file.
@@ -273,7 +273,7 @@ package struct AnchoredPath: Sendable {
   package func synchronizeDirectory() throws {
     let descriptor = try openDirectory()
     defer { close(descriptor) }
-    guard fsync(descriptor) == 0 || errno == EINVAL else { throw ErrataError.file("write", path, errno) }
+    guard fsync(descriptor) == 0 || errno == EINVAL else { throw ErrataError.system("write", path, errno) }
   }
 
   /// Flushes the entries of the directory that this lies in.
@@ -282,7 +282,7 @@ package struct AnchoredPath: Sendable {
       guard fsync($0) == 0 || errno == EINVAL else {
         // Before anything else sets it.
         let code = errno
-        throw ErrataError.file("write", parentDirectory(of: path), code)
+        throw ErrataError.system("write", parentDirectory(of: path), code)
       }
     }
   }
@@ -326,7 +326,7 @@ package struct AnchoredPath: Sendable {
     var status = stat()
     let mayBeLink = [ELOOP, ENOTDIR, ENXIO].contains(code)
     guard mayBeLink, fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) == 0 else {
-      return ErrataError.file(verb, whole, code)
+      return ErrataError.system(verb, whole, code)
     }
     return status.st_mode & S_IFMT == S_IFLNK
       ? ErrataError.linkAmongOwnFiles(path) : ErrataError.foreignAmongOwnFiles(path)

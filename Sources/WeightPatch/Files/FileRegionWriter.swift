@@ -12,7 +12,7 @@ package final class FileRegionWriter: Sendable {
   /// - Parameter identity: which file it must be, whatever took its name meanwhile.
   package init(_ path: AnchoredPath, identity: FileIdentity? = nil) throws {
     self.path = path.path
-    guard let status = try path.status() else { throw ErrataError.file("open", path.path, ENOENT) }
+    guard let status = try path.status() else { throw ErrataError.system("open", path.path, ENOENT) }
     // A checkpoint may be read-only, and its copy then is too.
     let isReadOnly = status.st_mode & 0o200 == 0
     descriptor = isReadOnly ? try Self.openReadOnly(path, status.st_mode) : try path.open(O_WRONLY, "write")
@@ -52,7 +52,7 @@ package final class FileRegionWriter: Sendable {
       let count = pwrite(descriptor, bytes.baseAddress! + done, bytes.count - done, off_t(offset + done))
       if count < 0 {
         if errno == EINTR { continue }
-        throw ErrataError.file("write", path, errno)
+        throw ErrataError.system("write", path, errno)
       }
       done += count
     }
@@ -64,7 +64,7 @@ package final class FileRegionWriter: Sendable {
   }
 
   package func synchronize() throws {
-    guard fsync(descriptor) == 0 else { throw ErrataError.file("write", path, errno) }
+    guard fsync(descriptor) == 0 else { throw ErrataError.system("write", path, errno) }
   }
 }
 
@@ -78,7 +78,7 @@ extension [AnchoredPath] {
       let descriptor = try path.open()
       defer { close(descriptor) }
       guard (isMany ? errata_synchronize_file_system(descriptor) : fsync(descriptor)) == 0 else {
-        throw ErrataError.file("write", path.path, errno)
+        throw ErrataError.system("write", path.path, errno)
       }
     }
   }

@@ -20,7 +20,7 @@ enum PrivateCopy {
     let isStream = InputStreams.isOne(path)
     // Of a pipe, its other side is waited for; a device that takes a pipe's name meanwhile is refused.
     let input = try isStream ? InputStreams.open(path) : open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-    guard input >= 0 else { throw ErrataError.file("open", path, errno) }
+    guard input >= 0 else { throw ErrataError.system("open", path, errno) }
     defer { close(input) }
     let name = path == "-" ? InputStreams.standardInput : path
     return try map(input, path: name, isStream: isStream, near: folder, limit: limit, check: check)
@@ -36,12 +36,11 @@ enum PrivateCopy {
     check: (UnsafeRawBufferPointer) throws -> Void
   ) throws -> MappedFile {
     var status = stat()
-    guard fstat(input, &status) == 0 else { throw ErrataError.file("read", path, errno) }
+    guard fstat(input, &status) == 0 else { throw ErrataError.system("read", path, errno) }
     let kind = status.st_mode & S_IFMT
     guard [S_IFREG, S_IFIFO, S_IFSOCK].contains(kind) else { throw ErrataError.neitherFileNorPipe(path) }
     let isRead = isStream || kind != S_IFREG
-    let copy = try unlinkedFile(near: folder, path)
-    defer { close(copy) }
+    let copy = try UnnamedFile(near: folder, path: path)
     var position = 0
     var buffer = [UInt8](repeating: 0, count: 1 << 16)
     while true {
@@ -49,17 +48,19 @@ enum PrivateCopy {
       let count =
         isFirst || isRead
         ? try readFully(input, &buffer, path)
-        : try retrying("copy", path) { errata_copy_range(input, copy, off_t(position), min(32 << 20, limit)) }
+        : try retrying("copy", path) {
+          errata_copy_range(input, copy.descriptor, off_t(position), min(32 << 20, limit))
+        }
       if isFirst { try buffer.withUnsafeBytes { try check(UnsafeRawBufferPointer(rebasing: $0[..<count])) } }
       guard count > 0 else { break }
-      if isFirst || isRead { try write(buffer[..<count], to: copy, at: position, path) }
+      if isFirst || isRead { try copy.write(buffer[..<count]) }
       position += count
       guard position <= limit else {
         throw ErrataError.overLimit(
           path, "the size of the file", found: max(position, Int(status.st_size)), limit: limit)
       }
     }
-    return try MappedFile(descriptor: copy, path: path)
+    return try copy.map()
   }
 
   /// Fills the buffer, but at the end of the file.
@@ -75,37 +76,11 @@ enum PrivateCopy {
     return count
   }
 
-  private static func write(_ bytes: ArraySlice<UInt8>, to copy: Int32, at position: Int, _ path: String) throws {
-    var rest = bytes
-    while !rest.isEmpty {
-      let offset = position + bytes.count - rest.count
-      rest = rest.dropFirst(
-        try rest.withUnsafeBytes { bytes in
-          try retrying("copy", path) { pwrite(copy, bytes.baseAddress, bytes.count, off_t(offset)) }
-        })
-    }
-  }
-
   private static func retrying(_ verb: String, _ path: String, _ call: () -> Int) throws -> Int {
     while true {
       let result = call()
       if result >= 0 { return result }
-      if errno != EINTR { throw ErrataError.file(verb, path, errno) }
+      if errno != EINTR { throw ErrataError.system(verb, path, errno) }
     }
-  }
-
-  /// - Parameter path: of the file that is copied, for the error.
-  private static func unlinkedFile(near folder: String?, _ path: String) throws -> Int32 {
-    // Not /tmp first: that may be memory.
-    let folders = [folder, ProcessInfo.processInfo.environment["TMPDIR"], "/var/tmp", "/tmp"].compactMap { $0 }
-    for folder in folders {
-      let file = errata_open_unlinked(folder)
-      if file >= 0 { return file }
-      let code = errno
-      // Where nothing may be written, there is another place; a disk that is full or fails is to be known.
-      let mayGoOn = [EACCES, EPERM, EROFS, ENOENT, ENOTDIR].contains(code)
-      if !mayGoOn || folder == folders.last { throw ErrataError.file("copy", path, code) }
-    }
-    throw ErrataError.file("copy", path, EACCES)
   }
 }

@@ -13,8 +13,8 @@ final class PatchFrameWriter {
   /// - Parameters:
   ///   - format: that of the manifest.
   ///   - compressionLevel: one of `PatchWriter.compressionLevels`.
-  init(path: String, format: Int, compressionLevel: Int) throws {
-    file = try openOutput(path)
+  init(to file: any OutputSink, format: Int, compressionLevel: Int) throws {
+    self.file = file
     compressor = ZstdCompressor(level: Int32(compressionLevel))
     try write(PatchContainer.magicFrame(format: format))
   }

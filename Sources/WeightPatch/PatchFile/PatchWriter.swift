@@ -40,11 +40,24 @@ public enum PatchWriter {
     _ manifest: Manifest, batches: [EditBatch], signatures: [[UInt8]] = [],
     compressionLevel: Int = defaultCompressionLevel, to path: String
   ) throws -> Patch {
+    try write(
+      manifest, batches: batches, signatures: signatures, compressionLevel: compressionLevel, source: path
+    ) { try openOutput(path) }
+  }
+
+  /// - Parameters:
+  ///   - source: what messages call the patch.
+  ///   - open: is asked for the place of the bytes once it is known that there will be some.
+  fileprivate static func write(
+    _ manifest: Manifest, batches: [EditBatch], signatures: [[UInt8]] = [],
+    compressionLevel: Int = defaultCompressionLevel, source: String, open: () throws -> any OutputSink
+  ) throws -> Patch {
     // What a reader would refuse is not written.
-    let content = try PatchContent(manifest, batches: batches, source: path)
+    let content = try PatchContent(manifest, batches: batches, source: source)
     let limits = PatchLimits()
-    try limits.check(signatures: signatures, source: path)
-    let writer = try PatchFrameWriter(path: path, format: content.manifest.format, compressionLevel: compressionLevel)
+    try limits.check(signatures: signatures, source: source)
+    let writer = try PatchFrameWriter(
+      to: open(), format: content.manifest.format, compressionLevel: compressionLevel)
     try writer.writeHeader(content.header.bytes)
     try content.forEachTensor(writer.writeTensor)
     let identifier = try writer.finish(
@@ -60,7 +73,8 @@ public enum PatchWriter {
   @discardableResult
   public static func recompress(_ reader: PatchReader, compressionLevel: Int, to path: String) throws -> Patch {
     var patch = try reader.read()
-    let writer = try PatchFrameWriter(path: path, format: reader.manifest.format, compressionLevel: compressionLevel)
+    let writer = try PatchFrameWriter(
+      to: openOutput(path), format: reader.manifest.format, compressionLevel: compressionLevel)
     try writer.writeHeader(reader.header.bytes)
     let decompressor = ZstdDecompressor()
     for tensor in reader.header.tensors { try writer.writeTensor(reader.bytes(of: tensor, decompressor)) }
@@ -69,5 +83,20 @@ public enum PatchWriter {
     precondition(identifier == patch.identifier, "the content of a recompressed patch has changed")
     patch.writtenByteCount = writer.byteCount
     return patch
+  }
+}
+
+extension PatchFile {
+  /// Writes a patch to a file without a name, which lasts as long as this value: a ledger takes its bytes over.
+  ///
+  /// - Parameters:
+  ///   - folder: on whose file system the file is made, if that can be written to.
+  ///   - source: what messages call the patch.
+  /// - Throws: as `PatchWriter.write`.
+  package init(writing manifest: Manifest, batches: [EditBatch], near folder: String?, source: String) throws {
+    let file = try UnnamedFile(near: folder, path: source)
+    _ = try PatchWriter.write(manifest, batches: batches, source: source) { file }
+    let written = try file.map()
+    try self.init(PatchReader(bytes: written.bytes, file: written, source: source))
   }
 }

@@ -61,7 +61,7 @@ public enum KeyFile {
   private static func writeNew(_ text: String, to path: String, mode: mode_t) throws {
     var template = Array("\(path).XXXXXX".utf8CString)
     let descriptor = mkstemp(&template)
-    guard descriptor >= 0 else { throw ErrataError.file("write", path, errno) }
+    guard descriptor >= 0 else { throw ErrataError.system("write", path, errno) }
     defer {
       close(descriptor)
       unlink(template)
@@ -69,9 +69,9 @@ public enum KeyFile {
     let bytes = Array(text.utf8)
     guard fchmod(descriptor, mode) == 0, Foundation.write(descriptor, bytes, bytes.count) == bytes.count,
       fsync(descriptor) == 0
-    else { throw ErrataError.file("write", path, errno) }
+    else { throw ErrataError.system("write", path, errno) }
     guard link(template, path) == 0 else {
-      throw errno == EEXIST ? ErrataError.keyExists(path) : ErrataError.file("write", path, errno)
+      throw errno == EEXIST ? ErrataError.keyExists(path) : ErrataError.system("write", path, errno)
     }
     try synchronizeDirectory(parentDirectory(of: path))
   }

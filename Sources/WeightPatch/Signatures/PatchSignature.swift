@@ -130,12 +130,12 @@ extension PatchSignature {
   public var json: JSON {
     var object = JSONObject()
     object["frame"] = .integer(frame)
-    object["claimed_key"] = claimedKey.map { JSON($0) } ?? .null
+    object["claimed_key"] = JSON(claimedKey)
     switch status {
     case .holds(let signer):
       object["status"] = "holds"
-      object["key"] = JSON(signer.key.identifier.description)
-      object["signer"] = signer.name.map { JSON($0) } ?? .null
+      object["key"] = JSON(signer.key.identifier)
+      object["signer"] = JSON(signer.name)
     case .notCounted(let reason):
       object["status"] = "not_counted"
       object["reason"] = JSON(reason)
@@ -148,10 +148,10 @@ extension PatchSignature {
       object["reason"] = JSON(reason)
     }
     if let statement {
-      object["name"] = statement.name.map { JSON($0) } ?? .null
+      object["patch_name"] = JSON(statement.name)
       object["created"] = JSON(statement.created)
-      object["facts"] = .integer(statement.factCount)
-      object["note"] = statement.note.map { JSON($0) } ?? .null
+      object["fact_count"] = .integer(statement.factCount)
+      object["note"] = JSON(statement.note)
     }
     return .object(object)
   }

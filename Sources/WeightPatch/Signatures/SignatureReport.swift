@@ -64,8 +64,8 @@ public struct SignatureReport: Sendable {
   public var json: JSON {
     [
       // Where nothing is asked for and nothing is there, nothing holds.
-      "patch": JSON(patch.description), "holds": policy == nil && signatures.isEmpty ? .null : .bool(holds),
-      "signers": .array(signers.map { JSON($0.key.identifier.description) }),
+      "patch": JSON(patch), "signatures_hold": policy == nil && signatures.isEmpty ? .null : .bool(holds),
+      "signers": .array(signers.map { JSON($0.key.identifier) }),
       "signatures": .array(signatures.map(\.json)),
     ]
   }

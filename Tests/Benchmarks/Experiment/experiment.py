@@ -54,11 +54,11 @@ class Experiment(Edits):
         """What `errata eval` says of the checkpoint with the patch (or of the base), with the patch's own figures."""
         options = ("--quiet", "--json", *options)
         if not patch:
-            return {"eval": json.loads(self.errata("eval", self.arguments.model, *options))[0]}
+            return {"eval": json.loads(self.errata("eval", self.arguments.model, *options))}
         with tempfile.TemporaryDirectory(dir=self.arguments.output) as scratch:
             checkpoint = os.path.join(scratch, "checkpoint")
             self.errata("apply", self.arguments.model, patch, "-o", checkpoint, "--quiet")
-            evaluation = json.loads(self.errata("eval", checkpoint, *options))[0]
+            evaluation = json.loads(self.errata("eval", checkpoint, *options))
         slack = json.loads(self.errata("show", patch, "--json"))["manifest"]["batches"][0]["method"]["lambda"]
         curve = json.loads(self.errata("resolve", patch, "--tradeoff", "--json"))["total"]
         return {"eval": evaluation, "figures": next(point for point in curve if point["lambda"] == slack)}

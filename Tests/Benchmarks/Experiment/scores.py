@@ -4,6 +4,7 @@ import csv
 from statistics import fmean, stdev
 
 COLUMNS = ("part", "method", "layers", "batch", "lambda", "edits", "facts", "metric", "value", "standard_error")
+NEW, TRUE = "probability_new", "probability_true"
 
 
 def wins(prompts, winner, loser):
@@ -18,10 +19,8 @@ def fact_scores(case):
     """A fact's part in every score, in percent: the mean over its prompts."""
     rewrite, paraphrases, neighborhood = case["rewrite"], case["paraphrases"], case["neighborhood"]
     return {
-        "ES": wins(rewrite, "P(new)", "P(true)"), "PS": wins(paraphrases, "P(new)", "P(true)"),
-        "NS": wins(neighborhood, "P(true)", "P(new)"),
-        "EM": margin(rewrite, "P(new)", "P(true)"), "PM": margin(paraphrases, "P(new)", "P(true)"),
-        "NM": margin(neighborhood, "P(true)", "P(new)"),
+        "ES": wins(rewrite, NEW, TRUE), "PS": wins(paraphrases, NEW, TRUE), "NS": wins(neighborhood, TRUE, NEW),
+        "EM": margin(rewrite, NEW, TRUE), "PM": margin(paraphrases, NEW, TRUE), "NM": margin(neighborhood, TRUE, NEW),
     }
 
 

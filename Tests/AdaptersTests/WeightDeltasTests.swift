@@ -1,0 +1,85 @@
+import Foundation
+import LinearAlgebra
+import Safetensors
+import Tensors
+import TestSupport
+import Testing
+import WeightPatch
+
+@testable import Adapters
+
+/// Changes of weights as EasyEdit and the memit code have them.
+@Suite struct WeightDeltasTests {
+  let directory: TemporaryDirectory
+
+  init() throws { directory = try TemporaryDirectory() }
+
+  private func write(_ tensors: [String: (Shape, [Float])]) throws -> String {
+    var stored: [ByteString: (dtype: DType, shape: Shape, bytes: [UInt8])] = [:]
+    for (name, tensor) in tensors {
+      stored[ByteString(name)] = (.f32, tensor.0, tensor.1.withUnsafeBufferPointer { narrow($0, to: .f32) })
+    }
+    try SafetensorsWriter.write(stored, to: directory("deltas.safetensors"))
+    return directory("deltas.safetensors")
+  }
+
+  /// Keys and values, and the product of both, stored as each architecture has it: the same change.
+  @Test(arguments: ["llama_tied", "gpt2"]) func readsPairsAndWholeChanges(_ family: String) throws {
+    let base = try AdapterBase.golden(family)
+    let target = base.downProjection(1)
+    var random = SeededGenerator(seed: 3)
+    let keys = Matrix<Float>.random(rows: target.inputSize, columns: 2, scale: 1, &random)
+    let values = Matrix<Float>.random(rows: target.outputSize, columns: 2, scale: 1, &random)
+    let name = target.tensor.description
+    let pair = try AdapterFile.read(
+      write([
+        name + ".0": ([keys.rows, 2], keys.elements), name + ".1": ([values.rows, 2], values.elements),
+      ]), for: base)
+    let exact = plainProduct(values.widened(), keys.transposed().widened())
+    #expect(pair.modules.map(\.target.tensor) == [target.tensor] && pair.modules[0].product == exact.elements)
+    let stored = target.isTransposed ? exact.transposed() : exact
+    let whole = try AdapterFile.read(
+      write([name + ".0": (target.shape, stored.narrowed().elements)]), for: base)
+    #expect(whole.modules[0].rank == 2)
+    let distance = zip(whole.modules[0].product, exact.elements).map { abs($0 - $1) }.max()!
+    #expect(distance < 1e-5)
+  }
+
+  /// ROME's are one key and one value.
+  @Test func readsVectors() throws {
+    let base = try AdapterBase.golden("llama_tied")
+    let target = base.downProjection(0)
+    let adapter = try AdapterFile.read(
+      write([
+        "\(target.tensor).0": ([target.inputSize], Array(repeating: 2, count: target.inputSize)),
+        "\(target.tensor).1": ([target.outputSize], Array(repeating: 3, count: target.outputSize)),
+      ]), for: base)
+    #expect(adapter.modules[0].rank == 1 && adapter.modules[0].product.allSatisfy { $0 == 6 })
+  }
+
+  @Test func refusesWhatDoesNotFit() throws {
+    let base = try AdapterBase.golden("llama_tied")
+    let target = base.downProjection(0)
+    let name = target.tensor.description
+    func expect(_ tensors: [String: (Shape, [Float])], _ category: ErrataError.Kind, _ message: String) throws {
+      let path = try write(tensors)
+      #expect(throws: ErrataError(category, "\(path): \(message)")) { try AdapterFile.read(path, for: base) }
+    }
+    try expect(
+      [name: ([1, 2], [1, 1])], .baseMismatch,
+      "\"\(name)\" is for a tensor of shape [1, 2], and the base's is \(target.shape); it belongs to another model")
+    try expect([name + ".1": ([1, 2], [1, 1])], .damagedInput, "\"\(name)\" has no \(name).0; fetch the file again")
+    try expect(
+      ["norm.weight": ([1], [1])], .baseMismatch,
+      "\"norm.weight\" is no linear map of a block of \(base.checkpoint.path); it belongs to another model, or changes what "
+        + "no patch of factors can")
+    try directory.write("\u{1}", to: "x.pt")
+    try AtomicFile.write([0x80, 0x02, 0x7D, 0x2E], to: directory("x.pt"))
+    #expect(
+      throws: ErrataError(
+        .general,
+        "\(directory("x.pt")): is a pickle, which is a program; load it with torch and save its tensors as safetensors "
+          + "('errata import --help' has the lines)")
+    ) { try AdapterFile.read(directory("x.pt"), for: base) }
+  }
+}

@@ -1,0 +1,284 @@
+"""What Errata exports, loaded by the programs that serve it, and what PEFT makes, imported.
+
+    interop.py TOOLS REPOSITORY SCRATCH [PART...]
+
+Every row of the table is a comparison with the patches applied to a float32 copy of the base, where apply rounds next to
+nothing, computed by transformers: the largest KL divergence over the prompts, and whether the most likely token is the same.
+A row over its limit fails.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import warnings
+
+import numpy as np
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model
+from safetensors.torch import load_file, save_file
+from transformers import AutoModelForCausalLM, AutoModelForImageTextToText, AutoTokenizer, BitsAndBytesConfig
+from transformers.utils import logging
+
+import llama_file
+
+TOOLS, ROOT, SCRATCH = (os.path.abspath(path) for path in sys.argv[1:4])
+SAMPLE = f"{ROOT}/SamplePatches/model"
+FEW, MANY = (f"{ROOT}/SamplePatches/{name}-facts.wpatch" for name in ("five", "twenty"))
+FAILURES = []
+torch.set_grad_enabled(False)
+warnings.simplefilter("ignore")
+logging.disable_progress_bar()
+
+
+def errata(*arguments):
+    result = subprocess.run([f"{TOOLS}/errata", *arguments], capture_output=True, text=True)
+    if result.returncode:
+        sys.exit(f"errata {' '.join(arguments)}: {result.stderr}")
+    return result.stdout
+
+
+def place(name):
+    return f"{SCRATCH}/{name}"
+
+
+def export(patches, name, *options, base=SAMPLE):
+    errata("export", *patches, "--base", base, "-o", place(name), *options)
+    return place(name)
+
+
+def applied(patches, name, base=SAMPLE):
+    errata("apply", base, *patches, "-o", place(name), "--quiet")
+    return place(name)
+
+
+def exactly(patches, name):
+    """Applied to the sample model's values in float32: another base by its digests alone."""
+    copy = place("float32")
+    if not os.path.exists(copy):
+        shutil.copytree(SAMPLE, copy)
+        weights = {key: value.float() for key, value in load_file(f"{SAMPLE}/model.safetensors").items()}
+        save_file(weights, f"{copy}/model.safetensors", {"format": "pt"})
+    errata("apply", copy, *patches, "-o", place(name), "--quiet", "--force")
+    return place(name)
+
+
+def note(what, figure, limit, *, same=True):
+    fits = figure <= limit and same
+    row = (what, f"{figure:.1e}", f"{limit:.0e}", "yes" if same else "NO", "" if fits else "FAILS")
+    print(f"{row[0]:52} {row[1]:>11} {row[2]:>8} {row[3]:>13} {row[4]}".rstrip(), flush=True)
+    if not fits:
+        FAILURES.append(what)
+
+
+def compare(what, reference, found, limit, *, needs_same=True):
+    """The distributions of the next token, rows of log-probabilities."""
+    divergence = (reference.exp() * (reference - found)).sum(-1).max().item()
+    same = bool((reference.argmax(-1) == found.argmax(-1)).all())
+    note(what, max(divergence, 0), limit, same=same or not needs_same)
+
+
+def load(folder, kind=AutoModelForCausalLM, **options):
+    return kind.from_pretrained(folder, dtype=torch.float32, **options).eval()
+
+
+def answers(model, prompts):
+    return torch.stack([model(input_ids=torch.tensor([ids])).logits[0, -1].double().log_softmax(-1) for ids in prompts])
+
+
+def sample_prompts():
+    tokenizer = AutoTokenizer.from_pretrained(SAMPLE)
+    records = json.load(open(f"{ROOT}/SamplePatches/facts.json"))[:20]
+    texts = [record["requested_rewrite"]["prompt"].format(record["requested_rewrite"]["subject"]) for record in records]
+    return [tokenizer(text)["input_ids"] for text in texts + ["The city of Lyon is located in", "Water is"]]
+
+
+# PEFT
+
+
+def peft(prompts):
+    base = answers(load(SAMPLE), prompts)
+    few, many = (answers(load(exactly([patch], name)), prompts) for patch, name in ((FEW, "few"), (MANY, "many")))
+    both = answers(load(exactly([FEW, MANY], "both")), prompts)
+    few_folder, many_folder = export([FEW], "few-lora", "--to", "peft"), export([MANY], "many-lora", "--to", "peft")
+    model = PeftModel.from_pretrained(load(SAMPLE), few_folder, adapter_name="few")
+    found = answers(model, prompts)
+    compare("PEFT, float32", few, found, 1e-5)
+    compare("PEFT, against weights rounded to bfloat16", answers(load(applied([FEW], "few16")), prompts), found, 1e-4)
+    model.load_adapter(many_folder, adapter_name="many")
+    model.set_adapter("many")
+    compare("PEFT, load_adapter, rank 20", many, answers(model, prompts), 1e-5)
+    model.base_model.set_adapter(["few", "many"])
+    compare("PEFT, two at once", both, answers(model, prompts), 1e-5)
+    merged = answers(model.merge_and_unload(adapter_names=["few", "many"]), prompts)
+    compare("PEFT, merged", both, merged, 1e-5)
+    model = PeftModel.from_pretrained(load(SAMPLE), few_folder)
+    compare("PEFT, unloaded", base, answers(model.unload(), prompts), 0)
+    live = load(SAMPLE)
+    live.load_adapter(few_folder, adapter_name="few")
+    compare("transformers, load_adapter", few, answers(live, prompts), 1e-5)
+    for kind in ("f16", "bf16"):
+        folder = export([MANY], f"many-{kind}", "--to", "peft", "--type", kind)
+        compare(f"PEFT, {kind} factors", many, answers(PeftModel.from_pretrained(load(SAMPLE), folder), prompts), 1e-4)
+    folder = export([MANY], "many-all", "--to", "peft", "--all-modules")
+    compare("PEFT, --all-modules", many, answers(PeftModel.from_pretrained(load(SAMPLE), folder), prompts), 1e-5)
+
+
+def quantized(prompts):
+    reference = answers(load(exactly([FEW], "few-quantized")), prompts)
+    folder = export([FEW], "few-lora-quantized", "--to", "peft")
+
+    kinds = {
+        "NF4": BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=torch.float32),
+        "int8": BitsAndBytesConfig(load_in_8bit=True),
+    }
+    for name, config in kinds.items():
+        model = load(SAMPLE, quantization_config=config, device_map="cpu")
+        # Only the edited answers are asked for: the base itself is another model at four bits.
+        found = answers(PeftModel.from_pretrained(model, folder), prompts[:5])
+        compare(f"bitsandbytes {name}, edited answers", reference[:5], found, 1)
+
+
+# llama.cpp
+
+
+def llama_answers(model, adapters, prompts, vocabulary):
+    """In a process of its own, which ends with the server."""
+    if os.fork() == 0:
+        import xllamacpp
+
+        params = xllamacpp.CommonParams()
+        params.model.path = model
+        params.n_ctx, params.n_parallel, params.warmup = 256, 1, False
+        params.cpuparams.n_threads = 2
+        params.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(path, 1.0) for path in adapters]
+        server = xllamacpp.Server(params)
+        rows = []
+        for ids in prompts:
+            answer = server.handle_completions(
+                {"prompt": ids, "n_predict": 1, "n_probs": vocabulary, "temperature": 0.0, "cache_prompt": False})
+            answer = json.loads(answer) if isinstance(answer, str) else answer
+            row = np.full(vocabulary, -40.0)
+            for entry in answer["completion_probabilities"][0]["top_logprobs"]:
+                row[entry["id"]] = max(entry["logprob"], -40)
+            rows.append(row)
+        np.save(place("rows.npy"), np.array(rows))
+        os._exit(0)
+    _, status = os.wait()
+    if status:
+        sys.exit(f"llama.cpp does not load {model} with {adapters}")
+    return torch.tensor(np.load(place("rows.npy")))
+
+
+def llama(prompts):
+    vocabulary = json.load(open(f"{SAMPLE}/config.json"))["vocab_size"]
+    sets = {"few": [FEW], "many": [MANY], "both": [FEW, MANY]}
+    references = {name: answers(load(exactly(sets[name], f"llama-{name}")), prompts) for name in sets}
+    few, many = export([FEW], "few.gguf", "--to", "gguf"), export([MANY], "many.gguf", "--to", "gguf")
+    half = export([FEW, MANY], "both.gguf", "--to", "gguf", "--type", "f16")
+    limits = {"F32": 1e-5, "F16": 1e-5, "Q8_0": 1e-3, "Q5_1": 1e-2, "Q4_0": 1}
+    for kind, limit in limits.items():
+        model = place(f"model-{kind}.gguf")
+        llama_file.write(SAMPLE, model, kind)
+        for name, adapters in (("few", [few]), ("many", [many]), ("both", [half])):
+            if name == "few" or kind in ("F16", "Q8_0"):
+                found = llama_answers(model, adapters, prompts, vocabulary)
+                label = {"few": "rank 5", "many": "rank 20", "both": "two patches, f16 factors"}[name]
+                # What four and five bits change of the unedited answers is no matter of the adapter.
+                compare(f"llama.cpp, {kind}, {label}", references[name], found, limit, needs_same=limit < 1e-2)
+    found = llama_answers(place("model-F16.gguf"), [few, many], prompts, vocabulary)
+    compare("llama.cpp, F16, two adapters", references["both"], found, 1e-5)
+
+
+# Other shapes
+
+
+def tuned(folder, target):
+    """A copy with a change of rank two in the middle of two down-projections."""
+    shutil.copytree(folder, target)
+    weights = load_file(f"{target}/model.safetensors")
+    generator = torch.Generator().manual_seed(7)
+    names = [name for name in weights if name.endswith(("down_proj.weight", "mlp.c_proj.weight", "fc2.weight"))]
+    for name in [name for name in names if ".1." in name or ".0." in name and "vis" not in name]:
+        change = sum(
+            torch.outer(torch.randn(rows, generator=generator), torch.randn(columns, generator=generator))
+            for rows, columns in [weights[name].shape] * 2)
+        old = weights[name].float()
+        weights[name] = (old + 0.5 * change / change.norm() * old.norm()).to(weights[name].dtype)
+    save_file(weights, f"{target}/model.safetensors", {"format": "pt"})
+
+
+def shapes(_):
+    for name in ("gpt2", "qwen2_5_vl", "gemma3", "gemma3_text", "llama_untied", "opt"):
+        folder = next(path for path in (f"{ROOT}/Tests/Golden/{kind}/{name}" for kind in ("tiny", "families"))
+                      if os.path.exists(path))
+        config = json.load(open(f"{folder}/config.json"))
+        kind = AutoModelForImageTextToText if "text_config" in config else AutoModelForCausalLM
+        tuned(folder, place(name))
+        patch = place(f"{name}.wpatch")
+        errata("diff", folder, place(name), "-o", patch, "--no-correction", "--quiet")
+        generator = torch.Generator().manual_seed(1)
+        vocabulary = config.get("text_config", config)["vocab_size"]
+        prompts = [torch.randint(3, vocabulary, (8,), generator=generator).tolist() for _ in range(8)]
+        reference = answers(load(applied([patch], f"{name}-applied", base=folder), kind), prompts)
+        lora = export([patch], f"{name}-lora", "--to", "peft", base=folder)
+        before = answers(load(folder, kind), prompts)
+        found = answers(PeftModel.from_pretrained(load(folder, kind), lora), prompts)
+        if (reference.exp() * (reference - before)).sum(-1).max() < 1e-4:
+            sys.exit(f"{name}: the change changes nothing")
+        compare(f"PEFT, {name}", reference, found, 1e-5)
+
+
+# Import
+
+
+def imports(_):
+    linear = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+    kinds = {
+        "alpha 8, r 4": LoraConfig(r=4, lora_alpha=8, target_modules=linear),
+        "rsLoRA": LoraConfig(r=3, lora_alpha=6, use_rslora=True, target_modules=["up_proj", "down_proj"]),
+        "patterns": LoraConfig(
+            r=8, lora_alpha=8, target_modules=["q_proj", "v_proj", "o_proj"], rank_pattern={"v_proj": 2},
+            alpha_pattern={"v_proj": 3, "layers.1.self_attn.o_proj": 12}),
+    }
+    for number, (name, config) in enumerate(kinds.items()):
+        torch.manual_seed(number)
+        config.init_lora_weights = False
+        model = get_peft_model(load(SAMPLE), config)
+        folder, patch = place(f"lora{number}"), place(f"lora{number}.wpatch")
+        model.save_pretrained(folder)
+        errata("import", folder, "--base", SAMPLE, "-o", patch)
+        merged = load_file(applied([patch], f"lora{number}-applied") + "/model.safetensors")
+        differing, unexplained, count = 0, 0, 0
+        for module_name, module in model.base_model.model.named_modules():
+            if not hasattr(module, "lora_A"):
+                continue
+            base = module.base_layer.weight
+            once = (base + module.get_delta_weight("default")).to(torch.bfloat16)
+            ours = merged[module_name + ".weight"]
+            a, b = (getattr(module, part)["default"].weight.double() for part in ("lora_A", "lora_B"))
+            scale = module.scaling["default"]
+            exact = base.double() + scale * (b @ a)
+            error = 2.0**-23 * (base.abs().double() + (abs(scale) * (b.abs() @ a.abs())) * (a.shape[0] + 2))
+            differs = once != ours
+            near = (exact - error).to(torch.bfloat16) != (exact + error).to(torch.bfloat16)
+            differing += int(differs.sum())
+            unexplained += int((differs & ~near).sum())
+            count += ours.numel()
+        note(f"import, {name}: {differing} of {count} at a boundary, others", unexplained, 0)
+        errata("verify", place(f"lora{number}-applied"), "--base", SAMPLE, "--quiet")
+
+
+def main():
+    shutil.rmtree(SCRATCH, ignore_errors=True)
+    os.makedirs(SCRATCH)
+    prompts = sample_prompts()
+    print(f"{'':52}  largest KL    limit  same answers")
+    parts = {"peft": peft, "quantized": quantized, "shapes": shapes, "imports": imports, "llama": llama}
+    for name in sys.argv[4:] or parts:
+        parts[name](prompts)
+    sys.exit(f"{len(FAILURES)} over their limit" if FAILURES else 0)
+
+
+main()
