@@ -3,15 +3,8 @@
 // library, as the library allows (glibc manual, "Replacing malloc"), and call them.
 #include "CToolSupport.h"
 
-#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <string.h>
-#include <unistd.h>
-
-static const char *prefix;
-
-void errata_explain_out_of_memory(const char *name) { prefix = name; }
 
 #if defined(__GLIBC__) && !__has_feature(address_sanitizer) && !__has_feature(thread_sanitizer)
 
@@ -25,17 +18,13 @@ extern void *__libc_valloc(size_t size);
 extern void *__libc_pvalloc(size_t size);
 
 static void *checked(void *memory, size_t size) {
-  if (memory != NULL || size == 0 || prefix == NULL) return memory;
-  char line[256];
-  // Nothing is allocated for a number and a string.
-  int length = snprintf(
-      line, sizeof line,
-      "%.100s: out of memory: %zu bytes could not be had; close other programs, or allow more (ulimit -v)\n", prefix,
-      size);
-  // Whether the line is written or not, there is nothing else to do.
-  ssize_t written = write(STDERR_FILENO, line, (size_t)length);
-  (void)written;
-  _exit(1);
+  if (memory != NULL || size == 0 || errata_program_name == NULL) return memory;
+  char text[256];
+  // Nothing is allocated for a number.
+  snprintf(
+      text, sizeof text,
+      "out of memory: %zu bytes could not be had; close other programs, or allow more (ulimit -v)", size);
+  errata_end_refused(text);
 }
 
 void *malloc(size_t size) { return checked(__libc_malloc(size), size); }

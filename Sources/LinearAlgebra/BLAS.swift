@@ -11,8 +11,8 @@ enum BLAS {
   /// The most threads that BLAS has been let start, the caller among them.
   private static let most = Mutex(1)
 
-  /// Whether BLAS has so many threads, or can start them. It does not look whether the system gives them: it would wait
-  /// for ever for one that was not given.
+  /// Whether BLAS has so many threads, or can start them. It does not look whether the system gives more than it began
+  /// with, and would wait for ever for one that was not given.
   private static func hasThreads(_ count: Int) -> Bool {
     most.withLock { most in
       if most < count, SystemThread.canStart(count - most) { most = count }

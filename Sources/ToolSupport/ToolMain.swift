@@ -44,7 +44,7 @@ public enum ToolMain {
     // A file beyond `ulimit -f` is an error of the write, not the end of the tool. (Tests/FaultInjector knows by this
     // call that the tool has begun.)
     signal(SIGXFSZ, SIG_IGN)
-    errata_explain_out_of_memory(strdup(name))
+    errata_name_program(strdup(name))
     StandardStreams.occupyClosed()
     if let argument = CommandLine.firstMalformedArgument { Failure.end(name, .malformedArgument(argument)) }
   }
@@ -77,4 +77,6 @@ public enum ToolMain {
 
 /// The present time as patches and ledgers write it: ISO 8601, UTC, whole seconds. `SOURCE_DATE_EPOCH` stands in for it,
 /// so that a patch can be made again with the same bytes (reproducible-builds.org).
-public func timestamp() -> String { ISO8601DateFormatter().string(from: EnvironmentVariables.sourceDate ?? Date()) }
+///
+/// (`ISO8601DateFormatter` traps where no file can be opened.)
+public func timestamp() -> String { (EnvironmentVariables.sourceDate ?? Date()).formatted(.iso8601) }

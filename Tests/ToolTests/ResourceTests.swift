@@ -18,7 +18,7 @@ extension ToolTests {
     private static let readings = [
       ["verify", "samples/model"], ["verify", five], ["show", five],
       ["edit", "samples/model", "--facts", "samples/facts.json", "--records", "0-1"]
-        + ["--stats", "samples/stats.safetensors", "--steps", "3", "--dry-run"],
+        + ["--stats", "samples/stats.safetensors", "--steps", "3", "--force", "-o", "edit.wpatch"],
     ]
 
     /// Some of the points of a run: all if they are few.
@@ -87,10 +87,13 @@ extension ToolTests {
     }
 
     private func run(_ command: [String], limit: String, _ value: Int, in scratch: Scratch) throws -> ToolResult {
-      let tool = "\(Tool.folder)/errata-\(command.joined(separator: " "))"
-      return try Tool.run(
-        "/bin/sh", ["-c", "ulimit -\(limit) \(value) && exec \(tool)"], in: scratch.path,
+      // Errors by a pipe: a file of them would have the limit too.
+      let result = try Tool.run(
+        "/bin/bash",
+        ["-c", "(ulimit -\(limit) \(value) && exec \"$@\") 2>&1 >/dev/null | cat; exit ${PIPESTATUS[0]}", "bash"]
+          + ["\(Tool.folder)/errata-\(command[0])"] + command.dropFirst(), in: scratch.path,
         environment: ["ERRATA_THREADS": "5"], timeout: 60)
+      return ToolResult(exitCode: result.exitCode, output: "", errors: result.output)
     }
 
     /// From too little to begin with to enough, whatever that is.

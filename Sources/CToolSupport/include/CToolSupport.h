@@ -1,8 +1,18 @@
 #ifndef ERRATA_CTOOLSUPPORT_H
 #define ERRATA_CTOOLSUPPORT_H
 
-// From now on an allocation that fails ends the process with exit code 1 and one line, `<name>: out of memory: ...`.
-// `name` must stay where it is.
-void errata_explain_out_of_memory(const char *name);
+#include <stdbool.h>
+#include <stddef.h>
+
+// From now on an allocation that fails ends the process with exit code 1 and one line, `<name>: out of memory: ...`; and a
+// thread that is not given no longer does. `name` must stay where it is.
+void errata_name_program(const char *name);
+
+// Before ToolMain has named the program: the name that it was started by. Null before anything runs.
+extern const char *errata_program_name;
+extern bool errata_is_loading;
+
+// Ends the process with exit code 1 and the line `<name>: <text>`, whichever thread comes first. Allocates nothing.
+_Noreturn void errata_end_refused(const char *text);
 
 #endif
