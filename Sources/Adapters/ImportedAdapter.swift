@@ -51,7 +51,7 @@ package struct ImportedAdapter: Sendable {
         dtype: stored.dtype, shape: stored.shape, isTransposed: factors.isTransposed, digest: stored.digest())
       results[factors.name] = try set.digest(of: stored)
       figures[factors.name] = Manifest.TensorFigures(
-        layer: base.target(tensor: factors.name)!.layer, deltaNorm: factors.deltaNorm(product),
+        layer: base.target(tensor: factors.name)!.layer, deltaNorm: factors.deltaNorm(using: .blas),
         weightNorm: try stored.matrix().widened().frobeniusNorm, deltaError: module.error)
     }
     let layers = Set(used.modules.map(\.target.layer)).sorted()

@@ -64,7 +64,8 @@ extension PatchFile {
     do {
       systems = try tensors.map { factors in
         let ridge = description.ridge(of: factors.name)
-        let system = try CompactionSystem(factors, description, ridge: ridge)
+        let system = try CompactionSystem(
+          factors, terms: description.terms, metric: description.metric, ridge: ridge)
         guard let decomposition = try system.decomposition(in: norm) else {
           guard description.terms == .facts, factors.gram != nil else {
             throw ErrataError.normWithoutGram(path, index, factors.name, norm)

@@ -33,12 +33,13 @@ struct CompactionSystem {
   let text: Matrix<Double>?
 
   /// - Parameters:
-  ///   - batch: only the terms of facts have a G that says something about text and facts.
+  ///   - terms: only those of facts have a G that says something about text and facts.
+  ///   - metric: the one that G was measured in; nil: that of the second moments.
   ///   - ridge: rho; nil if it is not known, and so neither is what the change does to text.
   /// - Throws: `NotConverged` if values are too large to be decomposed.
   /// - Complexity: O(E^2 (d_out + d_in)).
   init(
-    _ factors: LowRankFactors, _ batch: Manifest.Batch, ridge: Double?
+    _ factors: LowRankFactors, terms: Manifest.Terms, metric: Manifest.Metric?, ridge: Double?
   ) throws(SingularValueDecomposition.NotConverged) {
     // A patch that was read has finite values.
     let (left, right) = (factors.leftValues()!.widened(), factors.rightValues()!.widened())
@@ -46,8 +47,8 @@ struct CompactionSystem {
     self.factors = (left, right)
     // B^T = Q' R', so that |X B| = |X R'^T|.
     var metrics = [CompactionNorm.weights: OrthogonalFactor(right.transposed()).triangular.transposed()]
-    if batch.terms == .facts, let gram = factors.gram {
-      text = ridge.flatMap { factors.textGram(ridge: $0, metric: batch.metric, using: .blas) }
+    if terms == .facts, let gram = factors.gram {
+      text = ridge.flatMap { factors.textGram(ridge: $0, metric: metric, using: .blas) }
       // Cholesky would not take keys that depend on one another.
       if let text { metrics[.text] = try PositivePart(of: text).root }
       let atKeys = left.multiplied(by: gram).columnNorms()
@@ -153,7 +154,7 @@ package func nearestChange(
     name: "", isTransposed: false, left: StoredFactor(left, dtype: .f32, facts: .columns),
     right: StoredFactor(right, dtype: .f32, facts: .rows), gram: gram)
   do {
-    let system = try CompactionSystem(factors, terms: .facts, ridge: nil)
+    let system = try CompactionSystem(factors, terms: .facts, metric: nil, ridge: nil)
     let decomposition = try system.decomposition(in: gram == nil ? .weights : .facts)!
     let cut = system.cut(to: rank, decomposition)
     return (cut.left, cut.right)
