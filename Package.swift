@@ -101,6 +101,7 @@ let package = Package(
         "Safetensors",
         "Tensors",
         "TestSupport",
+        "ToolSupport",
         "WeightPatch",
         "errata",
         "errata-edit",

@@ -78,13 +78,14 @@ import Testing
     let adapter = opt.randomAdapter(ranks: [(opt.downProjection(0), 1)])
     #expect(
       throws: ErrataError(
-        .general, "\(opt.checkpoint.path): llama.cpp does not run models of type 'opt'; export with --to peft")
+        .general, "\(opt.checkpoint.path): llama.cpp does not run models of type 'opt'; export in PEFT's format")
     ) { try GGUFAdapter.write(adapter, for: opt, as: .f32, notes: [], to: directory("opt.gguf")) }
     let query = base.targets.first { $0.role == .query }!
     #expect(
       throws: ErrataError(
         .general,
-        "\(base.checkpoint.path): the rows of \"\(query.tensor)\" stand in another order in GGUF files; export with --to peft"
+        "\(base.checkpoint.path): the rows of \"\(query.tensor)\" stand in another order in GGUF files; export in "
+          + "PEFT's format"
       )
     ) {
       try GGUFAdapter.write(

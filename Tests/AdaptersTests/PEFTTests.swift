@@ -76,7 +76,7 @@ import Testing
 
   @Test func refusesByNameWhatFactorsCannotSay() throws {
     let config = path + "/adapter_config.json"
-    let merge = ", which factors beside the weights cannot say; merge it, and make a patch with 'errata diff'"
+    let merge = ", which factors beside the weights cannot say; merge it, and make a difference of the result"
     func refused(_ field: String, _ value: JSON, _ what: String) throws {
       #expect(try error(nil, [field: value]) == ErrataError(.general, "\(config): \(what)\(merge)"))
     }

@@ -78,8 +78,8 @@ import WeightPatch
     #expect(
       throws: ErrataError(
         .general,
-        "\(directory("x.pt")): is a pickle, which is a program; load it with torch and save its tensors as safetensors "
-          + "('errata import --help' has the lines)")
+        "\(directory("x.pt")): is a pickle, which is a program; load it with torch and save its tensors as "
+          + "safetensors")
     ) { try AdapterFile.read(directory("x.pt"), for: base) }
   }
 }

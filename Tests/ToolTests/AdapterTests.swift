@@ -205,7 +205,7 @@ extension ToolTests {
       try scratch.fail(
         "export", patch, "--to", "peft", "--base", "applied", "-o", "lora", exitCode: 4,
         message:
-          "errata export: applied: carries patches, and an adapter is for the base alone: take a copy from 'errata "
+          "errata export: applied: carries patches, and an adapter is for the base alone; take a copy from 'errata "
           + "revert applied --all -o BASE'")
       try scratch.fail(
         "import", "samples/model", "--base", "samples/model", "-o", "x.wpatch", exitCode: 1,

@@ -23,8 +23,8 @@ extension ToolTests {
         scratch("bin/compute-edit"),
         ["samples/model", "samples/facts.json", "samples/stats.safetensors", "fix.wpatch"], in: scratch.path)
       #expect(computed.exitCode == 0, "\(computed.errors)")
-      let facts = try scratch.succeed(["show", "fix.wpatch", "--json"]).json["batches"]?.arrayValue?.first?["facts"]
-      #expect(facts?.arrayValue?.count == 40)
+      let manifest = try scratch.succeed(["show", "fix.wpatch", "--json"]).json["manifest"]
+      #expect(manifest?["batches"]?.arrayValue?.first?["facts"]?.arrayValue?.count == 40)
     }
 
     @Test func standInTheReadme() throws {

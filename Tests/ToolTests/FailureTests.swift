@@ -1,6 +1,7 @@
 import Foundation
 import Tensors
 import Testing
+import ToolSupport
 
 extension ToolTests {
   /// What `--json` prints of a failure.
@@ -35,7 +36,8 @@ extension ToolTests {
       #expect(error["exit_code"] == .integer(Int(result.exitCode)), sourceLocation: location)
       let line = try #require(result.errors.split(separator: "\n").last, sourceLocation: location)
       #expect(
-        line.hasPrefix("errata \(arguments[0])") && line.hasSuffix(": \(error["message"]?.stringValue ?? "?")"),
+        line.hasPrefix("errata \(arguments[0])")
+          && line.hasSuffix(": \(printable(error["message"]?.stringValue ?? "?"))"),
         sourceLocation: location)
       return error
     }

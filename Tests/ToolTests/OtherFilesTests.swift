@@ -157,17 +157,14 @@ extension ToolTests {
       try scratch.write("{}", to: "m/adapter_config.json")
       try scratch.fail(
         "show", "m", exitCode: 1,
-        message:
-          "errata show: m: holds a PEFT adapter, not a checkpoint; make a patch of it with 'errata import'"
-          + "and save that")
+        message: "errata show: m: holds a PEFT adapter, not a checkpoint; make a patch of it with 'errata import'")
       let name = "base_model.model.model.layers.0.mlp.down_proj.lora_A.weight"
       let header = Array(#"{"\#(name)":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#.utf8)
       try scratch.write(
         withUnsafeBytes(of: UInt64(header.count).littleEndian, Array.init) + header + [0, 0, 0, 0], to: "a")
       try scratch.fail(
         "show", "a", exitCode: 1,
-        message: "errata show: a: is a PEFT adapter, not a checkpoint; make a patch of it with 'errata import'"
-          + "and save that")
+        message: "errata show: a: is a PEFT adapter, not a checkpoint; make a patch of it with 'errata import'")
     }
 
     @Test(arguments: [

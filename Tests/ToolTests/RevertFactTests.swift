@@ -49,7 +49,7 @@ extension ToolTests {
 
       let ledger = try scratch.succeed("show", "nineteen", "--json").json
       let patch = try #require(ledger["patches"]?.arrayValue?.first)
-      #expect(patch["name"] == JSON("twenty-facts.wpatch without \(Self.tolstoy)"))
+      #expect(patch["patch_name"] == JSON("twenty-facts.wpatch without \(Self.tolstoy)"))
       #expect(patch["manifest"]?["derived_from"]?["change"] == JSON("without \(Self.tolstoy)"))
       try scratch.succeed("revert", "nineteen", "-o", "restored", "--quiet")
       try scratch.expectSampleModel("restored")

@@ -138,7 +138,7 @@ import Testing
     #expect(
       throws: ErrataError(
         .damagedInput,
-        "\(path): journal of version 4 of an unfinished change; this tool reads version 3: finish the change with the "
+        "\(path): journal of version 4 of an unfinished change; this tool reads version 3; finish the change with the "
           + "errata that began it")
     ) { try InPlaceJournal(MappedFile(path: path)) }
   }
