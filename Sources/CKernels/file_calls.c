@@ -36,6 +36,16 @@ void errata_start_writing(int file, off_t offset, size_t count) {
 #endif
 }
 
+int errata_open_nameless(int folder, mode_t mode) {
+#if defined(O_TMPFILE)
+  return openat(folder, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, mode);
+#else
+  (void)folder, (void)mode;
+  errno = EOPNOTSUPP;
+  return -1;
+#endif
+}
+
 int errata_open_unlinked(const char *folder) {
 #if defined(O_TMPFILE)
   int made = open(folder, O_TMPFILE | O_RDWR | O_EXCL | O_CLOEXEC, 0600);

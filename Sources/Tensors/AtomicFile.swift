@@ -1,15 +1,17 @@
+import CKernels
 import Foundation
 
-/// A file that appears whole or not at all: bytes go to a temporary file beside it, which `commit` flushes to disk and
-/// renames over the destination. Dropping the writer without a commit removes the temporary file.
+/// A file that appears whole or not at all: bytes go to a file without a name, which `commit` flushes to disk and puts in
+/// the destination's place. Of a process that is killed before, nothing is left. Where a file system has no files without
+/// names, it is a temporary file beside the destination, which dropping the writer removes.
 public final class AtomicFile {
   public let path: String
   /// Of the directory that the file lies in.
   private let directory: Int32
   private let name: String
-  private let temporaryName: String
+  /// Nil as long as the file has no name.
+  private var temporaryName: String?
   private let descriptor: Int32
-  private var isCommitted = false
   private var buffer: [UInt8] = []
   private static let bufferSize = 1 << 20
   /// The number of bytes written so far.
@@ -37,17 +39,13 @@ public final class AtomicFile {
   /// - Parameters:
   ///   - directory: its descriptor, which is duplicated.
   ///   - path: what messages call the file.
-  package init(name: String, inDirectory directory: Int32, path: String) throws {
+  ///   - mode: who may read and write it, less what the umask says.
+  package init(name: String, inDirectory directory: Int32, path: String, mode: mode_t = 0o666) throws {
     let duplicate = fcntl(directory, F_DUPFD_CLOEXEC, 0)
     guard duplicate >= 0 else { throw ErrataError.system("write", path, errno) }
-    let made: (name: String, result: Int32)
+    let made: (name: String?, result: Int32)
     do {
-      made = try temporaryEntry(".\(name)") { name in
-        // As readable as the umask says.
-        openat(duplicate, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o666)
-      } onFailure: {
-        ErrataError.system("write", path, $0)
-      }
+      made = try Self.make(besides: name, inDirectory: duplicate, path: path, mode)
     } catch {
       close(duplicate)
       throw error
@@ -57,6 +55,26 @@ public final class AtomicFile {
     self.directory = duplicate
     (temporaryName, descriptor) = made
   }
+
+  private static func make(
+    besides name: String, inDirectory directory: Int32, path: String, _ mode: mode_t
+  ) throws -> (name: String?, result: Int32) {
+    let nameless = errata_open_nameless(directory, mode)
+    if nameless >= 0 {
+      // By this it gets its name in the end.
+      if access(Self.path(of: nameless), F_OK) == 0 { return (nil, nameless) }
+      close(nameless)
+    } else if ![EOPNOTSUPP, EISDIR, EINVAL].contains(errno) {
+      throw ErrataError.system("write", path, errno)
+    }
+    return try temporaryEntry(".\(name)") { name in
+      openat(directory, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode)
+    } onFailure: {
+      ErrataError.system("write", path, $0)
+    }
+  }
+
+  private static func path(of descriptor: Int32) -> String { "/proc/self/fd/\(descriptor)" }
 
   /// Checks what can be known of `path` before long work whose result goes there: the directory that it lies in is there
   /// and can be written to, and no directory or other file would be replaced.
@@ -89,7 +107,7 @@ public final class AtomicFile {
   }
 
   deinit {
-    if !isCommitted { unlinkat(directory, temporaryName, 0) }
+    if let temporaryName { unlinkat(directory, temporaryName, 0) }
     close(descriptor)
     close(directory)
   }
@@ -113,12 +131,47 @@ public final class AtomicFile {
 
   /// Flushes the file and its name to disk; after this the destination holds exactly the bytes written.
   public func commit() throws {
-    try flush()
-    guard fsync(descriptor) == 0 else { throw ErrataError.system("write", path, errno) }
-    guard renameat(directory, temporaryName, directory, name) == 0 else {
+    try synchronize()
+    // Not every file system can give a file a second name.
+    if temporaryName == nil, try giveName() { return }
+    // Only what has a name can replace another file.
+    let temporary = try temporaryName ?? temporaryEntry(".\(name)", give) { ErrataError.system("write", path, $0) }.name
+    temporaryName = temporary
+    guard renameat(directory, temporary, directory, name) == 0 else {
       throw ErrataError.system("write", path, errno)
     }
-    isCommitted = true
+    temporaryName = nil
+    try synchronizeDirectory()
+  }
+
+  /// As `commit`, but for a file that must not be there yet.
+  ///
+  /// - Returns: false if it is there.
+  package func commitNew() throws -> Bool {
+    try synchronize()
+    return try giveName()
+  }
+
+  private func synchronize() throws {
+    try flush()
+    guard fsync(descriptor) == 0 else { throw ErrataError.system("write", path, errno) }
+  }
+
+  private func giveName() throws -> Bool {
+    guard (temporaryName.map { linkat(directory, $0, directory, name, 0) } ?? give(name)) == 0 else {
+      guard errno == EEXIST else { throw ErrataError.system("write", path, errno) }
+      return false
+    }
+    try synchronizeDirectory()
+    return true
+  }
+
+  /// Gives the file a name, as `linkat` does.
+  private func give(_ name: String) -> Int32 {
+    linkat(AT_FDCWD, Self.path(of: descriptor), directory, name, AT_SYMLINK_FOLLOW)
+  }
+
+  private func synchronizeDirectory() throws {
     guard fsync(directory) == 0 || errno == EINVAL else { throw ErrataError.system("write", path, errno) }
   }
 

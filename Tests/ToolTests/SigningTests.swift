@@ -23,6 +23,26 @@ extension ToolTests {
       return try #require(made["key"]?.stringValue)
     }
 
+    /// A key is there whole or not at all, and nothing else is.
+    @Test func killedKeygenLeavesNothingElse() throws {
+      let rehearsal = try Scratch()
+      try rehearsal.makeFolder("w")
+      let points = try FaultInjector.measure(["keygen", "-o", "w/key"], in: rehearsal, under: "w").points
+      #expect(points.contains { $0.call == "link" })
+      try FaultInjector.forEach(points) { point in
+        let scratch = try Scratch()
+        try scratch.makeFolder("w")
+        let result = try FaultInjector.run(
+          ["keygen", "-o", "w/key"], .kill(isWithin: point.isDivisible), at: point.number, in: scratch, under: "w")
+        #expect(result.exitCode == FaultInjector.killed, "\(point)")
+        let names = try scratch.names(in: "w")
+        #expect(Set(names).isSubset(of: ["key", "key.pub"]), "\(point): \(names)")
+        for name in names {
+          #expect(try scratch.bytes("w/" + name).suffix(4).elementsEqual("---\n".utf8), "\(point)")
+        }
+      }
+    }
+
     private func sign(with key: String, _ name: String = "fix.wpatch") throws {
       try scratch.write(scratch.bytes(Self.patch), to: name)
       try scratch.succeed("sign", name, "--key", key, environment: ["SOURCE_DATE_EPOCH": "1770000000"])

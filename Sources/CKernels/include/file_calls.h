@@ -13,6 +13,10 @@ ssize_t errata_copy_range(int input, int output, off_t offset, size_t count);
 // Begins to write a part of a file from memory to disk, and does not wait until it is there.
 void errata_start_writing(int file, off_t offset, size_t count);
 
+// Opens a new file for reading and writing in an open folder that has no name yet; linkat gives it one. Returns -1 with
+// errno set if there can be none.
+int errata_open_nameless(int folder, mode_t mode);
+
 // Opens a new file for reading and writing that has no name, on the file system of a folder: nobody else can open it, and it
 // is gone when it is closed. Returns -1 with errno set if there can be none.
 int errata_open_unlinked(const char *folder);

@@ -59,20 +59,12 @@ public enum KeyFile {
 
   /// The file appears whole, or not at all; it replaces nothing.
   private static func writeNew(_ text: String, to path: String, mode: mode_t) throws {
-    var template = Array("\(path).XXXXXX".utf8CString)
-    let descriptor = mkstemp(&template)
-    guard descriptor >= 0 else { throw ErrataError.system("write", path, errno) }
-    defer {
-      close(descriptor)
-      unlink(template)
-    }
-    let bytes = Array(text.utf8)
-    guard fchmod(descriptor, mode) == 0, Foundation.write(descriptor, bytes, bytes.count) == bytes.count,
-      fsync(descriptor) == 0
-    else { throw ErrataError.system("write", path, errno) }
-    guard link(template, path) == 0 else {
-      throw errno == EEXIST ? ErrataError.keyExists(path) : ErrataError.system("write", path, errno)
-    }
-    try synchronizeDirectory(parentDirectory(of: path))
+    let folder = open(parentDirectory(of: path), O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    guard folder >= 0 else { throw ErrataError.system("write", path, errno) }
+    defer { close(folder) }
+    let name = URL(fileURLWithPath: path).lastPathComponent
+    let file = try AtomicFile(name: name, inDirectory: folder, path: path, mode: mode)
+    try file.write(text.utf8)
+    guard try file.commitNew() else { throw ErrataError.keyExists(path) }
   }
 }
