@@ -1,9 +1,12 @@
 // What must be known of the program before the first shared library is initialised, and how it ends where it cannot go on.
+#define _GNU_SOURCE
 #include "CToolSupport.h"
 
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 const char *errata_program_name;
@@ -26,6 +29,19 @@ _Noreturn void errata_end_refused(const char *text) {
   ssize_t written = write(STDERR_FILENO, line, (size_t)length);
   (void)written;
   _exit(1);
+}
+
+void errata_reserve_stack(void) {
+  enum { wanted = 1 << 20 };
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_STACK, &limit) != 0 || limit.rlim_cur < 4 * (rlim_t)wanted) return;
+  void *room = mmap(NULL, wanted, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (room == MAP_FAILED) {
+    errata_end_refused("out of memory: a stack could not be had; close other programs, or allow more (ulimit -v)");
+  }
+  munmap(room, wanted);
+  volatile char *lowest = __builtin_alloca(wanted);
+  lowest[0] = 0;
 }
 
 #if defined(__linux__)

@@ -45,6 +45,7 @@ public enum ToolMain {
     // call that the tool has begun.)
     signal(SIGXFSZ, SIG_IGN)
     errata_name_program(strdup(name))
+    errata_reserve_stack()
     StandardStreams.occupyClosed()
     if let argument = CommandLine.firstMalformedArgument { Failure.end(name, .malformedArgument(argument)) }
   }

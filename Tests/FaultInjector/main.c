@@ -88,28 +88,33 @@ static struct thread *thread_of(pid_t id) {
 
 // MARK: The program's registers and memory
 
+// A thread that another one has just ended with the process is not there any more: it has nothing to be told.
+static void check(long result, const char *what) {
+  if (result != 0 && errno != ESRCH) err(3, "%s", what);
+}
+
 static void set_registers(
     pid_t thread, bool skips, int count_argument, unsigned long count, bool is_exit, long result) {
 #if defined(__x86_64__)
   struct user_regs_struct registers;
-  if (ptrace(PTRACE_GETREGS, thread, 0, &registers) != 0) err(3, "registers");
+  check(ptrace(PTRACE_GETREGS, thread, 0, &registers), "registers");
   if (skips) registers.orig_rax = -1;
   if (is_exit) registers.rax = result;
   if (count_argument == 2) registers.rdx = count;
   if (count_argument == 3) registers.r10 = count;
   if (count_argument == 4) registers.r8 = count;
-  if (ptrace(PTRACE_SETREGS, thread, 0, &registers) != 0) err(3, "registers");
+  check(ptrace(PTRACE_SETREGS, thread, 0, &registers), "registers");
 #elif defined(__aarch64__)
   struct user_regs_struct registers;
   struct iovec part = {&registers, sizeof registers};
-  if (ptrace(PTRACE_GETREGSET, thread, NT_PRSTATUS, &part) != 0) err(3, "registers");
+  check(ptrace(PTRACE_GETREGSET, thread, NT_PRSTATUS, &part), "registers");
   if (is_exit) registers.regs[0] = result;
   if (count_argument >= 0) registers.regs[count_argument] = count;
-  if (ptrace(PTRACE_SETREGSET, thread, NT_PRSTATUS, &part) != 0) err(3, "registers");
+  check(ptrace(PTRACE_SETREGSET, thread, NT_PRSTATUS, &part), "registers");
   if (skips) {
     int number = -1;
     struct iovec call = {&number, sizeof number};
-    if (ptrace(PTRACE_SETREGSET, thread, NT_ARM_SYSTEM_CALL, &call) != 0) err(3, "registers");
+    check(ptrace(PTRACE_SETREGSET, thread, NT_ARM_SYSTEM_CALL, &call), "registers");
   }
 #else
 #error "fault-injector knows the registers of x86-64 and arm64 only"

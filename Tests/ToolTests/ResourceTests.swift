@@ -122,7 +122,7 @@ extension ToolTests {
           #expect(!scratch.exists("out"))
           try scratch.succeed("verify", "model", "--base", "samples/model")
         }
-        limit += limit / 16
+        limit += limit / 32
       }
       #expect(begun > successes)
       if !command.contains("--in-place") { #expect(try scratch.tree("model") == before) }
