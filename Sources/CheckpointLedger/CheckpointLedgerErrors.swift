@@ -29,7 +29,7 @@ extension ErrataError {
         list([mismatch])
           + (misfit.types[mismatch.tensor].map { " (\($0.found.rawValue), made for \($0.expected.rawValue))" } ?? "")
       }
-      return "for another base than \(checkpoint): \(tensors.joined(separator: "; "))"
+      return "for another base than \(checkpoint): \(boundedList(tensors, separator: "; "))"
     }
     return made(misfits.map(\.patches), reasons, remedy: remedy)
   }
@@ -72,7 +72,7 @@ extension ErrataError {
   }
 
   static func parentsMissing(_ patch: String, _ parents: [Digest]) -> ErrataError {
-    let names = parents.map(\.abbreviated).joined(separator: ", ")
+    let names = boundedList(parents.map(\.abbreviated))
     return ErrataError(.conflict, patch, "was computed on top of \(names), not applied here", remedy: .applyParents)
   }
 
@@ -85,12 +85,13 @@ extension ErrataError {
   }
 
   private static func list(_ entries: [Ledger.Entry]) -> String {
-    entries.map(\.description).joined(separator: ", ")
+    boundedList(entries.map(\.description))
   }
 
   private static func list(_ mismatches: [DigestMismatch]) -> String {
-    mismatches.map { "\($0.tensor): expected \($0.expected.abbreviated), found \($0.found.abbreviated)" }
-      .joined(separator: "; ")
+    boundedList(
+      mismatches.map { "\($0.tensor): expected \($0.expected.abbreviated), found \($0.found.abbreviated)" },
+      separator: "; ")
   }
 
   // MARK: Naming a patch

@@ -116,8 +116,8 @@ extension ErrataError {
 
   /// - Parameter tensors: at least one.
   package static func cannotBeTraced(_ tensors: [ByteString]) -> String {
-    let others = tensors.count > 1 ? " and \(tensors.count - 1) more" : ""
-    return "\(tensors[0])\(others) cannot be traced: no down-projection, or changed by a correction too"
+    "\(boundedList(tensors.map(\.description), most: 1)) cannot be traced: no down-projection, or changed by a "
+      + "correction too"
   }
 
   static func notADownProjection(_ tensor: ByteString, _ model: String) -> ErrataError {

@@ -141,10 +141,10 @@ extension ErrataError {
 
   /// - Parameter leftOut: what no patch can hold, with the reasons.
   static func differenceNotCommon(_ base: String, _ target: String, _ leftOut: [ByteString: String]) -> ErrataError {
-    let shown = leftOut.sorted { $0.key < $1.key }.prefix(3).map { "\($0.key) (\($0.value))" }.joined(separator: ", ")
-    let more = leftOut.count > 3 ? " and \(leftOut.count - 3) more" : ""
+    let names = leftOut.sorted { $0.key < $1.key }.map { "\($0.key) (\($0.value))" }
     return ErrataError(
-      .general, [base, target], "no patch can hold how these differ: \(shown)\(more)", remedy: .leaveOutTensors)
+      .general, [base, target], "no patch can hold how these differ: \(boundedList(names, most: 3))",
+      remedy: .leaveOutTensors)
   }
 
   static func noLowRankDifference(_ base: String, _ target: String) -> ErrataError {

@@ -116,8 +116,7 @@ extension PatchReport {
   private func leftOut(_ batch: Manifest.Batch) -> [String] {
     Dictionary(grouping: batch.leftOut.keys.sorted()) { batch.leftOut[$0]! }.sorted { $0.key < $1.key }.map {
       reason, names in
-      let shown = names.prefix(6).map(\.description).joined(separator: ", ")
-      return field("left out", "\(shown)\(names.count > 6 ? " and \(names.count - 6) more" : ""): \(reason)")
+      field("left out", "\(boundedList(names.map(\.description), most: 6)): \(reason)")
     }
   }
 

@@ -96,7 +96,7 @@ import WeightPatch
     }
     expect(
       .conflict,
-      "these facts contradict each other: \(pair(1)), \(pair(2)), \(pair(3)), and 1 more; decide which to "
+      "these facts contradict each other: \(pair(1)); \(pair(2)); \(pair(3)) and 1 more; decide which to "
         + "prefer: those of the first patch, of the last, or one by its ID"
     ) { _ = try stack.settled() }
     // An ID decides about its own pair only, and both of a pair decide nothing.

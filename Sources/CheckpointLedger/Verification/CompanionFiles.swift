@@ -83,9 +83,7 @@ extension FileFinding.Problem: CustomStringConvertible {
     case .missing: return "is in the base, and missing here"
     case .notInBase: return "is not in the base"
     case .differs(let members):
-      let shown = members.prefix(5).joined(separator: ", ")
-      let more = members.count > 5 ? " and \(members.count - 5) more" : ""
-      return "differs from the base's" + (members.isEmpty ? "" : ": \(shown)\(more)")
+      return "differs from the base's" + (members.isEmpty ? "" : ": \(boundedList(members))")
     }
   }
 

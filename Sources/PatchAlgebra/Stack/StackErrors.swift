@@ -12,7 +12,7 @@ extension ErrataError {
         : "\($0.name): \($0.expected.abbreviated) and \($0.found.abbreviated)"
     }
     return ErrataError(
-      .baseMismatch, [first, second], "were made for different bases: \(list.joined(separator: "; "))")
+      .baseMismatch, [first, second], "were made for different bases: \(boundedList(list, separator: "; "))")
   }
 
   /// - Parameter parts: what of them differs.
@@ -35,9 +35,8 @@ extension ErrataError {
     func name(_ fact: (fact: Manifest.Fact, path: String)) -> String {
       "\(fact.fact.identifier) (\(fact.fact.subject): \(fact.fact.targetNew), \(fact.path))"
     }
-    let shown = pairs.prefix(3).map { "\(name($0[0])) and \(name($0[1]))" }.joined(separator: ", ")
-    let more = pairs.count > 3 ? ", and \(pairs.count - 3) more" : ""
-    return ErrataError(.conflict, "these facts contradict each other: \(shown)\(more)", remedy: .prefer)
+    let shown = boundedList(pairs.map { "\(name($0[0])) and \(name($0[1]))" }, separator: "; ", most: 3)
+    return ErrataError(.conflict, "these facts contradict each other: \(shown)", remedy: .prefer)
   }
 
   static func preferenceMeansNothing(_ text: String) -> ErrataError {
@@ -53,7 +52,7 @@ extension ErrataError {
   }
 
   static func slackNotAgreed(_ lambdas: [Double]) -> ErrataError {
-    let list = lambdas.map { "\($0)" }.joined(separator: ", ")
+    let list = boundedList(lambdas.map { "\($0)" })
     return ErrataError(.usage, "the batches were solved with different lambda (\(list))", remedy: .giveSlack)
   }
 

@@ -43,10 +43,10 @@ extension Manifest {
     /// Names and reasons of what is left out, in few words: "13 tensors that differ are not in it: norm.0 (its shape,
     /// [64], is no matrix's) and 12 more"; nil if there is nothing.
     public var leftOutSummary: String? {
-      guard let first = leftOut.min(by: { $0.key < $1.key }) else { return nil }
+      guard !leftOut.isEmpty else { return nil }
       let what = leftOut.count == 1 ? "a tensor that differs is" : "\(leftOut.count) tensors that differ are"
-      let more = leftOut.count > 1 ? " and \(leftOut.count - 1) more" : ""
-      return "\(what) not in it: \(first.key) (\(first.value))\(more)"
+      let names = leftOut.sorted { $0.key < $1.key }.map { "\($0.key) (\($0.value))" }
+      return "\(what) not in it: \(boundedList(names, most: 1))"
     }
 
     /// rho, what was added to every element of C's diagonal before the batch was solved for a tensor: 0 without a
