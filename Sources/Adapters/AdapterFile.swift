@@ -1,6 +1,7 @@
 import Foundation
 import Safetensors
 import Tensors
+import WeightPatch
 
 /// An adapter that somebody made: a folder in PEFT's format, a GGUF file, or a safetensors file of weight deltas.
 package enum AdapterFile {
@@ -9,15 +10,10 @@ package enum AdapterFile {
   ///   - base: the model that it is for.
   /// - Throws: an `ErrataError` if it is no adapter, damaged, for another model, or more than factors.
   package static func read(_ path: String, for base: AdapterBase) throws -> LowRankAdapter {
-    var isDirectory: ObjCBool = false
-    guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) else {
+    guard FileManager.default.fileExists(atPath: path) else {
       throw ErrataError.danglingLink(path) ?? ErrataError.noAdapter(path, "no such file or directory")
     }
-    if isDirectory.boolValue { return try PEFTAdapter.read(path, for: base) }
-    let name = URL(fileURLWithPath: path).lastPathComponent
-    if name == PEFTAdapter.weightsName || name == PEFTAdapter.configurationName {
-      return try PEFTAdapter.read(URL(fileURLWithPath: path).deletingLastPathComponent().relativePath, for: base)
-    }
+    if let folder = folder(path) { return try PEFTAdapter.read(folder, for: base) }
     switch FileKind(path: path) {
     case .safetensors:
       let file = try SafetensorsFile(path: path)
@@ -30,10 +26,34 @@ package enum AdapterFile {
     }
   }
 
+  /// The folder in PEFT's format that a path names, by itself or by one of its two files; nil if it names another file.
+  private static func folder(_ path: String) -> String? {
+    var isDirectory: ObjCBool = false
+    if FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory), isDirectory.boolValue { return path }
+    let file = URL(fileURLWithPath: path)
+    guard [PEFTAdapter.weightsName, PEFTAdapter.configurationName].contains(file.lastPathComponent) else { return nil }
+    return file.deletingLastPathComponent().relativePath
+  }
+
   /// SHA-256 of the file that holds the factors.
   package static func digest(_ path: String) throws -> Digest {
-    var isDirectory: ObjCBool = false
-    let exists = FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory)
-    return try Digest(contentsOf: exists && isDirectory.boolValue ? "\(path)/\(PEFTAdapter.weightsName)" : path)
+    try Digest(contentsOf: folder(path).map { "\($0)/\(PEFTAdapter.weightsName)" } ?? path)
+  }
+
+  /// What a patch says of the adapter that it was imported from (format: adapter).
+  ///
+  /// - Parameter adapter: what was read there.
+  package static func record(_ path: String, _ adapter: LowRankAdapter) throws -> Manifest.Adapter {
+    var record = Manifest.Adapter(
+      name: URL(fileURLWithPath: path).standardizedFileURL.lastPathComponent, digest: try digest(path),
+      scaling: adapter.commonScale)
+    if let folder = folder(path) {
+      let configuration = "\(folder)/\(PEFTAdapter.configurationName)"
+      record.configuration = try Digest(contentsOf: configuration)
+      try PEFTConfiguration(contentsOf: configuration).describe(in: &record)
+    } else if FileKind(path: path) != .safetensors {
+      record.alpha = try GGUFAdapter.alpha(GGUFFile(path: path), path)
+    }
+    return record
   }
 }

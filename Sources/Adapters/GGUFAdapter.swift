@@ -50,9 +50,7 @@ package enum GGUFAdapter {
     guard architecture == base.architecture.ggufName else {
       throw ErrataError.ggufOtherArchitecture(path, architecture, base.architecture.ggufName)
     }
-    guard case .number(let alpha)? = file.values["adapter.lora.alpha"], alpha.isFinite else {
-      throw ErrataError.gguf(path, "it has no adapter.lora.alpha")
-    }
+    let alpha = try alpha(file, path)
     var factors = FactorPairs(path: path)
     for tensor in file.tensors {
       let isLeft = tensor.name.hasSuffix(suffixes.left)
@@ -69,5 +67,12 @@ package enum GGUFAdapter {
         // llama.cpp takes an alpha of 0 for no scale.
         scale: { _, rank in alpha == 0 ? 1 : alpha / Double(rank) })
     }
+  }
+
+  static func alpha(_ file: GGUFFile, _ path: String) throws -> Double {
+    guard case .number(let alpha)? = file.values["adapter.lora.alpha"], alpha.isFinite else {
+      throw ErrataError.gguf(path, "it has no adapter.lora.alpha")
+    }
+    return alpha
   }
 }

@@ -27,10 +27,12 @@ package struct ImportedAdapter: Sendable {
   /// - Parameters:
   ///   - adapter: what it says of each module; those that change nothing are left out.
   ///   - base: the checkpoint that it is for, without patches.
+  ///   - path: from where it was read.
   /// - Throws: an `ErrataError` if nothing is left, if factors leave the range of float32, or if the base would
   ///   overflow.
   package init(_ adapter: LowRankAdapter, for base: AdapterBase, path: String) throws {
     let used = adapter.withoutZeros
+    let record = try AdapterFile.record(path, adapter)
     guard !used.modules.isEmpty else { throw ErrataError.adapterChangesNothing(path) }
     let scaled = try used.withScalesOfOne()
     let factors = scaled.modules.map(\.factors)
@@ -53,16 +55,16 @@ package struct ImportedAdapter: Sendable {
       figures[factors.name] = Manifest.TensorFigures(
         layer: base.target(tensor: factors.name)!.layer, deltaNorm: factors.deltaNorm(using: .blas),
         weightNorm: try stored.matrix().widened().frobeniusNorm, deltaError: module.error)
+      if module.scale != record.scaling { figures[factors.name]!.scaling = module.scale }
     }
     let layers = Set(used.modules.map(\.target.layer)).sorted()
+    var description = Manifest.Batch(
+      terms: .components, method: Manifest.Method(name: Self.method, lambda: 0, layers: layers), facts: [],
+      tensors: figures)
+    description.adapter = record
     manifest = Manifest(
       created: "", tool: Manifest.Tool(name: "", version: ""), base: try base.checkpoint.describe(tensors),
-      result: results,
-      batches: [
-        Manifest.Batch(
-          terms: .components, method: Manifest.Method(name: Self.method, lambda: 0, layers: layers), facts: [],
-          tensors: figures)
-      ])
+      result: results, batches: [description])
   }
 
   /// The name of its method.

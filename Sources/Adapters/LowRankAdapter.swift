@@ -31,6 +31,12 @@ package struct LowRankAdapter: Sendable {
   /// The largest of its modules'.
   package var rank: Int { modules.map(\.rank).max() ?? 0 }
 
+  /// The scale that most of its modules have; of several, the smallest. 1 if there are none.
+  package var commonScale: Double {
+    let counts = Dictionary(grouping: modules, by: \.scale).mapValues(\.count)
+    return counts.max { ($0.value, -$0.key) < ($1.value, -$1.key) }?.key ?? 1
+  }
+
   /// With zeros in every module, so that all have one rank: the scale of one file is the same for all of them then (a
   /// GGUF file has one alpha, and vLLM takes no notice of PEFT's patterns).
   package var padded: LowRankAdapter {

@@ -1,5 +1,6 @@
 import Foundation
 import Tensors
+import WeightPatch
 
 /// What `adapter_config.json` says of a PEFT adapter (peft, `LoraConfig`): the scale of each module, and that there is
 /// nothing beside the factors.
@@ -75,6 +76,13 @@ struct PEFTConfiguration {
   func scale(of module: String, rank: Int) -> Double {
     let alpha = alphaPattern.first { Self.fits($0.pattern.description, module) }?.alpha ?? alpha
     return isRankStabilized ? alpha / Double(rank).squareRoot() : alpha / Double(rank)
+  }
+
+  /// Its own words on rank and scale.
+  func describe(in record: inout Manifest.Adapter) {
+    record.alpha = alpha
+    record.rank = fields["r"]?.integerValue
+    record.isRankStabilized = isRankStabilized
   }
 
   /// Whether a pattern is a module's name or its last parts, as PEFT's `get_pattern_key` has it.

@@ -48,7 +48,7 @@ struct Import: ParsableCommand {
   @Option(help: "The licence of the patch.")
   var licence: String?
 
-  @Option(help: "A note for whoever reads the patch (default: the name and the digest of the adapter).")
+  @Option(help: "A note for whoever reads the patch.")
   var note: String?
 
   @OptionGroup
@@ -60,12 +60,9 @@ struct Import: ParsableCommand {
     guard !state.isEdited else { throw ErrataError.importBaseIsEdited(base) }
     let base = try AdapterBase(state.checkpoint)
     let imported = try ImportedAdapter(AdapterFile.read(adapter, for: base), for: base, path: adapter)
-    let origin = "made of the adapter \(name), SHA-256 \(try AdapterFile.digest(adapter))"
     let patch = try imported.write(
-      to: output, author: author, licence: licence, note: note ?? origin, created: timestamp(),
+      to: output, author: author, licence: licence, note: note, created: timestamp(),
       tool: Manifest.Tool(name: "errata", version: errataVersion))
     json.give(ImportReport(imported: imported, patch: patch, path: output))
   }
-
-  private var name: String { URL(fileURLWithPath: adapter).lastPathComponent }
 }

@@ -69,7 +69,20 @@ extension PatchReport {
       ].compactMap(\.self)
       lines.append(field("statistics", parts.joined(separator: ", ")))
     }
-    return lines
+    return lines + adapter(batch)
+  }
+
+  /// The adapter that a batch was imported from, and what of it the batch does not hold.
+  private func adapter(_ batch: Manifest.Batch) -> [String] {
+    guard let adapter = batch.adapter else { return [] }
+    let parts = [
+      adapter.name, "digest \(adapter.digest.abbreviated)", adapter.rank.map { "r \($0)" },
+      adapter.alpha.map { "alpha \(formatNumber($0))\(adapter.isRankStabilized ? " / sqrt(r)" : "")" },
+      "scale \(formatNumber(adapter.scaling))\(batch.tensors.values.contains { $0.scaling != nil } ? ", not of all" : "")",
+    ].compactMap(\.self)
+    let dropped = adapter.dropped.sorted { $0.key < $1.key }.map { "\($0.key) (\($0.value))" }
+    return [field("adapter", parts.joined(separator: ", "))]
+      + (dropped.isEmpty ? [] : [field("dropped", boundedList(dropped))])
   }
 
   /// Whether a fact of one batch takes more than one of another, as far as can be seen.

@@ -164,6 +164,32 @@ import Testing
     ) { try AdapterFile.read(directory("none"), for: base) }
   }
 
+  /// The adapter's own words on rank and scale, and where a module has another.
+  @Test func recordsWhereItComesFrom() throws {
+    var tensors = usual
+    for (index, factor) in ["A", "B"].enumerated() {
+      let other = base.downProjection(1)
+      let count = 2 * (index == 0 ? other.inputSize : other.outputSize)
+      tensors["base_model.model.\(other.module).lora_\(factor).weight"] = (
+        index == 0 ? [2, other.inputSize] : [other.outputSize, 2], Array(repeating: 1, count: count)
+      )
+    }
+    try writePEFT(
+      tensors, ["lora_alpha": 8, "use_rslora": true, "alpha_pattern": ["layers.1.mlp.down_proj": 2]], to: path)
+    for place in [path, path + "/adapter_config.json", path + "/"] {
+      let imported = try ImportedAdapter(AdapterFile.read(place, for: base), for: base, path: place)
+      let batch = imported.manifest.batches[0]
+      let record = try #require(batch.adapter)
+      #expect(record.digest == (try Digest(contentsOf: path + "/adapter_model.safetensors")))
+      #expect(record.configuration == (try Digest(contentsOf: path + "/adapter_config.json")))
+      #expect(record.alpha == 8 && record.rank == 2 && record.isRankStabilized && record.dropped.isEmpty)
+      #expect(record.scaling == 2 / 2.0.squareRoot())
+      #expect(batch.tensors[target.tensor]?.scaling == 8 / 2.0.squareRoot())
+      #expect(batch.tensors[base.downProjection(1).tensor]?.scaling == nil)
+    }
+    #expect(try AdapterFile.record(path + "/", AdapterFile.read(path, for: base)).name == "lora")
+  }
+
   /// A patch stores the adapter's own values, and says what a scale that is no power of two costs.
   @Test func importsExactly() throws {
     try writePEFT(usual, [:], dtype: .f16, to: path)

@@ -132,6 +132,16 @@ extension ToolTests {
       try scratch.expectSampleModel("restored")
       let shown = try scratch.succeed("show", "lora.wpatch", "--json").json["manifest"]?["batches"]?.arrayValue?[0]
       #expect(shown?["terms"] == "components" && shown?["method"]?["name"] == "lora")
+      let digest = try Digest(contentsOf: scratch("lora/adapter_model.safetensors"))
+      let configuration = try Digest(contentsOf: scratch("lora/adapter_config.json"))
+      let record = shown?["adapter"]
+      #expect(record?["name"] == "lora" && record?["rank"] == 20)
+      #expect(record?["alpha"]?.doubleValue == 20 && record?["scaling"]?.doubleValue == 1)
+      #expect(
+        record?["sha256"] == JSON(digest.description) && record?["config_sha256"] == JSON(configuration.description))
+      #expect(
+        try scratch.succeed("show", "lora.wpatch").output.contains(
+          "adapter     lora, digest \(digest.abbreviated), r 20, alpha 20, scale 1\n"))
       try scratch.succeed("compact", "lora.wpatch", "--rank", "2", "--norm", "weights", "-o", "small.wpatch")
       try scratch.succeed("stack", "lora.wpatch", "samples/five-facts.wpatch", "-o", "stack.wpatch")
       #expect(try scratch.succeed("diff", patch, "lora.wpatch", "--json").json["different"] == true)
