@@ -57,8 +57,8 @@ test-qwen: build .cache/qwen-python/complete
 	ERRATA_TEST_FAMILIES=$(CURDIR)/$(QWEN) swift test $(FLAGS) --filter 'GoldenForwardTests/(everyLayer|tokenByToken)'
 	@Tests/RealModels/edit.sh $(BIN) $(QWEN) $(BENCHMARK_FACTS) $(BENCHMARK_TEXT)
 
-interop: build .cache/interop-python/complete
-	@.cache/interop-python/bin/python Tests/Interop/interop.py $(BIN) . .cache/interop
+interop: build .cache/interop-python/complete $(SMOLLM2)/model.safetensors
+	@.cache/interop-python/bin/python Tests/Interop/interop.py $(BIN) . $(SMOLLM2) .cache/interop
 
 dist: build
 	@.ci/make-dist $(BIN) .build/dist/errata-linux-$(shell uname -m)

@@ -1,6 +1,6 @@
 """What Errata exports, loaded by the programs that serve it, and what PEFT makes, imported.
 
-    interop.py TOOLS REPOSITORY SCRATCH [PART...]
+    interop.py TOOLS REPOSITORY SMOLLM2 SCRATCH [PART...]
 
 Every row of the table is a comparison with the patches applied to a float32 copy of the base, where apply rounds next to
 nothing, computed by transformers: the KL divergence, its mean over the prompts, which has the limit, as in llama.cpp's own
@@ -23,7 +23,7 @@ from transformers.utils import logging
 
 import llama_file
 
-TOOLS, ROOT, SCRATCH = (os.path.abspath(path) for path in sys.argv[1:4])
+TOOLS, ROOT, SMOLLM2, SCRATCH = (os.path.abspath(path) for path in sys.argv[1:5])
 SAMPLE = f"{ROOT}/SamplePatches/model"
 FEW, MANY = (f"{ROOT}/SamplePatches/{name}-facts.wpatch" for name in ("five", "twenty"))
 FAILURES = []
@@ -53,12 +53,12 @@ def applied(patches, name, base=SAMPLE):
     return place(name)
 
 
-def exactly(patches, name):
-    """Applied to the sample model's values in float32: another base by its digests alone."""
-    copy = place("float32")
+def exactly(patches, name, base=SAMPLE):
+    """Applied to the base's values in float32: another base by its digests alone."""
+    copy = place("float32-" + os.path.basename(base))
     if not os.path.exists(copy):
-        shutil.copytree(SAMPLE, copy)
-        weights = {key: value.float() for key, value in load_file(f"{SAMPLE}/model.safetensors").items()}
+        shutil.copytree(base, copy)
+        weights = {key: value.float() for key, value in load_file(f"{base}/model.safetensors").items()}
         save_file(weights, f"{copy}/model.safetensors", {"format": "pt"})
     errata("apply", copy, *patches, "-o", place(name), "--quiet", "--force")
     return place(name)
@@ -87,11 +87,11 @@ def answers(model, prompts):
     return torch.stack([model(input_ids=torch.tensor([ids])).logits[0, -1].double().log_softmax(-1) for ids in prompts])
 
 
-def sample_prompts():
-    tokenizer = AutoTokenizer.from_pretrained(SAMPLE)
-    records = json.load(open(f"{ROOT}/SamplePatches/facts.json"))[:20]
-    texts = [record["requested_rewrite"]["prompt"].format(record["requested_rewrite"]["subject"]) for record in records]
-    return [tokenizer(text)["input_ids"] for text in texts + ["The city of Lyon is located in", "Water is"]]
+def fact_prompts(model, facts, *others):
+    tokenizer = AutoTokenizer.from_pretrained(model)
+    rewrites = [record["requested_rewrite"] for record in json.load(open(facts))[:20]]
+    texts = [rewrite["prompt"].format(rewrite["subject"]) for rewrite in rewrites]
+    return [tokenizer(text)["input_ids"] for text in texts + list(others)]
 
 
 # PEFT
@@ -202,6 +202,27 @@ def llama(prompts):
             compare("  against float32", references[name], served, limit, needs_same=False)
 
 
+def smollm2(_):
+    """Ten CounterFact facts on SmolLM2-135M-Instruct."""
+    facts, stats = f"{ROOT}/SamplePatches/smollm2/facts.json", f"{SMOLLM2}/stats.safetensors"
+    if not os.path.exists(stats):
+        errata("stats", SMOLLM2, "--text", f"{ROOT}/SamplePatches/corpus.txt", "--layers", "5", "-o", stats, "--quiet")
+    patch = place("smollm2.wpatch")
+    errata("edit", SMOLLM2, "--facts", facts, "--stats", stats, "-o", patch, "--quiet")
+    prompts = fact_prompts(SMOLLM2, facts)
+    folder = exactly([patch], "smollm2", SMOLLM2)
+    reference = answers(load(folder), prompts)
+    lora = export([patch], "smollm2-lora", "--to", "peft", base=SMOLLM2)
+    compare("SmolLM2, PEFT, float32", reference, answers(PeftModel.from_pretrained(load(SMOLLM2), lora), prompts), 1e-5)
+    adapter = export([patch], "smollm2.gguf", "--to", "gguf", base=SMOLLM2)
+    vocabulary = json.load(open(f"{SMOLLM2}/config.json"))["vocab_size"]
+    for kind, limit in {"F16": 1e-5, "Q8_0": 1e-3}.items():
+        model = place(f"smollm2-{kind}.gguf")
+        llama_file.write(SMOLLM2, model, kind)
+        served = llama_answers(model, [adapter], prompts, vocabulary)
+        compare(f"SmolLM2, llama.cpp, {kind}", reference, served, limit)
+
+
 # Other shapes
 
 
@@ -284,10 +305,11 @@ def imports(_):
 def main():
     shutil.rmtree(SCRATCH, ignore_errors=True)
     os.makedirs(SCRATCH)
-    prompts = sample_prompts()
+    prompts = fact_prompts(SAMPLE, f"{ROOT}/SamplePatches/facts.json", "The city of Lyon is located in", "Water is")
     print(f"{'':56} {'mean KL':>8} {'largest':>8} {'limit':>8} {'same answers':>13}")
-    parts = {"peft": peft, "quantized": quantized, "shapes": shapes, "imports": imports, "llama": llama}
-    for name in sys.argv[4:] or parts:
+    parts = {"peft": peft, "quantized": quantized, "shapes": shapes, "imports": imports, "llama": llama,
+             "smollm2": smollm2}
+    for name in sys.argv[5:] or parts:
         parts[name](prompts)
     sys.exit(f"{len(FAILURES)} over their limit" if FAILURES else 0)
 
