@@ -13,6 +13,8 @@ import Tensors
 public struct Evaluation {
   /// The facts to score; nil for none.
   public var records: [FactRecord]?
+  /// Whether each fact is looked at by itself: what the checkpoints say of it.
+  public var judgesFacts = false
   /// Whether the checkpoints write: answers to the facts' and the tasks' questions, and texts from generation prompts.
   public var writes = false
   public var references: ReferenceTexts?
@@ -70,6 +72,8 @@ public struct ModelEvaluation: Sendable {
   public let model: String
   public internal(set) var records: [FactRecord] = []
   public internal(set) var scores: [RecordScore]?
+  /// Of each record's fact; nil if they were not looked at.
+  public internal(set) var verdicts: [FactVerdict]?
   public internal(set) var generations: [RecordGeneration]?
   public internal(set) var perplexity: Perplexity?
   public internal(set) var downstream: [(set: DownstreamSet, result: DownstreamResult)] = []
@@ -105,6 +109,7 @@ private struct Run {
     if let records = evaluation.records {
       result.records = records
       try score(records, base)
+      if evaluation.judgesFacts, !isStopped { try judge(records) }
       if evaluation.writes, !isStopped {
         try Profile.measure("generation") { try generate(records, base) }
       }
@@ -125,6 +130,13 @@ private struct Run {
     result.scores = scores
     let kept = base?.scores.flatMap { ScoreSummary.locality(of: scores, comparedTo: $0) }
     add("facts", ScoreSummary(scores).metrics + [kept].compactMap { $0 }, since: start)
+  }
+
+  private mutating func judge(_ records: [FactRecord]) throws {
+    let verdicts = try Profile.measure("verdicts") {
+      try FactJudge(model).judge(records.map(\.fact)) { tell("verdicts", "facts", $0, records.count) }
+    }
+    if verdicts.count == records.count { result.verdicts = verdicts }
   }
 
   private mutating func generate(_ records: [FactRecord], _ base: ModelEvaluation?) throws {

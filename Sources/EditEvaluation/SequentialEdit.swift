@@ -16,6 +16,8 @@ public struct SequentialEdit {
     public let factCount: Int
     /// The scores of the batch's own facts, and of all facts so far; nil if none were asked for.
     public let scores: (own: ScoreSummary, all: ScoreSummary)?
+    /// What the model says of all facts after the last batch; nil before it, and if no scores were asked for.
+    public internal(set) var verdicts: [FactVerdict]?
   }
 
   /// What is going on.
@@ -56,8 +58,9 @@ public struct SequentialEdit {
   ///   - origin: is asked for what each patch says of those who made it.
   ///   - evaluates: whether all facts so far are scored after each batch.
   ///   - onProgress: false stops.
-  /// - Throws: an `EditInterruption` within a batch, an `Interruption` after one, and an `ErrataError` as an edit does or
-  ///   if the folder has another run's patches. The patches that are complete stay, and the same call goes on after them.
+  /// - Throws: an `EditInterruption` within a batch, an `Interruption` after one, and an `ErrataError` as an edit does
+  ///   or if the folder has another run's patches. The patches that are complete stay, and the same call goes on after
+  ///   them.
   public func run(
     _ records: [FactRecord], batchSize: Int, origin: () -> PatchOrigin, evaluates: Bool = true,
     onProgress: (Progress) -> Bool = { _ in true }
@@ -105,7 +108,11 @@ public struct SequentialEdit {
         guard found.count == edited.count else { throw interruption(index + 1, of: batches.count) }
         scores = (ScoreSummary(found.suffix(batch.count)), ScoreSummary(found))
       }
-      steps.append(Step(path: path, patch: identifier, factCount: batch.count, scores: scores))
+      var step = Step(path: path, patch: identifier, factCount: batch.count, scores: scores)
+      if evaluates, index == batches.count - 1 {
+        step.verdicts = try FactJudge(editor.base.model()).judge(records.map(\.fact))
+      }
+      steps.append(step)
       if !goesOn, index + 1 < batches.count { throw interruption(index + 1, of: batches.count) }
     }
     return steps

@@ -58,7 +58,8 @@ public struct SettingSearch {
     templates = try ContextTemplates.sampled(from: base.model(), for: settings)
   }
 
-  /// - Parameter onStep: called while values are searched, with the number of combinations done and a remark; false stops.
+  /// - Parameter onStep: called while values are searched, with the number of combinations done and a remark; false
+  ///   stops.
   /// - Returns: a trial for every combination, in the order of the grid; nil if `onStep` said stop.
   /// - Throws: an `ErrataError`, as an edit would.
   public func run(
@@ -81,7 +82,7 @@ public struct SettingSearch {
           previous = computation
           guard
             let batches = try computation.run(
-              facts, values: values, onStep: { onStep(trials.count, $1) },
+              facts, values: values, onStep: { onStep(trials.count, $0.remark) },
               onFound: { found in for (fact, value) in found { values[fact] = value } })
           else { return nil }
           let figures = batches[0].description.tensors.values.first

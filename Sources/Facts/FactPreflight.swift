@@ -13,8 +13,9 @@ public struct FactPreflight {
   }
 
   /// - Parameter invalid: what is done about facts for which the tokenizer has no tokens.
-  /// - Returns: the facts that can be edited, and a note for each whose subject shares its last token with what follows it
-  ///   in the prompt: there the edit is written at a token that stands for more than the subject.
+  /// - Returns: the facts that can be edited, and a note for each that was mended and for each whose subject shares its
+  ///   last token with what follows it in the prompt: there the edit is written at a token that stands for more than
+  ///   the subject.
   /// - Throws: an `ErrataError` as `invalid` does.
   public func check(
     _ records: [FactRecord], in path: String, invalid: InvalidRecords = .refused
@@ -23,7 +24,7 @@ public struct FactPreflight {
     var notes: [String] = []
     let usable = try records.filter { record in
       do {
-        if let note = try note(record.fact) { notes.append(note) }
+        notes += try self.notes(record)
         return true
       } catch let error as ErrataError {
         errors.append(record.place.map { error.within([$0.file], at: [$0.position]) } ?? error)
@@ -34,8 +35,15 @@ public struct FactPreflight {
     return (usable, notes)
   }
 
+  /// What is to be said of a fact that can be edited.
+  ///
+  /// - Throws: an `ErrataError` if the tokenizer has no tokens for it.
+  package func notes(_ record: FactRecord) throws -> [String] {
+    [record.remark.map { "\(record.fact.label): \($0)" }, try note(record.fact)].compactMap { $0 }
+  }
+
   private func note(_ fact: Manifest.Fact) throws -> String? {
-    let target = try tokenization.target(fact.targetNew)
+    let target = try tokenization.target(fact)
     guard !target.isEmpty, !target.contains(where: { $0 == tokenizer.unknownToken }) else {
       throw ErrataError.targetWithoutTokens(fact.label, fact.targetNew)
     }

@@ -5,7 +5,7 @@ import WeightPatch
 public struct FactRecord: Sendable, Equatable {
   /// A prompt whose answer should stay as it is.
   public struct NeighborhoodPrompt: Sendable, Equatable {
-    public let text: String
+    public package(set) var text: String
     /// Its right answer; nil for the fact's old target (CounterFact's prompts ask the same relation of other subjects).
     public let answer: String?
 
@@ -15,16 +15,22 @@ public struct FactRecord: Sendable, Equatable {
     }
   }
 
-  public let fact: Manifest.Fact
+  public package(set) var fact: Manifest.Fact
+  /// Whether the fact says what stands between its prompt and its target; what a file leaves open, a rule decides.
+  public package(set) var isSeparated = false
   /// The same question in other words.
-  public let paraphrasePrompts: [String]
-  public let neighborhoodPrompts: [NeighborhoodPrompt]
+  public package(set) var paraphrasePrompts: [String]
+  public package(set) var neighborhoodPrompts: [NeighborhoodPrompt]
   /// Beginnings of texts about the subject that a model is to continue.
   public let generationPrompts: [String]
   /// The new target's identifier in a knowledge base (Wikidata's "Q1860"), by which reference texts name it.
   public let targetIdentifier: String?
+  /// What its file calls it (`case_id`); nil if it has no such name.
+  public package(set) var caseIdentifier: String?
   /// Where it was read; nil if it was not read from a file.
   public package(set) var place: RecordPlace?
+  /// What was mended when it was read, for people.
+  public package(set) var remark: String?
 
   public init(
     fact: Manifest.Fact, paraphrasePrompts: [String] = [], neighborhoodPrompts: [NeighborhoodPrompt] = [],
@@ -35,6 +41,14 @@ public struct FactRecord: Sendable, Equatable {
     self.neighborhoodPrompts = neighborhoodPrompts
     self.generationPrompts = generationPrompts
     self.targetIdentifier = targetIdentifier
+  }
+
+  /// The record with `text` between its prompt and its target.
+  package func separated(by text: String) -> FactRecord {
+    var record = self
+    record.fact = fact.separated(by: text)
+    record.isSeparated = true
+    return record
   }
 }
 

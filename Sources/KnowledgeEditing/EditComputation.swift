@@ -73,29 +73,48 @@ public final class EditComputation {
   /// - Parameters:
   ///   - facts: at least one.
   ///   - values: values that an earlier run found, by fact ID; they are not searched again.
-  ///   - onStep: called while values are searched, with the number of facts done and a remark; false stops.
+  ///   - onStep: called while values are searched; false stops.
   ///   - onFound: called with values as they are found.
   /// - Returns: nil if `onStep` said stop.
   /// - Throws: an `ErrataError`.
   public func run(
     _ facts: [Manifest.Fact], values: [String: FoundValue] = [:],
-    onStep: (Int, String) -> Bool = { _, _ in true },
+    onStep: (ValueSearchProgress) -> Bool = { _ in true },
     onFound: ([(fact: String, value: FoundValue)]) throws -> Void = { _ in }
   ) throws -> [ComputedBatch]? {
+    try withoutActuallyEscaping(onStep) { onStep in
+      try withoutActuallyEscaping(onFound) { onFound in
+        try run(facts, Hooks(values: values, resumed: nil, onStep: onStep, onFound: onFound) { _, _ in })
+      }
+    }
+  }
+
+  /// What a run is given and tells.
+  struct Hooks {
+    let values: [String: FoundValue]
+    /// Where an earlier run was with some facts, searched together.
+    let resumed: (facts: [String], state: ValueSearchState)?
+    let onStep: (ValueSearchProgress) -> Bool
+    let onFound: ([(fact: String, value: FoundValue)]) throws -> Void
+    /// Called before each `onStep` with the facts that are searched together, and where they are.
+    let onState: (_ facts: [String], ValueSearchState) throws -> Void
+  }
+
+  func run(_ facts: [Manifest.Fact], _ hooks: Hooks) throws -> [ComputedBatch]? {
     // Everything that can be wrong with the facts is found before anything is computed.
     let prepared = try Profile.measure("tokens") { try facts.map(prepare) }
     try weights.withdraw()
     switch settings.method {
     case .memit, .emmet:
       let independent = try independentFacts(prepared)
-      guard let found = try search(independent, values, onStep, onFound) else { return nil }
+      guard let found = try search(independent, of: independent.count, after: 0, hooks) else { return nil }
       return [try solve(independent, found)]
     case .rome:
       var batches: [ComputedBatch] = []
       for (index, fact) in prepared.enumerated() {
         // A later fact's value depends on the earlier edits, so an earlier run's serve only in the same order.
         guard
-          let found = try search([fact], values, { onStep(index + $0, $1) }, onFound)
+          let found = try search([fact], of: prepared.count, after: index, hooks)
         else { return nil }
         batches.append(try solveROME(fact, found[0]))
       }
@@ -114,9 +133,7 @@ public final class EditComputation {
     guard !fact.targetNew.trimmingCharacters(in: .whitespaces).isEmpty else {
       throw ErrataError.emptyField(fact.label, "the new target")
     }
-    let problem = ValueProblem(
-      label: fact.label, prompts: try templates.templates.map { try tokenization.prompt(fact, template: $0) },
-      target: try tokenization.target(fact.targetNew), essence: try tokenization.essence(fact))
+    let problem = try ValueProblem(fact, templates, tokenization)
     // The target's last token is scored but never embedded.
     try model.decoder.check(tokens: problem.target)
     let length = (problem.prompts.map(\.tokens.count).max() ?? 0) + problem.target.count - 1
@@ -126,21 +143,37 @@ public final class EditComputation {
     return PreparedFact(fact: fact, problem: problem)
   }
 
+  /// - Parameters:
+  ///   - count: of all facts.
+  ///   - done: how many of them were searched before these.
   private func search(
-    _ facts: [PreparedFact], _ known: [String: FoundValue], _ onStep: (Int, String) -> Bool,
-    _ onFound: ([(fact: String, value: FoundValue)]) throws -> Void
+    _ facts: [PreparedFact], of count: Int, after done: Int, _ hooks: Hooks
   ) throws -> [FoundValue]? {
-    var values = facts.map { known[$0.fact.identifier] }
+    let identifiers = facts.map(\.fact.identifier)
+    var values = identifiers.map { hooks.values[$0] }
     let missing = values.indices.filter { values[$0] == nil }
+    let before = done + facts.count - missing.count
     let valueSearch = ValueSearch(
       model.decoder, layer: settings.layers.last!, site: site, settings: settings)
+    // It belongs to these facts, or to others of the run.
+    let resumed = hooks.resumed.flatMap { earlier in
+      missing.map { identifiers[$0] }.starts(with: earlier.facts) ? earlier.state : nil
+    }
     guard
       let found = try Profile.measure(
         "value search",
         {
           try valueSearch.search(
-            missing.map { facts[$0].problem }, onStep: { onStep(facts.count - missing.count + $0, $1) },
-            onFound: { found in try onFound(found.map { (facts[missing[$0.index]].fact.identifier, $0.value) }) })
+            missing.map { facts[$0].problem }, resumed: resumed,
+            onStep: { progress in
+              var progress = progress
+              progress.found += before
+              progress.steps += before * settings.steps
+              progress.totalSteps = count * settings.steps
+              return hooks.onStep(progress)
+            },
+            onFound: { found in try hooks.onFound(found.map { (identifiers[missing[$0.index]], $0.value) }) },
+            onState: { range, state in try hooks.onState(range.map { identifiers[missing[$0]] }, state) })
         })
     else { return nil }
     for (index, value) in zip(missing, found) { values[index] = value }

@@ -1,3 +1,5 @@
+import Facts
+import Foundation
 import PatchAlgebra
 import SecondMomentStatistics
 import Tensors
@@ -16,6 +18,8 @@ public final class Editor {
   public let templates: ContextTemplates
   /// What edits are computed on; its patches are their parents.
   public private(set) var base: PatchedModel
+  /// What the model says of the last patch's facts, with the exact result in place.
+  public private(set) var verdicts: [FactVerdict] = []
   private let statistics: SecondMoments
   private let storesKeys: Bool
   /// Its factorizations of C serve again.
@@ -29,7 +33,8 @@ public final class Editor {
   ///     method's usual number of them.
   ///   - statistics: the second moments of the layers' keys over ordinary text.
   ///   - storesKeys: whether patches carry the facts' keys, in float16.
-  /// - Throws: an `ErrataError` if the checkpoint is no model, or if a patch changes what is no layer's down-projection.
+  /// - Throws: an `ErrataError` if the checkpoint is no model, or if a patch changes what is no layer's
+  ///   down-projection.
   public init(
     on base: PatchedModel, settings: EditSettings, templates: ContextTemplates? = nil, statistics: SecondMoments,
     storesKeys: Bool = false
@@ -42,7 +47,8 @@ public final class Editor {
     self.templates = try templates ?? ContextTemplates.sampled(from: base.model(), for: settings)
   }
 
-  /// Computes one patch: finds what the model must say within to know the facts, and solves for the weights that say it.
+  /// Computes one patch: finds what the model must say within to know the facts, and solves for the weights that say
+  /// it.
   ///
   /// - Parameters:
   ///   - facts: at least one.
@@ -58,13 +64,8 @@ public final class Editor {
     onStep: (EditProgress) -> Bool = { _ in true }
   ) throws -> Patch {
     let computation = try computation()
-    try archive?.open(computation.valueIdentity(facts))
-    let known = archive?.values ?? [:]
-    let resumed = facts.count { known[$0.identifier] != nil }
-    let computed = try computation.run(
-      facts, values: known,
-      onStep: { onStep(EditProgress(completed: $0, total: facts.count, resumed: resumed, remark: $1)) },
-      onFound: { try archive?.append($0) })
+    try archive?.open(computation.valueIdentity(facts), learningRate: settings.learningRate)
+    let computed = try withoutActuallyEscaping(onStep) { try run(computation, facts, archive, onStep: $0) }
     guard let computed else {
       throw EditInterruption(foundCount: archive?.values.count ?? 0, factCount: facts.count, archive: archive?.path)
     }
@@ -78,25 +79,53 @@ public final class Editor {
     return patch
   }
 
-  /// The batches' descriptions with each fact's probability before and after. The decoder computes with the weights that the
-  /// edit began with afterwards.
+  /// Runs the computation from where the archive says that an earlier run was, and keeps there where this one is.
+  private func run(
+    _ computation: EditComputation, _ facts: [Manifest.Fact], _ archive: ValueArchive?,
+    onStep: @escaping (EditProgress) -> Bool
+  ) throws -> [EditComputation.ComputedBatch]? {
+    var resumedSteps: Int?
+    var latest: (facts: [String], state: ValueSearchState)?
+    let hooks = EditComputation.Hooks(
+      values: archive?.values ?? [:], resumed: archive?.search,
+      onStep: { progress in
+        resumedSteps = resumedSteps ?? progress.steps - 1
+        return onStep(EditProgress(progress, of: facts.count, resumedSteps: resumedSteps!))
+      }, onFound: { try archive?.append($0) },
+      onState: { facts, state in
+        latest = (facts, state)
+        try archive?.keep(state, of: facts, atOnce: false)
+      })
+    let computed = try computation.run(facts, hooks)
+    if computed == nil, let latest { try archive?.keep(latest.state, of: latest.facts, atOnce: true) }
+    return computed
+  }
+
+  /// The batches' descriptions with each fact's probability before and after. The decoder computes with the weights
+  /// that the edit began with afterwards.
   private func measured(
     _ computed: [EditComputation.ComputedBatch], _ computation: EditComputation
   ) throws -> [Manifest.Batch] {
     let scorer = FactScorer(try base.model())
     let facts = computed.flatMap(\.description.facts)
-    let after = try Profile.measure("probabilities after") { try scorer.probabilities(facts) }
+    verdicts = try Profile.measure("probabilities after") { try FactJudge(base.model()).judge(facts) }
     try computation.withdraw()
-    let before = try Profile.measure("probabilities before") { try scorer.probabilities(facts) }
-    var outcomes = zip(before, after).makeIterator()
+    let before = try Profile.measure("probabilities before") {
+      try scorer.score(facts.map { FactRecord(fact: $0) }).map(\.rewrite.new)
+    }
+    var outcomes = zip(before, verdicts).makeIterator()
     return try computed.map { batch in
       var description = batch.description
       for index in description.facts.indices {
         let (before, after) = outcomes.next()!
-        description.facts[index].outcome?.probabilityBefore = before
-        description.facts[index].outcome?.probabilityAfter = after
-        let tokens = try scorer.targetTokenCount(description.facts[index])
-        description.facts[index].outcome?.targetTokens = tokens
+        var outcome = description.facts[index].outcome ?? Manifest.Outcome()
+        outcome.probabilityBefore = exp(before.logProbability)
+        outcome.probabilityAfter = after.probability
+        outcome.targetTokens = before.tokenProbabilities.count
+        outcome.tokensBefore = before.tokenProbabilities
+        outcome.tokensAfter = after.tokenProbabilities
+        outcome.holds = after.holds
+        description.facts[index].outcome = outcome
       }
       return description
     }
@@ -160,10 +189,21 @@ public struct EditProgress: Sendable {
   /// The facts whose values are found, of how many.
   public let completed: Int
   public let total: Int
-  /// Those of them that an earlier run found.
-  public let resumed: Int
+  /// Steps of the search, of all facts, of how many at most; and those that an earlier run made.
+  public let steps: Int
+  public let totalSteps: Int
+  public let resumedSteps: Int
   /// For people: "step 3, mean loss 0.25".
   public let remark: String
+
+  init(_ progress: ValueSearchProgress, of count: Int, resumedSteps: Int) {
+    completed = progress.found
+    total = count
+    steps = progress.steps
+    totalSteps = progress.totalSteps
+    self.resumedSteps = resumedSteps
+    remark = progress.remark
+  }
 }
 
 /// An edit was stopped before every fact's value was found.

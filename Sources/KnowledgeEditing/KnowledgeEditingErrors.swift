@@ -15,6 +15,22 @@ extension ErrataError {
       remedy: "shorten it")
   }
 
+  static func unknownChatFormat(_ path: String, known: [String]) -> ErrataError {
+    ErrataError(
+      .general, path, "the chat_template is of no known format (\(known.joined(separator: ", ")))",
+      remedy: .describeChatFormat)
+  }
+
+  static func noChatFormat(_ path: String) -> ErrataError {
+    ErrataError(
+      .general, path, "there is no chat_template, and the tokenizer has no chat's tokens",
+      remedy: .describeChatFormat)
+  }
+
+  static func notChatFormat(_ path: String, _ problem: String) -> ErrataError {
+    ErrataError(.usage, path, at: "the chat format", problem)
+  }
+
   static func notTemplates(_ path: String) -> ErrataError {
     ErrataError(.usage, path, "context templates are a JSON array of strings")
   }

@@ -1,10 +1,10 @@
-/// The one error type that reaches the user. It is data: what it is about, what is wrong, and what to do; the line that says
-/// so is composed here and nowhere else:
+/// The one error type that reaches the user. It is data: what it is about, what is wrong, and what to do; the line that
+/// says so is composed here and nowhere else:
 ///
 ///     subjects on context: place: problem: cause; outcome; remedy
 ///
-/// Each module words its own errors in one file (`<Module>Errors.swift`) as static members of this type, and tests assert the
-/// exact text.
+/// Each module words its own errors in one file (`<Module>Errors.swift`) as static members of this type, and tests
+/// assert the exact text.
 public struct ErrataError: Error, Sendable {
   /// What kind of failure it is. The raw value is the exit code of a tool that ends with it (ARCHITECTURE: exit codes).
   public enum Kind: Int32, Sendable, CaseIterable {
@@ -14,6 +14,8 @@ public struct ErrataError: Error, Sendable {
     case conflict = 4
     case verification = 5
     case damagedInput = 6
+    /// What was required of a result is not so.
+    case unmet = 7
 
     /// As `--json` calls it.
     public var name: String {
@@ -24,6 +26,7 @@ public struct ErrataError: Error, Sendable {
       case .conflict: "conflict"
       case .verification: "verification"
       case .damagedInput: "damaged_input"
+      case .unmet: "unmet"
       }
     }
   }

@@ -1,5 +1,5 @@
-/// What can be done about an error. Libraries know no options and no tools: what takes one is a case of its own, and the
-/// tools say which option it is (`RemedyWording` of ToolSupport). Everything else is a free text.
+/// What can be done about an error. Libraries know no options and no tools: what takes one is a case of its own, and
+/// the tools say which option it is (`RemedyWording` of ToolSupport). Everything else is a free text.
 public enum Remedy: Sendable {
   case advice(String)
   /// A command's help.
@@ -41,6 +41,7 @@ public enum Remedy: Sendable {
   case giveOneLayer
   case dropDependent
   case gentlerSearch
+  case describeChatFormat
 
   // MARK: Patches that are solved again
 
@@ -129,6 +130,7 @@ extension Remedy: CustomStringConvertible {
     case .giveOneLayer: "give one"
     case .dropDependent: "remove them, or have them dropped"
     case .gentlerSearch: "try a smaller learning rate or clamp, or another layer"
+    case .describeChatFormat: "describe the format in a file"
     case .nameFact: "give an ID, its first digits (four at least) or the exact subject"
     case .prefer: "decide which to prefer: those of the first patch, of the last, or one by its ID"
     case .giveSlack: "give lambda, or a method with w"

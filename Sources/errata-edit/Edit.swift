@@ -1,5 +1,6 @@
 import ArgumentParser
 import EditEvaluation
+import FactReporting
 import Facts
 import Foundation
 import KnowledgeEditing
@@ -22,8 +23,10 @@ struct Edit: ParsableCommand {
       subject stands in the prompt in braces ("The capital of {Australia} is"), or in a column subject. Optional are \
       target_true, relation, source, paraphrase and neighborhood.
 
-      Values are searched for as many facts at once as fit into memory. Ctrl-C keeps those that are complete in \
-      OUTPUT.partial; the same command continues from there, to the same patch.
+      Values are searched for as many facts at once as fit into memory. Ctrl-C keeps what is found, and how far the \
+      search is, in OUTPUT.partial; the same command continues from there, to the same patch.
+
+      At the end stands how many facts hold: the model's greedy reply, with the patch, begins with the target.
 
       On a checkpoint that carries patches, or with --after, the edit is computed on top of those patches and names \
       them as its parents: it holds what they lack, and is applied where they are. With --batch-size the facts are \
@@ -45,6 +48,24 @@ struct Edit: ParsableCommand {
 
   @Flag(help: "Leave out records that cannot be used, each named on standard error, instead of refusing the file.")
   var skipInvalid = false
+
+  @Flag(help: "Leave out facts that the model knows already: its greedy reply begins with the target.")
+  var skipKnown = false
+
+  @OptionGroup(title: "How facts are put")
+  var form: FormOptions
+
+  @OptionGroup
+  var prefix: TargetPrefixOption
+
+  @Option(
+    help: ArgumentHelp(
+      "End with exit code 7 if a fact's whole target has a smaller probability than P, or, without P, does not hold.",
+      valueName: "P"))
+  var require: FactRequirement?
+
+  @Flag(help: "Compute nothing: say what the model makes of the facts, as 'errata facts check' does.")
+  var dryRun = false
 
   @Option(help: "The second moments that 'errata stats' collected for this model.")
   var stats: String
@@ -78,7 +99,7 @@ struct Edit: ParsableCommand {
   var noEvaluation = false
 
   @Option(name: [.short, .long], help: "The patch to write, - for standard output; or the folder of patches.")
-  var output: String
+  var output: String?
 
   @OptionGroup
   var replacement: ReplaceOption
@@ -115,32 +136,72 @@ struct Edit: ParsableCommand {
       throw ValidationError("--compression-level must be from 1 to 22")
     }
     if let batchSize, batchSize < 1 { throw ValidationError("--batch-size must be positive") }
+    if output == nil, !dryRun { throw ValidationError("give --output: the patch to write") }
+    if require != nil, noEvaluation {
+      throw ValidationError("--require needs the evaluation that --no-evaluation leaves out")
+    }
     if noEvaluation, batchSize == nil { throw ValidationError("--no-evaluation goes with --batch-size") }
   }
 
   func run() throws {
     profile.start()
     // What is cheap to check is checked before the model is opened.
-    if batchSize == nil { try PatchWriter.checkOutput(output, inputs: after, replacing: replacement.isAllowed) }
+    if batchSize == nil, let output {
+      try PatchWriter.checkOutput(output, inputs: after, replacing: replacement.isAllowed)
+    }
     let invalid = InvalidRecords(areSkipped: skipInvalid) { printNotice("errata edit: \($0)") }
-    let given = try FactRecord.read(facts, selection: records, areDistinct: true, invalid: invalid)
+    let given = try FactRecord.read(facts, selection: records, areDistinct: !dryRun, invalid: invalid)
     let parents = try after.map { try PatchFile(path: $0) }
     let statistics = try SecondMoments(contentsOf: stats)
     let templates = try templates.map(ContextTemplates.init(contentsOf:))
     let base = try PatchedModel(OpenedCheckpoint(path: model, notice: printNotice), with: parents)
     let model = try base.model()
-    let (records, notes) = try FactPreflight(model.tokenizer).check(given, in: facts, invalid: invalid)
+    let put = try form.forms(model, prefix).applied(to: given)
     if let remark = statistics.remark(for: model.tokenizer) { printNotice("errata edit: \(remark)") }
-    for note in notes where !quiet { printNotice("errata edit: \(note)") }
     var settings = try settings.settings(for: model.architecture, statistics: statistics)
     settings.factorTypes = factors
+    if dryRun { return try check(put, model, settings, templates) }
+    let records = try known(try usable(put, model, invalid), model)
     let editor = try Editor(
       on: base, settings: settings, templates: templates, statistics: statistics, storesKeys: keys)
     Interruption.install()
-    if batchSize == nil { try edit(records, editor) } else { try editInSequence(records, editor, parents) }
+    let summary = try batchSize == nil ? edit(records, editor) : editInSequence(records, editor, parents)
+    if let require { try summary?.check(require) }
   }
 
-  private func edit(_ records: [FactRecord], _ editor: Editor) throws {
+  /// The facts that the tokenizer has tokens for.
+  private func usable(
+    _ records: [FactRecord], _ model: LanguageModel, _ invalid: InvalidRecords
+  ) throws -> [FactRecord] {
+    let (records, notes) = try FactPreflight(model.tokenizer).check(records, in: facts, invalid: invalid)
+    for note in notes where !quiet { printNotice("errata edit: \(note)") }
+    return records
+  }
+
+  /// The facts without those that need no edit, if they are to be skipped.
+  private func known(_ records: [FactRecord], _ model: LanguageModel) throws -> [FactRecord] {
+    guard skipKnown else { return records }
+    let verdicts = try FactJudge(model).judge(records.map(\.fact))
+    let unknown = zip(records, verdicts).filter { !$1.holds }.map(\.0)
+    for (record, verdict) in zip(records, verdicts) where verdict.holds && !quiet {
+      printNotice("errata edit: \(record.fact.label): known already; left out")
+    }
+    guard !unknown.isEmpty else { throw ErrataError.allFactsKnown(facts) }
+    return unknown
+  }
+
+  private func check(
+    _ records: [FactRecord], _ model: LanguageModel, _ settings: EditSettings, _ templates: ContextTemplates?
+  ) throws {
+    let check = try FactCheck(records, model)
+    let estimate = try check.estimate(model, settings, templates)
+    let report = FactCheckReport(check, path: facts, estimate: estimate)
+    json.give(report)
+    try report.requireUsable()
+  }
+
+  private func edit(_ records: [FactRecord], _ editor: Editor) throws -> FactSummary? {
+    let output = output!
     let archive = ValueArchive(outputPath: output == "-" ? "errata-edit" : output)
     let lines = ProgressLines(isQuiet: quiet)
     let patch: Patch
@@ -154,13 +215,18 @@ struct Edit: ParsableCommand {
     }
     archive.remove()
     lines.finish()
-    json.give(EditReport(patch: written, path: output, seconds: lines.secondsElapsed, profile: profile.report))
+    let report = EditReport(
+      patch: written, path: output, seconds: lines.secondsElapsed, verdicts: editor.verdicts, requirement: require,
+      profile: profile.report)
+    json.give(report)
+    return report.summary
   }
 
-  private func editInSequence(_ records: [FactRecord], _ editor: Editor, _ parents: [PatchFile]) throws {
+  private func editInSequence(_ records: [FactRecord], _ editor: Editor, _ parents: [PatchFile]) throws -> FactSummary?
+  {
     let batchCount = (records.count + batchSize! - 1) / batchSize!
     let lines = ProgressLines(isQuiet: quiet)
-    let sequence = SequentialEdit(editor, parents: parents, folder: output, compressionLevel: compressionLevel)
+    let sequence = SequentialEdit(editor, parents: parents, folder: output!, compressionLevel: compressionLevel)
     do {
       let steps = try sequence.run(
         records, batchSize: batchSize!, origin: self.origin, evaluates: !noEvaluation
@@ -174,7 +240,10 @@ struct Edit: ParsableCommand {
         }
       }
       lines.finish()
-      json.give(SequenceReport(steps: steps, profile: profile.report))
+      let summary = steps.last?.verdicts.map { FactSummary(Array(zip(records.map(\.fact), $0))) }
+      json.give(
+        SequenceReport(steps: steps, summary: summary, requirement: require, profile: profile.report))
+      return summary
     } catch let interruption as EditInterruption {
       throw ErrataError.interrupted(interruption)
     } catch let interruption as SequentialEdit.Interruption {
@@ -193,8 +262,8 @@ extension ProgressLines {
   /// - Returns: false if the user has asked to stop.
   fileprivate func update(_ title: String, _ progress: EditProgress) -> Bool {
     update(
-      title, unit: "facts", completed: progress.completed, of: progress.total, initial: progress.resumed,
-      progress.remark)
+      title, unit: "steps", completed: progress.steps, of: progress.totalSteps, initial: progress.resumedSteps,
+      "\(progress.completed) of \(progress.total) facts, \(progress.remark)")
     return !Interruption.isRequested
   }
 }

@@ -6,16 +6,15 @@ import Tensors
 extension ErrataError {
   static let publishedROMEOnly = ErrataError(.usage, "--published-rome goes with --method rome")
 
+  static func allFactsKnown(_ path: String) -> ErrataError {
+    ErrataError(.usage, path, "the model knows all of these facts already; there is nothing to edit")
+  }
+
   static func interrupted(_ interruption: EditInterruption) -> ErrataError {
-    // With none found there is no file to speak of.
-    guard interruption.foundCount > 0, let archive = interruption.archive else {
-      return ErrataError(
-        .general, "interrupted before the first values were complete", remedy: "run the same command to start again")
-    }
-    return ErrataError(
+    ErrataError(
       .general,
-      "interrupted with \(interruption.foundCount) of \(interruption.factCount) values found, kept in "
-        + "\(archive)",
+      "interrupted with \(interruption.foundCount) of \(interruption.factCount) values found"
+        + (interruption.archive.map { ", kept in \($0)" } ?? ""),
       remedy: "run the same command to continue")
   }
 

@@ -1,3 +1,4 @@
+import FactReporting
 import LinearAlgebra
 import ToolSupport
 
@@ -5,6 +6,6 @@ import ToolSupport
 struct Main {
   static func main() {
     WidestKernels.use()
-    ToolMain.run(Edit.self)
+    ToolMain.run(Edit.self, FactRequirement.completing(Array(CommandLine.arguments.dropFirst())))
   }
 }

@@ -1,4 +1,5 @@
 import EditEvaluation
+import FactReporting
 import Foundation
 import Tensors
 import ToolSupport
@@ -8,6 +9,9 @@ struct SequenceReport: Answer {
   let kind = "edit.sequence"
 
   let steps: [SequentialEdit.Step]
+  /// Of all facts, after the last batch; nil if they were not looked at.
+  let summary: FactSummary?
+  let requirement: FactRequirement?
   let profile: ProfileReport?
 
   var lines: [String] {
@@ -22,7 +26,7 @@ struct SequenceReport: Answer {
       table.append(
         [step.path, String(step.factCount)] + columns(step.scores?.own) + [String(done)] + columns(step.scores?.all))
     }
-    return table.lines
+    return table.lines + (summary?.lines(requirement) ?? [])
   }
 
   private func columns(_ scores: ScoreSummary?) -> [String] {
@@ -39,7 +43,8 @@ struct SequenceReport: Answer {
             "output": JSON(step.path), "patch": JSON(step.patch), "fact_count": .integer(step.factCount),
             "batch": step.scores?.own.json ?? .null, "all": step.scores?.all.json ?? .null,
           ]
-        })
+        }),
+      "facts": summary?.json ?? .null,
     ]
   }
 }

@@ -1,6 +1,7 @@
 import Adapters
 import ArgumentParser
 import EditEvaluation
+import FactReporting
 import Facts
 import Foundation
 import KnowledgeEditing
@@ -53,7 +54,11 @@ struct Eval: ParsableCommand {
   @Option(parsing: .singleValue, help: "The same with a patch that is not applied. May be repeated.")
   var patch: [String] = []
 
-  @Option(help: "A facts file: CounterFact, zsRE, EasyEdit, or plain JSONL or CSV; - for standard input.")
+  @Option(
+    help: """
+      A facts file: CounterFact, zsRE, EasyEdit, or plain JSONL or CSV, - for standard input; or a patch or an edited \
+      checkpoint, for its facts (default, if nothing else is asked for: those that the checkpoints' ledgers name).
+      """)
   var facts: String?
 
   @Option(help: "Which records of it, like 0-9 (default: all).")
@@ -61,6 +66,25 @@ struct Eval: ParsableCommand {
 
   @Flag(help: "Leave out records that cannot be used, each named on standard error, instead of refusing the file.")
   var skipInvalid = false
+
+  @OptionGroup(title: "How facts are put")
+  var form: FormOptions
+
+  @OptionGroup
+  var prefix: TargetPrefixOption
+
+  @Flag(
+    help: "Show each fact by itself: whether it holds, what the checkpoints say, how likely they find the target.")
+  var perFact = false
+
+  @Flag(help: "Of two checkpoints: show each fact before and after, and which of them the second one changed.")
+  var explain = false
+
+  @Option(
+    help: ArgumentHelp(
+      "Print the facts alone, as \(PerFactTable.Format.allCases.map(\.rawValue).joined(separator: ", ")).",
+      discussion: "Goes with --per-fact and --explain."))
+  var format: PerFactTable.Format?
 
   @Flag(help: "Let the checkpoints write: answers, and texts from the generation prompts.")
   var generate = false
@@ -109,11 +133,18 @@ struct Eval: ParsableCommand {
   var profile: ProfileOptions
 
   func validate() throws {
-    if facts == nil, perplexity == nil, downstream.isEmpty {
-      throw ValidationError("give --facts, --perplexity or --downstream: what the checkpoints are scored on")
-    }
     try require(facts != nil, [("--records", records != nil)], "--facts")
-    try require(facts != nil || !downstream.isEmpty, [("--generate", generate)], "--facts or --downstream")
+    try require(hasFacts || !downstream.isEmpty, [("--generate", generate)], "--facts or --downstream")
+    try require(
+      hasFacts,
+      [
+        ("--chat", form.chat),
+        ("--target-prefix", prefix.targetPrefix != nil),
+        ("--per-fact", perFact), ("--explain", explain),
+      ], "--facts")
+    try require(perFact || explain, [("--format", format != nil)], "--per-fact or --explain")
+    if explain, models.count != 2 { throw ValidationError("--explain is of two checkpoints, before and after") }
+    if json.isGiven, format != nil { throw ValidationError("--json and --format exclude each other") }
     try require(facts != nil && generate, [("--references", references != nil)], "--facts and --generate")
     try require(
       perplexity != nil,
@@ -133,6 +164,12 @@ struct Eval: ParsableCommand {
     if csv == "-", json.isGiven { throw ValidationError("--json and --csv - exclude each other") }
   }
 
+  /// Without anything else to measure, the ledgers' facts are measured.
+  private var hasFacts: Bool { facts != nil || (perplexity == nil && downstream.isEmpty) }
+
+  /// Of facts that the patches say they change, it is of interest whether they hold.
+  private var judgesFacts: Bool { perFact || explain || (facts == nil && hasFacts) }
+
   private func require(_ isGiven: Bool, _ options: [(name: String, isGiven: Bool)], _ needed: String) throws {
     if !isGiven, let option = options.first(where: \.isGiven) {
       throw ValidationError("\(option.name) goes with \(needed) only")
@@ -143,7 +180,8 @@ struct Eval: ParsableCommand {
     for path in [csv, cases].compactMap({ $0 }) where path != "-" {
       try AtomicFile.check(path: path) { isEarlierResult($0) }
     }
-    let evaluation = try evaluation()
+    var evaluation = try evaluation()
+    let records = evaluation.records
     // What is wrong with a checkpoint is said before the work on others; what was looked at is what is measured.
     var opened = try models.map { path in
       let model = try LanguageModel(path: path, notice: printNotice)
@@ -158,6 +196,7 @@ struct Eval: ParsableCommand {
       profile.start()
       // Let go of afterwards, with the memory that it computes in.
       let (name, model) = opened.removeFirst()
+      evaluation.records = try records.map(try form.forms(model, prefix).applied)
       let result = try evaluation.run(model, named: name, base: reports.first?.result) { progress in
         lines.update(
           "\(name): \(progress.section)", unit: progress.unit, completed: progress.completed,
@@ -165,7 +204,9 @@ struct Eval: ParsableCommand {
         return !Interruption.isRequested
       }
       lines.finish()
-      reports.append(EvaluationReport(result: result, profile: profile.report))
+      reports.append(
+        EvaluationReport(
+          result: result, before: explain ? reports.first?.result : nil, profile: profile.report))
     }
     try write(reports)
     if Interruption.isRequested {
@@ -188,6 +229,12 @@ struct Eval: ParsableCommand {
     var evaluation = Evaluation()
     let invalid = InvalidRecords(areSkipped: skipInvalid) { printNotice("errata eval: \($0)") }
     evaluation.records = try facts.map { try FactRecord.read($0, selection: records, invalid: invalid) }
+    if facts == nil, hasFacts {
+      let recorded = try FactRecord.ofLedgers(models.map(HubCache.path(ofCheckpoint:)))
+      guard !recorded.isEmpty else { throw ErrataError.nothingToScore }
+      evaluation.records = recorded
+    }
+    evaluation.judgesFacts = judgesFacts
     evaluation.writes = generate
     evaluation.references = try references.map { try ReferenceTexts(contentsOf: $0) }
     evaluation.text = try perplexity.map { try PerplexityText(contentsOf: $0) }
@@ -211,7 +258,10 @@ struct Eval: ParsableCommand {
       for line in EvaluationFile.cases(results) { try file.write(line.serialized() + [UInt8(ascii: "\n")]) }
       try file.commit()
     }
-    json.give(reports, of: models.count, lines: csv == "-" ? [] : EvaluationTable.lines(results))
+    let table = PerFactTable(results, comparesWithFirst: explain)
+    if let format { return table.print(format) }
+    let facts = judgesFacts ? [""] + table.lines : []
+    json.give(reports, of: models.count, lines: csv == "-" ? [] : EvaluationTable.lines(results) + facts)
   }
 
   /// Whether a file is one that `--csv` or `--cases` wrote, and not, for example, the facts.

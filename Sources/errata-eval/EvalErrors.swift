@@ -4,4 +4,9 @@ import Tensors
 extension ErrataError {
   static let interrupted = ErrataError(
     .general, "interrupted", outcome: "what was measured before is above, and marked as partial")
+
+  static let nothingToScore = ErrataError(
+    .usage,
+    "give --facts, --perplexity or --downstream: what the checkpoints are scored on; no ledger here names facts",
+    remedy: .help("errata eval"))
 }

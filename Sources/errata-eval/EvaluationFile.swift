@@ -1,4 +1,5 @@
 import EditEvaluation
+import Facts
 import Foundation
 import KnowledgeEditing
 import Tensors
@@ -24,7 +25,7 @@ enum EvaluationFile {
       }
   }
 
-  private static func quoted(_ field: String) -> String {
+  static func quoted(_ field: String) -> String {
     guard field.contains(where: { ",\"\n\r".contains($0) }) else { return field }
     return "\"" + field.replacingOccurrences(of: "\"", with: "\"\"") + "\""
   }
@@ -44,16 +45,24 @@ enum EvaluationFile {
     }
   }
 
-  static func factCases(_ result: ModelEvaluation) -> [JSON] {
+  /// - Parameter before: the checkpoint that each fact is compared with; nil if it is not.
+  static func factCases(_ result: ModelEvaluation, before: ModelEvaluation? = nil) -> [JSON] {
     (result.scores ?? []).enumerated().map { index, score in
       let record = result.records[index]
       let written = result.generations.flatMap { index < $0.count ? $0[index] : nil }
       var object = JSONObject([
-        "fact": JSON(record.fact.identifier), "subject": JSON(record.fact.subject),
+        "fact": JSON(record.fact.identifier), "case_id": record.caseIdentifier.map { JSON($0) } ?? .null,
+        "prompt": JSON(record.fact.question), "target_new": JSON(record.fact.targetNew),
+        "subject": JSON(record.fact.subject),
         "rewrite": prompts([score.rewrite], written.map { [$0.rewrite] }),
         "paraphrases": prompts(score.paraphrases, written?.paraphrases),
         "neighborhood": prompts(score.neighborhood, written?.neighborhood),
       ])
+      if let verdict = result.verdicts?[index] {
+        object["holds"] = .bool(verdict.holds)
+        object["reply"] = JSON(verdict.reply)
+        if let before = before?.verdicts?[index] { object["change"] = JSON(verdict.change(from: before)) }
+      }
       if let written {
         object["texts"] = .array(written.texts.map { JSON($0) })
         object["GE"] = JSON(written.entropy.map { 100 * $0 })

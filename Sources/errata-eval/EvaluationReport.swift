@@ -7,6 +7,8 @@ struct EvaluationReport: Answer {
   let kind = "eval"
 
   let result: ModelEvaluation
+  /// The checkpoint that each fact is compared with; nil if it is not.
+  let before: ModelEvaluation?
   let profile: ProfileReport?
 
   var lines: [String] { EvaluationTable.lines([result]) }
@@ -21,7 +23,7 @@ struct EvaluationReport: Answer {
           "metrics": .array($0.metrics.map(\.json)),
         ]
       })
-    if result.scores != nil { object["cases"] = .array(EvaluationFile.factCases(result)) }
+    if result.scores != nil { object["cases"] = .array(EvaluationFile.factCases(result, before: before)) }
     return .object(object)
   }
 }

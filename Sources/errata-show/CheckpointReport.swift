@@ -28,6 +28,19 @@ struct CheckpointReport: Answer {
     applied.flatMap { ListedFact.all(in: $0.patch.manifest, patch: $0.entry.patch, name: $0.entry.name) }
   }
 
+  /// Facts of different patches that cannot both hold. A patch that was computed on top of another may correct it.
+  var contradictions: [(first: (fact: Manifest.Fact, patch: Digest), second: (fact: Manifest.Fact, patch: Digest))] {
+    let carried = applied.flatMap { entry, patch in
+      patch.manifest.batches.flatMap(\.facts).map { (fact: $0, patch: entry.patch) }
+    }
+    let parents = Dictionary(
+      applied.map { ($0.entry.patch, Set($0.patch.manifest.parents.map(\.patch))) }, uniquingKeysWith: { $1 })
+    return Contradiction.all(among: carried.map(\.fact)).map { (carried[$0.first], carried[$0.second]) }.filter {
+      let (first, second) = ($0.0.patch, $0.1.patch)
+      return first != second && parents[first]?.contains(second) != true && parents[second]?.contains(first) != true
+    }
+  }
+
   /// The patches that edit a tensor.
   private func patches(editing tensor: ByteString) -> [Digest] {
     patches.filter { $0.manifest.base.tensors[tensor] != nil }.map(\.identifier)
@@ -46,7 +59,7 @@ extension CheckpointReport {
     }
     let facts = facts
     return ["checkpoint  \(printable(path))", ""] + patchTable
-      + (facts.isEmpty ? [] : [""] + ListedFact.table(facts, isElided: true)) + [""] + tensorTable
+      + (facts.isEmpty ? [] : [""] + ListedFact.table(facts, isElided: true)) + contradictionLines + [""] + tensorTable
   }
 
   private var patchTable: [String] {
@@ -63,6 +76,17 @@ extension CheckpointReport {
       signatures.map { printable("\(patch.entry.patch.abbreviated): signature \($0.frame): \($0)") }
     }
     return table.lines + (signed.isEmpty ? [] : [""] + signed)
+  }
+
+  private var contradictionLines: [String] {
+    let found = contradictions
+    if found.isEmpty { return [] }
+    return [""]
+      + found.map { first, second in
+        printable(
+          "contradiction: \(first.fact.label) of \(first.patch.abbreviated), and \"\(second.fact.targetNew)\" of "
+            + second.patch.abbreviated)
+      }
   }
 
   private var tensorTable: [String] {
@@ -93,6 +117,8 @@ extension CheckpointReport {
             "signatures": .array(signatures.map(\.json)),
           ]
         }), "facts": .array(facts.map(\.json)),
+      "contradictions": .array(
+        contradictions.map { .array([JSON($0.first.fact.identifier), JSON($0.second.fact.identifier)]) }),
       "tensors": .array(
         ledger.tensors.sorted { $0.key < $1.key }.map { name, state in
           [

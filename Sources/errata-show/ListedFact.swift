@@ -61,7 +61,7 @@ extension Manifest.Fact {
   static var columns: [(header: String, alignment: TextTable.Alignment)] {
     [
       ("fact", .left), ("subject", .left), ("prompt", .left), ("old -> new", .left), ("P/token before", .right),
-      ("P/token after", .right), ("joint after", .right),
+      ("P/token after (when made)", .right), ("joint after", .right),
     ]
   }
 

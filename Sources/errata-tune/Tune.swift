@@ -101,6 +101,7 @@ struct Tune: ParsableCommand {
     let statistics = try SecondMoments(contentsOf: stats)
     let base = try PatchedModel(OpenedCheckpoint(path: model, notice: printNotice))
     if let remark = statistics.remark(for: try base.model().tokenizer) { printNotice("errata tune: \(remark)") }
+    let put = try FactForms(base.model()).applied(to: records)
     let search = try SettingSearch(
       on: base,
       grid: SettingSearch.Grid(
@@ -111,7 +112,7 @@ struct Tune: ParsableCommand {
       statistics: statistics)
     Interruption.install()
     let progress = Progress("settings", unit: "trials", total: search.grid.count, isQuiet: quiet)
-    let trials = try search.run(records) { done, remark in
+    let trials = try search.run(put) { done, remark in
       progress.update(completed: done, remark)
       return !Interruption.isRequested
     }

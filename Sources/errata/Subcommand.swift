@@ -5,6 +5,7 @@ struct Subcommand {
 
   static let all = [
     Subcommand(name: "edit", summary: "compute an edit of facts and write it as a patch"),
+    Subcommand(name: "facts", summary: "say what a model makes of facts before they are edited"),
     Subcommand(name: "stats", summary: "collect the second moments that an edit needs; show, merge or import them"),
     Subcommand(name: "tune", summary: "pick layer, clamp and w for a model by trying them on facts"),
     Subcommand(name: "show", summary: "say what a patch changes and costs, or which patches a checkpoint has"),

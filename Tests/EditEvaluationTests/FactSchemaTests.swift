@@ -20,6 +20,7 @@ import WeightPatch
     return try FactRecord.read(path).map { record in
       var record = record
       record.place = nil
+      record.caseIdentifier = nil
       return record
     }
   }
@@ -40,6 +41,14 @@ import WeightPatch
           paraphrasePrompts: ["Rain fell. Avalon is in"], neighborhoodPrompts: [.init("Camelot lies in")],
           generationPrompts: ["Avalon is"], targetIdentifier: "Q25")
       ])
+  }
+
+  /// By them tables are joined with others': all facts of a record have its own.
+  @Test func caseIdentifiers() throws {
+    let path = directory.path + "/facts"
+    let records = [#""case_id": 7, "#, #""case_id": "a", "#, ""].map { #"{\#($0)"prompt": "{A} is", "target": "b"}"# }
+    try Data("[\(records.joined(separator: ", "))]".utf8).write(to: URL(filePath: path))
+    #expect(try FactRecord.read(path).map(\.caseIdentifier) == ["7", "a", nil])
   }
 
   private static let zsRE =

@@ -90,9 +90,9 @@ import Transformer
     for (index, answer) in answers.enumerated() {
       #expect(tokenization.continuation(written[index].map(\.id)) == (try answer.text("greedy")))
       let targets = try #require(answer["targets"]?.arrayValue)
-      let scores = try TargetScorer(model).score([
-        TargetPrompt(tokens: prompts[index], targets: try targets.map { try tokenization.target($0.text("answer")) })
-      ])[0]
+      let asked = try answer.text("prompt")
+      let tokens = try targets.map { try tokenization.target($0.text("answer"), after: asked) }
+      let scores = try TargetScorer(model).score([TargetPrompt(tokens: prompts[index], targets: tokens)])[0]
       for (score, target) in zip(scores, targets) {
         let expected = try target.number("log_probability")
         #expect(abs(score.logProbability - expected) < 2e-4 + 1e-4 * abs(expected))

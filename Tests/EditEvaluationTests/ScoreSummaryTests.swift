@@ -7,8 +7,10 @@ import Testing
 @Suite struct ScoreSummaryTests {
   private func prompt(_ new: Double, _ old: Double?, accuracy: Double = 0, greedy: [Int32] = [1]) -> PromptScore {
     PromptScore(
-      new: TargetScore(logProbability: log(new), greedyTokens: greedy, accuracy: accuracy),
-      true: old.map { TargetScore(logProbability: log($0), greedyTokens: greedy, accuracy: 1 - accuracy) })
+      new: TargetScore(logProbability: log(new), tokenProbabilities: [new], greedyTokens: greedy, accuracy: accuracy),
+      true: old.map {
+        TargetScore(logProbability: log($0), tokenProbabilities: [$0], greedyTokens: greedy, accuracy: 1 - accuracy)
+      })
   }
 
   private var scores: [RecordScore] {

@@ -143,7 +143,7 @@ struct GoldenEdit: CustomTestStringConvertible, Sendable {
     return try numbers.facts.map { fact in
       ValueProblem(
         label: fact.label, prompts: try numbers.templates.map { try tokenization.prompt(fact, template: $0) },
-        target: try tokenization.target(fact.targetNew), essence: try tokenization.essence(fact))
+        target: try tokenization.target(fact), essence: try tokenization.essence(fact))
     }
   }
 }

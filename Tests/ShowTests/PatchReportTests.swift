@@ -33,9 +33,9 @@ import WeightPatch
       batch 0     memit, lambda 1, w 1, layer 0, digest 4bd74a4b276f
       settings    learning rate 0.5, at most 20 steps, 1 template, seed 0
 
-      fact              subject     prompt                old -> new              P/token before  P/token after  joint after  short
-      3b827a65514852a3  Kazakhstan  The capital of {} is  Nur-Sultan -> Astana             12.5%          93.8%            -    15%
-      97a9fa77c77b321d  Pluto       {} is a               planet -> dwarf planet               -              -            -    21%
+      fact              subject     prompt                old -> new              P/token before  P/token after (when made)  joint after  short
+      3b827a65514852a3  Kazakhstan  The capital of {} is  Nur-Sultan -> Astana             12.5%                      93.8%            -    15%
+      97a9fa77c77b321d  Pluto       {} is a               planet -> dwarf planet               -                          -            -    21%
 
       tensor                  |D|  |D|/|W|  preservation  of output  short  stored A B  storage error
       mlp.down_proj.weight  6.016    2.673         36.19          -    21%  F32 F16                 0
@@ -55,7 +55,7 @@ import WeightPatch
       byteCount: 900, batchByteCounts: [400])
     let line = try #require(report.lines.first { $0.hasPrefix("3b827a65514852a3") })
     // 0.419^7
-    #expect(line.hasSuffix("50.0%          41.9%         0.2%  nothing to do"))
+    #expect(line.hasSuffix("50.0%                      41.9%         0.2%  nothing to do"))
   }
 
   /// A batch that was cut to a smaller rank: its factors carry no G, so the manifest's figures are shown.

@@ -11,7 +11,7 @@ import Testing
     for (kind, code) in codes { #expect(kind.rawValue == code) }
     #expect(
       ErrataError.Kind.allCases.map(\.name)
-        == ["general", "usage", "base_mismatch", "conflict", "verification", "damaged_input"])
+        == ["general", "usage", "base_mismatch", "conflict", "verification", "damaged_input", "unmet"])
   }
 
   /// The line is composed of the parts that there are.

@@ -3,8 +3,8 @@ import Tensors
 import TestSupport
 import Testing
 
-/// The schemas of `Spec/schemas` are schemas, there is one for every answer, and the files that come with the project are as
-/// theirs say. (What the tools print is checked wherever a test reads it.)
+/// The schemas of `Spec/schemas` are schemas, there is one for every answer, and the files that come with the project
+/// are as theirs say. (What the tools print is checked wherever a test reads it.)
 @Suite struct SchemaTests {
   private static let root = JSONSchema.folder + "/../.."
   private static let names = try! FileManager.default.contentsOfDirectory(atPath: JSONSchema.folder).sorted()
@@ -16,7 +16,8 @@ import Testing
     let sources = FileManager.default.enumerator(atPath: Self.root + "/Sources")!.compactMap { $0 as? String }
     let kind = /kind(?: = |: )"([a-z.]+)"/
     return try Set(
-      sources.filter { $0.hasPrefix("errata-") && $0.hasSuffix(".swift") }.flatMap { path in
+      sources.filter { ($0.hasPrefix("errata-") || $0.hasPrefix("FactReporting/")) && $0.hasSuffix(".swift") }.flatMap {
+        path in
         try String(contentsOfFile: "\(Self.root)/Sources/\(path)", encoding: .utf8).matches(of: kind).map {
           String($0.1)
         }

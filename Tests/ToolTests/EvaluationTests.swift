@@ -97,7 +97,9 @@ extension ToolTests {
           ["eval", "samples/model"] + arguments, exitCode: 2,
           message: "errata eval: \(message) (see 'errata eval --help')")
       }
-      try fail(message: "give --facts, --perplexity or --downstream: what the checkpoints are scored on")
+      try fail(
+        message:
+          "give --facts, --perplexity or --downstream: what the checkpoints are scored on; no ledger here names facts")
       let text = ["--perplexity", "samples/corpus.txt"]
       try fail("--perplexity", text[1], "--records", "1", message: "--records goes with --facts only")
       try fail("--perplexity", text[1], "--generate", message: "--generate goes with --facts or --downstream only")

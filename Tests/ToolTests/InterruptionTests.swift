@@ -130,8 +130,8 @@ extension ToolTests {
       try expectSamePatch("rome", whole, continued: "parts.wpatch")
     }
 
-    /// All values at once: nothing of them is kept, because the rest would come out differently without them.
-    @Test func emmetStartsAgain() throws {
+    /// All values at once: where their search is, is kept.
+    @Test func emmetGoesOn() throws {
       let whole = try edit("emmet", "whole.wpatch")
       #expect(whole.exitCode == 0, "\(whole.errors)")
       let broken = try interrupted("parts.wpatch") {
@@ -140,8 +140,9 @@ extension ToolTests {
       #expect(broken.exitCode == 1)
       #expect(
         broken.errors
-          == "errata edit: interrupted before the first values were complete; run the same command to start again\n")
-      #expect(try scratch.names() == ["samples", "whole.wpatch"])
+          == "errata edit: interrupted with 0 of 20 values found, kept in parts.wpatch.partial; run the same command to "
+          + "continue\n")
+      #expect(try scratch.names() == ["parts.wpatch.partial", "samples", "whole.wpatch"])
       try expectSamePatch("emmet", whole, continued: "parts.wpatch")
     }
 

@@ -83,7 +83,7 @@ extension ToolTests {
         message: "errata edit: Missing expected argument '--facts <facts>' (see 'errata edit --help')")
       try scratch.fail(
         edit[0], edit[1], edit[2], edit[3], edit[4], edit[5], exitCode: 2,
-        message: "errata edit: Missing expected argument '--output <output>' (see 'errata edit --help')")
+        message: "errata edit: give --output: the patch to write (see 'errata edit --help')")
     }
   }
 }

@@ -14,7 +14,8 @@ import Testing
         steps: 3, loss: 0.1, probabilityBefore: 1e-300, probabilityAfter: 1, targetTokens: 2))
     var said = fact
     said.kind = .forget
-    said.form = Manifest.Form(system: "Be brief.", template: digest)
+    said.form = Manifest.Form(
+      system: "Be brief.", template: digest, turn: .init(before: "<user>", after: "</user>\n"))
     said.separator = "\n"
     said.paraphrases = ["What is Pl\u{FC}to?"]
     said.neighbours = [Manifest.Neighbour(prompt: "Mars is", target: "a planet")]
@@ -150,6 +151,7 @@ import Testing
     #expect(facts[3].identifier == String(Digest(of: Array(text.utf8)).description.prefix(16)))
     var same = facts[6]
     same.form?.template = Digest(of: [1])
+    same.form?.turn = .init(before: "<user>", after: "</user>\n")
     same.paraphrases = ["What is Pluto?"]
     #expect(same.identifier == facts[6].identifier)
 

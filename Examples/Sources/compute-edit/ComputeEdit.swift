@@ -14,7 +14,7 @@ enum ComputeEdit {
 
     let origin = PatchOrigin(
       created: "2026-01-31T12:00:00Z", tool: Manifest.Tool(name: "compute-edit", version: "1"))
-    let records = try FactRecord.read(facts, areDistinct: true)
+    let records = try FactForms(base.model()).applied(to: FactRecord.read(facts, areDistinct: true))
     let patch = try editor.edit(records.map(\.fact), origin: origin) { progress in
       print("\(progress.completed) of \(progress.total) facts")
       return true

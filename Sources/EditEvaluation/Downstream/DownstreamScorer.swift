@@ -21,8 +21,8 @@ public struct DownstreamResult: Sendable {
   public let task: DownstreamTask
   public let answers: [DownstreamAnswer]
 
-  /// Accuracy, weighted F1 and MCC of the more probable answer; with generation those of the answer that is written first,
-  /// and how often none is.
+  /// Accuracy, weighted F1 and MCC of the more probable answer; with generation those of the answer that is written
+  /// first, and how often none is.
   public var metrics: [Metric] {
     guard !answers.isEmpty else { return [] }
     var preferred = Confusion(classCount: 2)
@@ -57,8 +57,8 @@ extension DownstreamTask {
   }
 }
 
-/// Asks a model the questions of a task: which of the two answers is the more probable, per token, behind the prompt (the
-/// `f1_new` of unified-model-editing), and on request what it writes (its `f1`).
+/// Asks a model the questions of a task: which of the two answers is the more probable, per token, behind the prompt
+/// (the `f1_new` of unified-model-editing), and on request what it writes (its `f1`).
 public struct DownstreamScorer {
   /// As many tokens as the published code lets the model write.
   private static let writtenTokens = 3
@@ -78,9 +78,11 @@ public struct DownstreamScorer {
 
   private func prompts(_ set: DownstreamSet) throws -> [TargetPrompt] {
     let context = set.context
-    let targets = try [set.task.answers.positive, set.task.answers.negative].map { try tokenization.target($0) }
+    let answers = [set.task.answers.positive, set.task.answers.negative]
     return try set.questions.map { question in
-      let prompt = TargetPrompt(tokens: try tokenization.prompt(context + question.prompt), targets: targets)
+      let text = context + question.prompt
+      let prompt = TargetPrompt(
+        tokens: try tokenization.prompt(text), targets: try answers.map { try tokenization.target($0, after: text) })
       let maximum = model.decoder.maximumSequenceLength
       let length = max(prompt.length, prompt.tokens.count + (writes ? Self.writtenTokens : 0))
       guard length <= maximum else {

@@ -3,6 +3,7 @@ import Foundation
 import KnowledgeEditing
 import Tensors
 import Transformer
+import WeightPatch
 
 /// What a model writes of a record when it is not told what to write.
 public struct RecordGeneration: Sendable, Equatable {
@@ -24,11 +25,12 @@ public struct RecordGeneration: Sendable, Equatable {
   public let referenceScore: Double?
 }
 
-/// Lets a model write: the answers to a record's prompts, greedily, and texts that begin with its generation prompts, sampled.
+/// Lets a model write: the answers to a record's prompts, greedily, and texts that begin with its generation prompts,
+/// sampled.
 ///
 /// - Answers: as many of the most likely tokens as the answer has and four more (see `AnswerMatch`).
-/// - Texts: 100 tokens with the prompt, each drawn from the five most likely (kmeng01/rome, util/generate.py). Special tokens
-///   are never drawn: the published code draws the end of the text like any other token and deletes its name.
+/// - Texts: 100 tokens with the prompt, each drawn from the five most likely (kmeng01/rome, util/generate.py). Special
+///   tokens are never drawn: the published code draws the end of the text like any other token and deletes its name.
 public struct FactGenerator {
   private static let textLength = 100
   private static let candidateCount = 5
@@ -56,8 +58,8 @@ public struct FactGenerator {
     let seed: UInt64
   }
 
-  /// - Parameter onProgress: called with the number of records and of tokens done; false ends early, with the results so
-  ///   far.
+  /// - Parameter onProgress: called with the number of records and of tokens done; false ends early, with the results
+  ///   so far.
   /// - Throws: an `ErrataError` if a prompt does not fit the model, or a probability is not a number.
   public func generate(
     _ records: [FactRecord], onProgress: (_ records: Int, _ tokens: Int) -> Bool = { _, _ in true }
@@ -132,8 +134,9 @@ public struct FactGenerator {
     let fact = record.fact
     func job(_ prompt: String, _ answer: String?) throws -> Job {
       // Without an answer, what the new target would take.
-      let count = try tokenization.target(answer ?? fact.targetNew).count + Self.moreThanAnswer
-      return try self.job(prompt, fact: fact.label, count: count, answer: answer, seed: 0)
+      let target = try tokenization.target(answer ?? fact.targetNew, after: prompt, of: fact)
+      return try self.job(
+        prompt, fact, in: fact.form, count: target.count + Self.moreThanAnswer, answer: answer, seed: 0)
     }
     return try [job(fact.question, fact.targetNew)] + record.paraphrasePrompts.map { try job($0, fact.targetNew) }
       + record.neighborhoodPrompts.map { try job($0.text, $0.answer ?? fact.targetTrue) }
@@ -144,17 +147,18 @@ public struct FactGenerator {
       var source = RandomSource(seed: seed &+ UInt64(number) &* 0x1_0000_0001 &+ UInt64(place) << 16)
       let length = min(Self.textLength, model.decoder.maximumSequenceLength)
       let count = max(0, length - (try tokenization.prompt(prompt).count))
-      return try job(prompt, fact: record.fact.label, count: count, answer: nil, seed: source.next())
+      // It begins a text and asks nothing, in a chat neither.
+      return try job(prompt, record.fact, in: nil, count: count, answer: nil, seed: source.next())
     }
   }
 
   private func job(
-    _ prompt: String, fact: String, count: Int, answer: String?, seed: UInt64
+    _ prompt: String, _ fact: Manifest.Fact, in form: Manifest.Form?, count: Int, answer: String?, seed: UInt64
   ) throws -> Job {
-    let tokens = try tokenization.prompt(prompt)
+    let tokens = try tokenization.prompt(prompt, form: form)
     let maximum = model.decoder.maximumSequenceLength
     guard !tokens.isEmpty, tokens.count + count <= maximum else {
-      throw ErrataError.scoredPromptTooLong(fact, tokens.count + count, maximum: maximum)
+      throw ErrataError.scoredPromptTooLong(fact.label, tokens.count + count, maximum: maximum)
     }
     return Job(prompt: prompt, tokens: tokens, count: count, answer: answer, seed: seed)
   }

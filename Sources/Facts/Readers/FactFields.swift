@@ -68,6 +68,12 @@ package struct FactFields {
     return try text(found, field, "")
   }
 
+  /// `case_id`, a number or a string; nil if there is none.
+  var caseIdentifier: String? {
+    let value = value["case_id"]
+    return value?.stringValue ?? value?.integerValue.map(String.init)
+  }
+
   /// Prompts; none if the field is missing.
   package func texts(_ field: String) throws -> [String] {
     guard let found = try optional(field) else { return [] }

@@ -3,7 +3,8 @@ import WeightPatch
 
 extension FactRecord {
   /// Reads a facts file, or records of it: CounterFact, multi-CounterFact and MQuAKE, zsRE, EasyEdit's JSON, or plain
-  /// JSONL, JSON or CSV. Which of them it is shows its content.
+  /// JSONL, JSON or CSV. Which of them it is shows its content. A patch is one too, and so is a checkpoint that carries
+  /// some.
   ///
   /// - Parameters:
   ///   - selection: for example `0-9` or `3`: records of the file from 0, the last one included; nil for all.
@@ -15,6 +16,12 @@ extension FactRecord {
   public static func read(
     _ path: String, selection: String? = nil, areDistinct: Bool = false, invalid: InvalidRecords = .refused
   ) throws -> [FactRecord] {
+    if let facts = try PatchFacts.records(path) {
+      guard !facts.isEmpty else { throw ErrataError.noRecords(path) }
+      let chosen = try selection.map { try range($0, of: facts.count, in: path) } ?? facts.indices
+      if areDistinct { try checkDistinct(Array(facts[chosen]), path) }
+      return Array(facts[chosen])
+    }
     var records = try FactFile.records(path)[...]
     guard !records.isEmpty else { throw ErrataError.noRecords(path) }
     if let selection { records = records[try range(selection, of: records.count, in: path)] }
@@ -35,6 +42,9 @@ extension FactRecord {
         let fields = try record.get()
         for var fact in try reader?.read(fields) ?? [] {
           fact.place = fields.place
+          fact.caseIdentifier = fields.caseIdentifier
+          if let prefix = try fields.optionalText("target_prefix") { fact = fact.separated(by: prefix) }
+          fact.mendTrailingSpaces()
           facts.append(fact)
         }
       } catch let error as ErrataError {
@@ -65,5 +75,27 @@ extension FactRecord {
         : ErrataError.contradictingFacts(
           path, places[0], places[1], record.fact.question, targets: targets.map(\.description))
     }
+  }
+
+  /// Takes the spaces at the end of prompts away: one comes before the target where it belongs (`TargetPrefix`). With a
+  /// prefix of its own a record is as it is.
+  private mutating func mendTrailingSpaces() {
+    guard !isSeparated else { return }
+    let given = fact.prompt
+    fact.prompt = given.withoutTrailingSpaces
+    if fact.prompt.utf8.count < given.utf8.count { remark = "left out the space at the end of the prompt" }
+    paraphrasePrompts = paraphrasePrompts.map(\.withoutTrailingSpaces)
+    for index in neighborhoodPrompts.indices {
+      neighborhoodPrompts[index].text = neighborhoodPrompts[index].text.withoutTrailingSpaces
+    }
+  }
+}
+
+extension String {
+  fileprivate var withoutTrailingSpaces: String {
+    let scalars = unicodeScalars
+    // Only a text of nothing else stays.
+    guard let last = scalars.lastIndex(where: { $0 != " " }) else { return self }
+    return String(scalars[...last])
   }
 }

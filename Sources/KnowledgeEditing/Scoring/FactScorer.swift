@@ -60,12 +60,35 @@ public struct FactScorer {
   ///
   /// - Throws: an `ErrataError` if the tokenizer cannot split the target (`Tokenizer.encode`).
   public func targetTokenCount(_ fact: Manifest.Fact) throws(ErrataError) -> Int {
-    try tokenization.target(fact.targetNew).count
+    try tokenization.target(fact).count
   }
 
   /// The probability of each fact's new target after its prompt, the geometric mean over the target's tokens.
   public func probabilities(_ facts: [Manifest.Fact]) throws -> [Double] {
     try score(facts.map { FactRecord(fact: $0) }).map(\.rewrite.probabilityNew)
+  }
+
+  /// - Throws: an `ErrataError` if the fact's prompt with its target does not fit the model, or has no tokens.
+  public func check(_ fact: Manifest.Fact) throws { _ = try prepare(FactRecord(fact: fact)) }
+
+  /// The probabilities of texts that continue the facts' prompts, each as it is written.
+  ///
+  /// - Throws: an `ErrataError` if one does not fit the model, or a probability is not a number.
+  public func jointProbabilities(_ facts: [(fact: Manifest.Fact, continuations: [String])]) throws -> [[Double]] {
+    let prompts = try facts.map { fact, continuations in
+      TargetPrompt(
+        tokens: try tokenization.prompt(fact).tokens,
+        targets: try continuations.map { try tokenization.continuationTokens($0) })
+    }
+    var scored = prompts.filter { !$0.targets.isEmpty }[...]
+    var scores: [[TargetScore]] = []
+    while !scored.isEmpty {
+      let count = TargetScorer.passCount(scored)
+      scores += try scorer.score(Array(scored.prefix(count)))
+      scored = scored.dropFirst(count)
+    }
+    var found = scores.makeIterator()
+    return prompts.map { $0.targets.isEmpty ? [] : found.next()!.map(\.jointProbability) }
   }
 
   private struct PreparedRecord {
@@ -79,22 +102,21 @@ public struct FactScorer {
 
   private func prepare(_ record: FactRecord) throws -> PreparedRecord {
     let fact = record.fact
-    func targets(_ answer: String?) throws -> [[Int32]] {
-      try ([fact.targetNew] + [answer].compactMap { $0 }).map { text in
-        let tokens = try tokenization.target(text)
-        if tokens.isEmpty { throw ErrataError.targetWithoutTokens(fact.label, text) }
+    func prompt(_ text: String, _ tokens: [Int32], answer: String?) throws -> TargetPrompt {
+      let targets = try ([fact.targetNew] + [answer].compactMap { $0 }).map { target in
+        let tokens = try tokenization.target(target, after: text, of: fact)
+        if tokens.isEmpty { throw ErrataError.targetWithoutTokens(fact.label, target) }
         return tokens
       }
+      return TargetPrompt(tokens: tokens, targets: targets)
     }
-    let own = try targets(fact.targetTrue)
-    var prompts = [TargetPrompt(tokens: try tokenization.prompt(fact).tokens, targets: own)]
-    for text in record.paraphrasePrompts {
-      prompts.append(TargetPrompt(tokens: try tokenization.prompt(text), targets: own))
+    func prompt(_ text: String, answer: String?) throws -> TargetPrompt {
+      try prompt(text, tokenization.prompt(text, form: fact.form), answer: answer)
     }
-    for prompt in record.neighborhoodPrompts {
-      let targets = try prompt.answer.map { try targets($0) } ?? own
-      prompts.append(TargetPrompt(tokens: try tokenization.prompt(prompt.text), targets: targets))
-    }
+    let prompts =
+      try [prompt(fact.question, tokenization.prompt(fact).tokens, answer: fact.targetTrue)]
+      + record.paraphrasePrompts.map { try prompt($0, answer: fact.targetTrue) }
+      + record.neighborhoodPrompts.map { try prompt($0.text, answer: $0.answer ?? fact.targetTrue) }
     let length = prompts.map(\.length).max()!
     let maximum = scorer.model.decoder.maximumSequenceLength
     guard length <= maximum else { throw ErrataError.scoredPromptTooLong(fact.label, length, maximum: maximum) }

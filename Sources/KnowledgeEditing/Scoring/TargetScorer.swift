@@ -2,11 +2,13 @@ import Foundation
 import Tensors
 import Transformer
 
-/// How likely a model finds a target behind a prompt, teacher-forced: each token given the prompt and the target's tokens
-/// before it.
+/// How likely a model finds a target behind a prompt, teacher-forced: each token given the prompt and the target's
+/// tokens before it.
 public struct TargetScore: Sendable, Equatable {
   /// The mean log-probability of the target's tokens.
   public let logProbability: Double
+  /// Of each of them.
+  public let tokenProbabilities: [Double]
   /// The most likely token at each place of the target.
   public let greedyTokens: [Int32]
   /// The share of the target's tokens that are the most likely at their place.
@@ -44,8 +46,8 @@ package struct TargetScorer {
     self.model = model
   }
 
-  /// How many of the first prompts go into one pass: as many as the budget takes, at least one. What a prompt shares with
-  /// the one before it is counted once.
+  /// How many of the first prompts go into one pass: as many as the budget takes, at least one. What a prompt shares
+  /// with the one before it is counted once.
   package static func passCount(_ prompts: ArraySlice<TargetPrompt>) -> Int {
     var rows = 0
     var previous: [Int32] = []
@@ -90,7 +92,8 @@ package struct TargetScorer {
         predictions = predictions.dropFirst(target.count)
         let count = Double(target.count)
         return TargetScore(
-          logProbability: own.reduce(0) { $0 + $1.logProbability } / count, greedyTokens: own.map(\.greedyToken),
+          logProbability: own.reduce(0) { $0 + $1.logProbability } / count,
+          tokenProbabilities: own.map { exp($0.logProbability) }, greedyTokens: own.map(\.greedyToken),
           accuracy: Double(zip(own, target).count { $0.greedyToken == $1 }) / count)
       }
     }
@@ -101,8 +104,8 @@ package struct TargetScorer {
     var greedyToken: Int32 = 0
   }
 
-  /// What is said of each token as the next one after its row. Each row's logits are computed once, a block of rows at a
-  /// time.
+  /// What is said of each token as the next one after its row. Each row's logits are computed once, a block of rows at
+  /// a time.
   private func predictions(_ hidden: Matrix<Float>, _ reads: [(row: Int, token: Int32)]) throws -> [Prediction] {
     var result = [Prediction](repeating: Prediction(), count: reads.count)
     let readsOfRow = Dictionary(grouping: reads.indices) { reads[$0].row }

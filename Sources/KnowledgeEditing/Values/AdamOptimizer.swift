@@ -1,18 +1,26 @@
 /// Adam (Kingma and Ba 2015) on one vector, in float32 and in the order of operations of PyTorch, which the published
 /// searches use.
-struct AdamOptimizer {
+struct AdamOptimizer: Sendable {
   private static let firstDecay = 0.9
   private static let secondDecay = 0.999
   private static let epsilon: Float = 1e-8
   private let learningRate: Double
-  private var firstMoment: [Float]
-  private var secondMoment: [Float]
-  private var step = 0
+  private(set) var firstMoment: [Float]
+  private(set) var secondMoment: [Float]
+  /// How many updates there were.
+  private(set) var step: Int
 
   init(count: Int, learningRate: Double) {
+    let zeros = [Float](repeating: 0, count: count)
+    self.init(learningRate: learningRate, firstMoment: zeros, secondMoment: zeros, step: 0)
+  }
+
+  /// As it was after some updates.
+  init(learningRate: Double, firstMoment: [Float], secondMoment: [Float], step: Int) {
     self.learningRate = learningRate
-    firstMoment = Array(repeating: 0, count: count)
-    secondMoment = Array(repeating: 0, count: count)
+    self.firstMoment = firstMoment
+    self.secondMoment = secondMoment
+    self.step = step
   }
 
   mutating func update(_ vector: inout [Float], gradient: [Float]) {

@@ -66,8 +66,8 @@ public struct ValueSearch {
   private let decoder: Decoder
   private let layer: Int
   private let site: ValueSite
-  private let settings: EditSettings
-  private let memoryBudget: Int
+  let settings: EditSettings
+  let memoryBudget: Int
 
   /// - Parameter memoryBudget: bytes that the facts searched together may take; one fact is always searched.
   public init(
@@ -90,70 +90,112 @@ public struct ValueSearch {
   }
 
   /// - Parameters:
-  ///   - onStep: called after each step with the number of facts found and a remark; false stops the search.
+  ///   - onStep: called after each step; false stops the search.
   ///   - onFound: called with the indices and values of the facts of a batch when all of them are found.
   /// - Returns: a value for each problem; nil if the search was stopped.
   /// - Throws: an `ErrataError` if a loss is not finite or a prompt does not fit the model.
   public func search(
-    _ problems: [ValueProblem], onStep: (Int, String) -> Bool = { _, _ in true },
+    _ problems: [ValueProblem], onStep: (ValueSearchProgress) -> Bool = { _ in true },
     onFound: ([(index: Int, value: FoundValue)]) throws -> Void = { _ in }
+  ) throws -> [FoundValue]? {
+    try search(problems, resumed: nil, onStep: onStep, onFound: onFound) { _, _ in }
+  }
+
+  /// - Parameters:
+  ///   - resumed: where an earlier run was with the first batch; what belongs to a batch of another size is not used.
+  ///   - onState: called before each `onStep` with the indices of the facts that are searched together, and where they
+  ///     are.
+  func search(
+    _ problems: [ValueProblem], resumed: ValueSearchState?, onStep: (ValueSearchProgress) -> Bool,
+    onFound: ([(index: Int, value: FoundValue)]) throws -> Void,
+    onState: (_ facts: Range<Int>, _ state: ValueSearchState) throws -> Void
   ) throws -> [FoundValue]? {
     var results: [FoundValue] = []
     while results.count < problems.count {
       let start = results.count
-      let batch = try Profile.measure("constant rows") {
-        try ValueSearchBatch(
-          decoder, problems: Array(problems[start...]), layer: layer, site: site, memoryBudget: memoryBudget)
-      }
-      // Of a stopped batch nothing is kept: the rest, searched in other company, would round differently, and the run
-      // that goes on would not come to the values of an undisturbed one.
-      guard let found = try search(batch, onStep: { done, remark in onStep(start + done, remark) }) else { return nil }
+      let batch = try firstBatch(Array(problems[start...]))
+      let facts = start..<start + batch.factCount
+      // Of a stopped batch no value is kept: the rest, searched in other company, would round differently, and the run
+      // that goes on would not come to the values of an undisturbed one. Its state is: the batch goes on as it was.
+      let found = try search(
+        batch, resumed: start == 0 ? resumed : nil,
+        onState: { state in
+          try onState(facts, state)
+          return onStep(progress(state, foundBefore: start, of: problems.count))
+        })
+      guard let found else { return nil }
       try onFound(found.enumerated().map { (start + $0, $1) })
       results += found
     }
     return results
   }
 
-  /// - Returns: for each fact of the batch its value; nil if `onStep` said stop before all were found.
-  private func search(_ batch: ValueSearchBatch, onStep: (Int, String) -> Bool) throws -> [FoundValue]? {
-    let count = batch.factCount
-    let size = decoder.architecture.hiddenSize
-    var deltas = [[Float]](repeating: Array(repeating: 0, count: size), count: count)
-    var optimizers = [AdamOptimizer](
-      repeating: AdamOptimizer(count: size, learningRate: settings.learningRate), count: count)
-    var histories = [[ValueSearchStep]](repeating: [], count: count)
-    var active = Array(0..<count)
-    for step in 0..<settings.steps where !active.isEmpty {
-      let evaluations = try Profile.measure("steps") {
-        try batch.evaluate(active, deltas: deltas, klFactor: settings.klFactor)
-      }
-      var continued: [Int] = []
-      for (fact, evaluation) in zip(active, evaluations) {
-        let initialNorm = norm(batch.initial[fact])
-        let deltaNorm = norm(deltas[fact])
-        let decay = settings.weightDecay * deltaNorm / (initialNorm * initialNorm)
-        let loss = evaluation.negativeLogLikelihood + evaluation.divergence + decay
-        guard loss.isFinite else { throw ErrataError.valueNotFinite(batch.problems[fact].label) }
-        histories[fact].append(
-          ValueSearchStep(
-            loss: loss, negativeLogLikelihood: evaluation.negativeLogLikelihood, divergence: evaluation.divergence,
-            weightDecay: decay, deltaNorm: deltaNorm))
-        if loss < settings.stopLoss || step == settings.steps - 1 { continue }
-        var gradient = evaluation.gradient
-        if deltaNorm > 0 {
-          let slope = Float(settings.weightDecay / (deltaNorm * initialNorm * initialNorm))
-          for index in gradient.indices { gradient[index] += slope * deltas[fact][index] }
-        }
-        optimizers[fact].update(&deltas[fact], gradient: gradient)
-        clamp(&deltas[fact], to: settings.clampNormFactor * initialNorm)
-        continued.append(fact)
-      }
-      active = continued
-      let mean = histories.reduce(0) { $0 + $1.last!.loss } / Double(count)
-      guard onStep(count - active.count, "step \(step + 1), mean loss \(formatLoss(mean))") else { break }
+  private func progress(_ state: ValueSearchState, foundBefore: Int, of count: Int) -> ValueSearchProgress {
+    let active = Set(state.active)
+    let steps = state.histories.indices.reduce(0) { $0 + (active.contains($1) ? state.step : settings.steps) }
+    let mean = state.histories.reduce(0) { $0 + $1.last!.loss } / Double(state.factCount)
+    return ValueSearchProgress(
+      found: foundBefore + state.factCount - state.active.count, steps: foundBefore * settings.steps + steps,
+      totalSteps: count * settings.steps, remark: "step \(state.step), mean loss \(formatLoss(mean))")
+  }
+
+  /// As many of the first problems as are searched together.
+  func firstBatch(_ problems: [ValueProblem]) throws -> ValueSearchBatch {
+    try Profile.measure("constant rows") {
+      try ValueSearchBatch(decoder, problems: problems, layer: layer, site: site, memoryBudget: memoryBudget)
     }
-    guard active.isEmpty else { return nil }
-    return (0..<count).map { FoundValue(initial: batch.initial[$0], delta: deltas[$0], steps: histories[$0]) }
+  }
+
+  /// - Parameter onState: called after each step; false stops.
+  /// - Returns: for each fact of the batch its value; nil if `onState` said stop before all were found.
+  private func search(
+    _ batch: ValueSearchBatch, resumed: ValueSearchState?, onState: (ValueSearchState) throws -> Bool
+  ) throws -> [FoundValue]? {
+    var state = ValueSearchState(
+      factCount: batch.factCount, size: decoder.architecture.hiddenSize, learningRate: settings.learningRate)
+    if let resumed, resumed.factCount == batch.factCount {
+      // The first evaluation, at zero, fixes the distribution that the KL term compares with.
+      _ = try batch.evaluate(state.active, deltas: state.deltas, klFactor: settings.klFactor)
+      state = resumed
+    }
+    while state.step < settings.steps, !state.active.isEmpty {
+      try advance(&state, batch)
+      guard try onState(state) else { break }
+    }
+    guard state.active.isEmpty else { return nil }
+    return (0..<batch.factCount).map {
+      FoundValue(initial: batch.initial[$0], delta: state.deltas[$0], steps: state.histories[$0])
+    }
+  }
+
+  /// One step of all facts that are still searched.
+  private func advance(_ state: inout ValueSearchState, _ batch: ValueSearchBatch) throws {
+    let evaluations = try Profile.measure("steps") {
+      try batch.evaluate(state.active, deltas: state.deltas, klFactor: settings.klFactor)
+    }
+    var continued: [Int] = []
+    for (fact, evaluation) in zip(state.active, evaluations) {
+      let initialNorm = norm(batch.initial[fact])
+      let deltaNorm = norm(state.deltas[fact])
+      let decay = settings.weightDecay * deltaNorm / (initialNorm * initialNorm)
+      let loss = evaluation.negativeLogLikelihood + evaluation.divergence + decay
+      guard loss.isFinite else { throw ErrataError.valueNotFinite(batch.problems[fact].label) }
+      state.histories[fact].append(
+        ValueSearchStep(
+          loss: loss, negativeLogLikelihood: evaluation.negativeLogLikelihood, divergence: evaluation.divergence,
+          weightDecay: decay, deltaNorm: deltaNorm))
+      if loss < settings.stopLoss || state.step == settings.steps - 1 { continue }
+      var gradient = evaluation.gradient
+      if deltaNorm > 0 {
+        let slope = Float(settings.weightDecay / (deltaNorm * initialNorm * initialNorm))
+        for index in gradient.indices { gradient[index] += slope * state.deltas[fact][index] }
+      }
+      state.optimizers[fact].update(&state.deltas[fact], gradient: gradient)
+      clamp(&state.deltas[fact], to: settings.clampNormFactor * initialNorm)
+      continued.append(fact)
+    }
+    state.active = continued
+    state.step += 1
   }
 
   private func clamp(_ delta: inout [Float], to largest: Double) {

@@ -71,11 +71,27 @@ extension Manifest {
     public var system: String?
     /// SHA-256 of the chat template.
     public var template: Digest?
+    /// The texts around the prompt; nil if only the chat template says them.
+    public var turn: Turn?
 
-    public init(kind: Kind = .chat, system: String? = nil, template: Digest? = nil) {
+    public init(kind: Kind = .chat, system: String? = nil, template: Digest? = nil, turn: Turn? = nil) {
       self.kind = kind
       self.system = system
       self.template = template
+      self.turn = turn
+    }
+  }
+
+  /// The user's turn as the chat format writes it: whoever has both texts can put a fact without the template.
+  public struct Turn: Sendable, Equatable {
+    /// From the token that begins the chat to the user's words.
+    public var before: String
+    /// From the end of the user's words to where the reply begins.
+    public var after: String
+
+    public init(before: String, after: String) {
+      self.before = before
+      self.after = after
     }
   }
 
@@ -134,6 +150,22 @@ extension Manifest {
 }
 
 extension Manifest.Fact {
+  /// What stands between the prompt and the new target.
+  public var joint: String { separator ?? Self.plainSeparator(before: targetNew) }
+
+  /// What stands there if nothing else is said: a space, unless the target begins with one.
+  public static func plainSeparator(before target: String) -> String {
+    target.utf8.first == UInt8(ascii: " ") ? "" : " "
+  }
+
+  /// The fact with `text` between its prompt and its target; a fact in which that is what stands there anyway stays
+  /// plain.
+  public func separated(by text: String) -> Manifest.Fact {
+    var fact = self
+    fact.separator = text == Self.plainSeparator(before: targetNew) ? nil : text
+    return fact
+  }
+
   /// The prompt with the subject in it; as it is if it has no slot.
   public var question: String { PromptTemplate(prompt)?.filled(with: subject) ?? prompt }
 

@@ -249,6 +249,16 @@ extension Manifest.Form: ManifestRecord {
     .required("kind", \.kind, .word),
     .optional("system", \.system, .text),
     .optional("template_sha256", \.template, .digest, .ifKnown),
+    .optional("turn", \.turn, .record, .ifKnown),
+  ]
+}
+
+extension Manifest.Turn: ManifestRecord {
+  package static let name = "turn"
+  package static let blank = Manifest.Turn(before: "", after: "")
+  package static let fields: [ManifestField<Self>] = [
+    .required("before", \.before, .text),
+    .required("after", \.after, .text),
   ]
 }
 

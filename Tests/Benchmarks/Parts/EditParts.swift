@@ -66,7 +66,7 @@ struct SearchValues: ParsableCommand {
     let tokenization = PromptTokenization(model.tokenizer)
     let problems = try zip(facts, prompts).map { fact, prompts in
       ValueProblem(
-        label: fact.identifier, prompts: prompts, target: try tokenization.target(fact.targetNew),
+        label: fact.identifier, prompts: prompts, target: try tokenization.target(fact),
         essence: try tokenization.essence(fact))
     }
     let search = ValueSearch(
