@@ -71,9 +71,9 @@ public final class Editor {
     }
     let patch = try Patch(
       Manifest(
-        created: origin.created, tool: origin.tool, base: computation.describeBase(),
-        result: computation.resultDigests(), batches: measured(computed, computation), parents: base.parents,
-        author: origin.author, licence: origin.licence, note: origin.note),
+        created: "", tool: origin.tool, base: computation.describeBase(), result: computation.resultDigests(),
+        batches: measured(computed, computation), parents: base.parents
+      ).made(by: origin),
       batches: computed.map(\.batch))
     last = (patch.identifier, computation)
     return patch
@@ -161,26 +161,6 @@ public final class Editor {
       sharingFactorsOf: lastComputation)
     lastComputation = computation
     return computation
-  }
-}
-
-/// What a patch says of those who made it.
-public struct PatchOrigin: Sendable {
-  /// When, in ISO 8601, UTC.
-  public var created: String
-  public var tool: Manifest.Tool
-  public var author: String?
-  public var licence: String?
-  public var note: String?
-
-  public init(
-    created: String, tool: Manifest.Tool, author: String? = nil, licence: String? = nil, note: String? = nil
-  ) {
-    self.created = created
-    self.tool = tool
-    self.author = author
-    self.licence = licence
-    self.note = note
   }
 }
 

@@ -62,17 +62,11 @@ struct Compact: ParsableCommand {
   @Option(parsing: .unconditional, help: "Only this batch (from 0; default: all).")
   var batch: Int?
 
-  @Option(name: [.short, .long], help: "The patch to write, - for standard output.")
-  var output: String
+  @OptionGroup
+  var output: PatchOutputOptions
 
   @OptionGroup
-  var replacement: ReplaceOption
-
-  @Option(help: "The checkpoint that the patch is for: records the digests of the result.")
-  var base: String?
-
-  @Option(help: "Who compacted it.")
-  var author: String?
+  var derivation: DerivationOptions
 
   @OptionGroup
   var json: JSONOption
@@ -91,7 +85,7 @@ struct Compact: ParsableCommand {
       guard compressionLevel != nil else {
         throw ValidationError("give --tolerance or --rank, --factors, or --compression-level")
       }
-      if base != nil || author != nil || batch != nil {
+      if derivation.areGiven || batch != nil {
         throw ValidationError(
           "--compression-level alone leaves the content as it is: --base, --author and --batch go with the other ways")
       }
@@ -101,19 +95,19 @@ struct Compact: ParsableCommand {
   private var extent: CompactionExtent? { tolerance.map { .tolerance($0) } ?? rank.map { .rank($0) } }
 
   func run() throws {
-    try PatchWriter.checkOutput(output, inputs: [patch], replacing: replacement.isAllowed)
+    try PatchWriter.checkOutput(output.path, inputs: [patch], replacing: output.replacement.isAllowed)
     let trust = try PolicyOption.ofEnvironment.map(TrustPolicy.init)
     let reader = try PatchReader(copying: patch)
     let isSameContent = extent == nil && factors == nil
     let written = try isSameContent ? recompress(reader) : compact(PatchFile(reader))
     let report = CompactionReport(
-      patch: written, path: output, byteCount: written.writtenByteCount!,
+      patch: written, path: output.path, byteCount: written.writtenByteCount!,
       byteCountBefore: reader.byteCount, isSameContent: isSameContent, policy: trust)
     json.give(report)
   }
 
   private func recompress(_ reader: PatchReader) throws -> Patch {
-    try PatchWriter.recompress(reader, compressionLevel: compressionLevel!, to: output)
+    try PatchWriter.recompress(reader, compressionLevel: compressionLevel!, to: output.path)
   }
 
   private func compact(_ file: PatchFile) throws -> Patch {
@@ -123,9 +117,11 @@ struct Compact: ParsableCommand {
       } else {
         try file.stored(as: factors!, batch: batch)
       }
-    if let base { try derived.recordResult(onBase: LockedCheckpoint(path: base, notice: printNotice)) }
+    if let base = derivation.base {
+      try derived.recordResult(onBase: LockedCheckpoint(path: base, notice: printNotice))
+    }
     return try derived.write(
-      to: output, author: author, created: timestamp(), tool: Manifest.Tool(name: "errata", version: errataVersion),
+      to: output.path, origin: derivation.origin,
       compressionLevel: compressionLevel ?? PatchWriter.defaultCompressionLevel)
   }
 }

@@ -75,14 +75,8 @@ struct Diff: ParsableCommand {
   @Option(help: "Checkpoint and patch: the checkpoint without any patch.")
   var base: String?
 
-  @Option(help: "With -o: who made the patch.")
-  var author: String?
-
-  @Option(help: "With -o: the licence of the patch.")
-  var licence: String?
-
-  @Option(help: "With -o: a note for whoever reads the patch.")
-  var note: String?
+  @OptionGroup(title: "With -o")
+  var origin: OriginOptions
 
   @Flag(help: "Exit with code 1 if the two differ, or if the patch is not wholly in the checkpoint.")
   var exitCode = false
@@ -116,7 +110,7 @@ struct Diff: ParsableCommand {
     if output == nil && replacement.isAllowed { throw ValidationError("--force goes with -o") }
     if output == nil && isWithoutCorrection { throw ValidationError("--no-correction goes with -o") }
     if output == nil && common { throw ValidationError("--common goes with -o") }
-    if output == nil && (author != nil || licence != nil || note != nil) {
+    if output == nil && origin.areGiven {
       throw ValidationError("--author, --licence and --note go with -o")
     }
     if let tolerance, !(tolerance >= 0 && tolerance < 1) {
@@ -170,9 +164,7 @@ struct Diff: ParsableCommand {
       from: states.0.checkpoint, to: states.1.checkpoint, choice: tolerance.map { .tolerance($0) } ?? .smallest,
       isCorrected: !isWithoutCorrection, isCommon: common, rankLimit: rank ?? 256, progress: progress.update)
     progress.finish()
-    let written = try difference.write(
-      to: output, author: author, licence: licence, note: note, created: timestamp(),
-      tool: Manifest.Tool(name: "errata", version: errataVersion))
+    let written = try difference.write(to: output, origin: origin.origin)
     let report = DifferencePatchReport(
       path: output, patch: written, byteCount: written.writtenByteCount!, tensors: difference.tensors,
       leftOut: difference.leftOut, isExact: !isWithoutCorrection)

@@ -28,28 +28,23 @@ struct Drop: ParsableCommand {
     help: "The fact: its ID, the first digits of it, or the exact subject. May be repeated.")
   var facts: [String]
 
-  @Option(name: [.short, .long], help: "The patch to write, - for standard output.")
-  var output: String
+  @OptionGroup
+  var output: PatchOutputOptions
 
   @OptionGroup
-  var replacement: ReplaceOption
-
-  @Option(help: "The checkpoint that the patch is for: records the digests of the result.")
-  var base: String?
-
-  @Option(help: "Who dropped them.")
-  var author: String?
+  var derivation: DerivationOptions
 
   @OptionGroup
   var json: JSONOption
 
   func run() throws {
-    try PatchWriter.checkOutput(output, inputs: [patch], replacing: replacement.isAllowed)
+    try PatchWriter.checkOutput(output.path, inputs: [patch], replacing: output.replacement.isAllowed)
     var derived = try PatchFile(path: patch).dropping(facts)
     let trust = try PolicyOption.ofEnvironment.map(TrustPolicy.init)
-    if let base { try derived.recordResult(onBase: LockedCheckpoint(path: base, notice: printNotice)) }
-    let written = try derived.write(
-      to: output, author: author, created: timestamp(), tool: Manifest.Tool(name: "errata", version: errataVersion))
-    json.give(DerivedPatchReport(kind: "drop", patch: written, path: output, policy: trust))
+    if let base = derivation.base {
+      try derived.recordResult(onBase: LockedCheckpoint(path: base, notice: printNotice))
+    }
+    let written = try derived.write(to: output.path, origin: derivation.origin)
+    json.give(DerivedPatchReport(kind: "drop", patch: written, path: output.path, policy: trust))
   }
 }

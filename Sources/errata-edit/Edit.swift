@@ -113,14 +113,8 @@ struct Edit: ParsableCommand {
   @Option(parsing: .unconditional, help: "zstd's compression level, 1 to 22.")
   var compressionLevel = PatchWriter.defaultCompressionLevel
 
-  @Option(help: "Who made the patch.")
-  var author: String?
-
-  @Option(help: "The licence of the patch.")
-  var licence: String?
-
-  @Option(help: "A note for whoever reads the patch.")
-  var note: String?
+  @OptionGroup
+  var origin: OriginOptions
 
   @OptionGroup
   var json: JSONOption
@@ -206,7 +200,9 @@ struct Edit: ParsableCommand {
     let lines = ProgressLines(isQuiet: quiet)
     let patch: Patch
     do {
-      patch = try editor.edit(records.map(\.fact), origin: origin(), archive: archive) { lines.update("values", $0) }
+      patch = try editor.edit(records.map(\.fact), origin: origin.origin, archive: archive) {
+        lines.update("values", $0)
+      }
     } catch let interruption as EditInterruption {
       throw ErrataError.interrupted(interruption)
     }
@@ -229,7 +225,7 @@ struct Edit: ParsableCommand {
     let sequence = SequentialEdit(editor, parents: parents, folder: output!, compressionLevel: compressionLevel)
     do {
       let steps = try sequence.run(
-        records, batchSize: batchSize!, origin: self.origin, evaluates: !noEvaluation
+        records, batchSize: batchSize!, origin: { origin.origin }, evaluates: !noEvaluation
       ) { progress in
         switch progress {
         case .editing(let batch, let progress):
@@ -249,12 +245,6 @@ struct Edit: ParsableCommand {
     } catch let interruption as SequentialEdit.Interruption {
       throw ErrataError.interrupted(interruption)
     }
-  }
-
-  private func origin() -> PatchOrigin {
-    PatchOrigin(
-      created: timestamp(), tool: Manifest.Tool(name: "errata", version: errataVersion), author: author,
-      licence: licence, note: note)
   }
 }
 

@@ -36,33 +36,22 @@ struct Import: ParsableCommand {
   @Option(help: "The checkpoint that it is for, without patches: its directory, or its name in the download cache.")
   var base: String
 
-  @Option(name: [.short, .long], help: "The patch to write, - for standard output.")
-  var output: String
+  @OptionGroup
+  var output: PatchOutputOptions
 
   @OptionGroup
-  var replacement: ReplaceOption
-
-  @Option(help: "Who made the adapter.")
-  var author: String?
-
-  @Option(help: "The licence of the patch.")
-  var licence: String?
-
-  @Option(help: "A note for whoever reads the patch.")
-  var note: String?
+  var origin: OriginOptions
 
   @OptionGroup
   var json: JSONOption
 
   func run() throws {
-    try PatchWriter.checkOutput(output, replacing: replacement.isAllowed)
+    try PatchWriter.checkOutput(output.path, replacing: output.replacement.isAllowed)
     let state = try CheckpointState(path: base, notice: printNotice)
     guard !state.isEdited else { throw ErrataError.importBaseIsEdited(base) }
     let base = try AdapterBase(state.checkpoint)
     let imported = try ImportedAdapter(AdapterFile.read(adapter, for: base), for: base, path: adapter)
-    let patch = try imported.write(
-      to: output, author: author, licence: licence, note: note, created: timestamp(),
-      tool: Manifest.Tool(name: "errata", version: errataVersion))
-    json.give(ImportReport(imported: imported, patch: patch, path: output))
+    let patch = try imported.write(to: output.path, origin: origin.origin)
+    json.give(ImportReport(imported: imported, patch: patch, path: output.path))
   }
 }

@@ -46,18 +46,15 @@ struct Resolve: ParsableCommand {
   @OptionGroup
   var replacement: ReplaceOption
 
-  @Option(help: "The checkpoint that the patch is for: records the digests of the result.")
-  var base: String?
-
-  @Option(help: "Who solved it again.")
-  var author: String?
+  @OptionGroup
+  var derivation: DerivationOptions
 
   @OptionGroup
   var json: JSONOption
 
   func validate() throws {
     if tradeoff {
-      if slack.areGiven || output != nil || replacement.isAllowed || base != nil || author != nil {
+      if slack.areGiven || output != nil || replacement.isAllowed || derivation.areGiven {
         throw ValidationError("--tradeoff writes no patch: it goes with --batch, --per-tensor and --json only")
       }
     } else {
@@ -79,9 +76,11 @@ struct Resolve: ParsableCommand {
     }
     var derived = try file.resolved(chosenSlack(), batch: batch)
     let trust = try PolicyOption.ofEnvironment.map(TrustPolicy.init)
-    if let base { try derived.recordResult(onBase: LockedCheckpoint(path: base, notice: printNotice)) }
+    if let base = derivation.base {
+      try derived.recordResult(onBase: LockedCheckpoint(path: base, notice: printNotice))
+    }
     let written = try derived.write(
-      to: output!, author: author, created: timestamp(), tool: Manifest.Tool(name: "errata", version: errataVersion))
+      to: output!, origin: derivation.origin)
     json.give(DerivedPatchReport(kind: "resolve", patch: written, path: output!, policy: trust))
   }
 }

@@ -86,10 +86,7 @@ struct Revert: ParsableCommand {
   private func plan(_ state: CheckpointState, near folder: String?) throws -> (plan: StatePlan, notApplied: [String]) {
     let children: CheckpointState.ChildPolicy = cascade ? .cascade : force ? .keep : .refuse
     guard facts.isEmpty else {
-      let tool = Manifest.Tool(name: "errata", version: errataVersion)
-      let plan = try state.planRevert(
-        facts: facts, near: folder, children: children, time: timestamp(), tool: tool)
-      return (plan, [])
+      return (try state.planRevert(facts: facts, near: folder, children: children, origin: .now()), [])
     }
     let selection = try select(state)
     return (try state.planRevert(Set(selection.applied), children: children), selection.notApplied)

@@ -65,11 +65,8 @@ struct Stack: ParsableCommand {
   @Option(help: "The checkpoint that the patches are for: records the digests of the result.")
   var base: String?
 
-  @Option(help: "Who stacked them.")
-  var author: String?
-
-  @Option(help: "A note for whoever reads the patch.")
-  var note: String?
+  @OptionGroup
+  var origin: OriginOptions
 
   @Flag(help: "Check and report, write nothing.")
   var dryRun = false
@@ -109,9 +106,7 @@ struct Stack: ParsableCommand {
     let written =
       dryRun
       ? nil
-      : try stacked.write(
-        to: output!, author: author, note: note, created: timestamp(),
-        tool: Manifest.Tool(name: "errata", version: errataVersion))
+      : try stacked.write(to: output!, origin: origin.origin)
     let report = StackReport(
       stack: stack, settlement: settlement, interference: interference, stacked: stacked, isResolved: resolve,
       threshold: threshold, written: written.map { ($0, output!) }, policy: trust)

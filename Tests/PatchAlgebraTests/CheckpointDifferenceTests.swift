@@ -269,7 +269,8 @@ typealias StoredTensors = [ByteString: (dtype: DType, shape: Shape, bytes: [UInt
         "nan": "NaN or infinity in the other", "nans": "NaN or infinity in both",
       ])
     try patch.write(
-      to: directory("c.wpatch"), created: "2026-02-01T12:00:00Z", tool: Manifest.Tool(name: "tests", version: "1"))
+      to: directory("c.wpatch"),
+      origin: PatchOrigin(created: "2026-02-01T12:00:00Z", tool: Manifest.Tool(name: "tests", version: "1")))
     let read = try PatchFile(path: directory("c.wpatch"))
     #expect(read.manifest.batches[0].leftOut.count == 7)
     let place = { directory($0 + ".safetensors") }
@@ -321,7 +322,7 @@ typealias StoredTensors = [ByteString: (dtype: DType, shape: Shape, bytes: [UInt
 
   private func roundTrip(_ before: StoredTensors, _ after: StoredTensors, _ difference: DifferencePatch) throws {
     let tool = Manifest.Tool(name: "tests", version: "1")
-    try difference.write(to: directory("d.wpatch"), created: "2026-02-01T12:00:00Z", tool: tool)
+    try difference.write(to: directory("d.wpatch"), origin: PatchOrigin(created: "2026-02-01T12:00:00Z", tool: tool))
     let file = try PatchFile(path: directory("d.wpatch"))
     let place = { directory($0 + ".safetensors") }
     try CheckpointState(path: place("a")).planApply([file], time: "2026-02-01T12:00:00Z").write(to: place("applied"))
@@ -379,7 +380,7 @@ typealias StoredTensors = [ByteString: (dtype: DType, shape: Shape, bytes: [UInt
     )
     let tool = Manifest.Tool(name: "tests", version: "1")
     func write(_ difference: DifferencePatch, _ name: String) throws -> PatchFile {
-      try difference.write(to: directory(name), created: "2026-02-01T12:00:00Z", tool: tool)
+      try difference.write(to: directory(name), origin: PatchOrigin(created: "2026-02-01T12:00:00Z", tool: tool))
       return try PatchFile(path: directory(name))
     }
     let difference = try DifferencePatch(from: a, to: b, isCorrected: false)
@@ -476,7 +477,7 @@ typealias StoredTensors = [ByteString: (dtype: DType, shape: Shape, bytes: [UInt
     let difference = try DifferencePatch(from: checkpoint("a", before), to: checkpoint("b", after))
     #expect(difference.tensors[0].rank == 4 && difference.tensors[0].factorType == .f16)
     let tool = Manifest.Tool(name: "tests", version: "1")
-    try difference.write(to: directory("x.wpatch"), created: "2026-02-01T12:00:00Z", tool: tool)
+    try difference.write(to: directory("x.wpatch"), origin: PatchOrigin(created: "2026-02-01T12:00:00Z", tool: tool))
     let size = try directory.read("x.wpatch").count
     #expect(size < before["w"]!.bytes.count / 8)
     try roundTrip(before, after, difference)

@@ -89,7 +89,8 @@ extension StackedPatch {
   /// The patch, written and read again.
   func readBack(_ directory: TemporaryDirectory, author: String? = nil) throws -> PatchFile {
     let tool = Manifest.Tool(name: "tests", version: "1")
-    try write(to: directory("to.wpatch"), author: author, created: "2026-02-01T12:00:00Z", tool: tool)
+    try write(
+      to: directory("to.wpatch"), origin: PatchOrigin(created: "2026-02-01T12:00:00Z", tool: tool, author: author))
     return try PatchFile(path: directory("to.wpatch"))
   }
 }

@@ -124,17 +124,10 @@ public struct DifferencePatch: Sendable {
       ])
   }
 
-  /// - Parameter created: when, in ISO 8601, UTC.
   /// - Returns: the patch as it was written.
   @discardableResult
-  public func write(
-    to path: String, author: String? = nil, licence: String? = nil, note: String? = nil, created: String,
-    tool: Manifest.Tool
-  ) throws -> Patch {
-    var manifest = manifest
-    (manifest.created, manifest.tool) = (created, tool)
-    (manifest.author, manifest.licence, manifest.note) = (author, licence, note)
-    return try PatchWriter.write(manifest, batches: [batch], to: path)
+  public func write(to path: String, origin: PatchOrigin) throws -> Patch {
+    try PatchWriter.write(manifest.made(by: origin), batches: [batch], to: path)
   }
 }
 

@@ -12,12 +12,11 @@ extension CheckpointState {
   /// - Parameters:
   ///   - facts: IDs, the first digits of IDs (four at least), or exact subjects.
   ///   - folder: on whose file system the new patches lie, without names, until the plan is written.
-  ///   - time: the present, in ISO 8601, UTC.
+  ///   - origin: who makes the new patches, now.
   /// - Throws: an `ErrataError` if a fact is not on the checkpoint or could be several, if a batch cannot be solved
   ///   again, or (conflict) if a patch was computed on top of one that would change.
   public func planRevert(
-    facts: [String], near folder: String?, children policy: ChildPolicy = .refuse, author: String? = nil, time: String,
-    tool: Manifest.Tool
+    facts: [String], near folder: String?, children policy: ChildPolicy = .refuse, origin: PatchOrigin
   ) throws -> StatePlan {
     let applied = patches.flatMap { $0.manifest.batches.flatMap(\.facts) }
     let dropped = Set(try facts.map { try factIdentifier($0, among: applied, source: checkpoint.path) })
@@ -32,9 +31,9 @@ extension CheckpointState {
         continue
       }
       let name = "\(entry.name) without \(going.joined(separator: ", "))"
-      let new = try file.dropping(going).file(near: folder, name: name, author: author, created: time, tool: tool)
+      let new = try file.dropping(going).file(near: folder, name: name, origin: origin)
       replacements.append(Replacement(file, by: new, name: name))
     }
-    return try planRevert(reverted, replacing: replacements, children: policy, time: time)
+    return try planRevert(reverted, replacing: replacements, children: policy, time: origin.created)
   }
 }

@@ -41,34 +41,22 @@ public struct DerivedPatch: Sendable {
   }
 
   /// - Parameters:
-  ///   - author: who made it from the other one; that one's author stays the author of the facts.
-  ///   - created: when, in ISO 8601, UTC.
+  ///   - origin: who made it from the other one; that one's author stays the author of the facts.
   ///   - compressionLevel: one of `PatchWriter.compressionLevels`.
   /// - Returns: the patch as it was written.
   @discardableResult
   public func write(
-    to path: String, author: String? = nil, created: String, tool: Manifest.Tool,
-    compressionLevel: Int = PatchWriter.defaultCompressionLevel
+    to path: String, origin: PatchOrigin, compressionLevel: Int = PatchWriter.defaultCompressionLevel
   ) throws -> Patch {
     try PatchWriter.write(
-      naming(author, created, tool), batches: batches, compressionLevel: compressionLevel, to: path)
+      manifest.derived(by: origin), batches: batches, compressionLevel: compressionLevel, to: path)
   }
 
   /// The patch in a file without a name, on the file system of a folder if that can be written to.
   ///
   /// - Parameter name: what messages call it.
-  func file(
-    near folder: String?, name: String, author: String?, created: String, tool: Manifest.Tool
-  ) throws -> PatchFile {
-    try PatchFile(writing: naming(author, created, tool), batches: batches, near: folder, source: name)
-  }
-
-  private func naming(_ author: String?, _ created: String, _ tool: Manifest.Tool) -> Manifest {
-    var manifest = manifest
-    manifest.created = created
-    manifest.tool = tool
-    manifest.derivation?.author = author
-    return manifest
+  func file(near folder: String?, name: String, origin: PatchOrigin) throws -> PatchFile {
+    try PatchFile(writing: manifest.derived(by: origin), batches: batches, near: folder, source: name)
   }
 }
 

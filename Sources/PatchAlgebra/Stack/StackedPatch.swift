@@ -47,20 +47,14 @@ public struct StackedPatch: Sendable {
     try manifest.recordResult(of: batches, onBase: base, sources: paths)
   }
 
-  /// - Parameters:
-  ///   - author: who stacked the patches; their own authors stand with them.
-  ///   - created: when, in ISO 8601, UTC.
+  /// - Parameter origin: who stacked the patches; their own authors stand with them. Where it names no licence, the
+  ///   patches' own stays, if they have one in common.
   /// - Returns: the patch as it was written.
   @discardableResult
-  public func write(
-    to path: String, author: String? = nil, note: String? = nil, created: String, tool: Manifest.Tool
-  ) throws -> Patch {
-    var manifest = manifest
-    manifest.created = created
-    manifest.tool = tool
-    manifest.author = author
-    manifest.note = note
-    return try PatchWriter.write(manifest, batches: batches, to: path)
+  public func write(to path: String, origin: PatchOrigin) throws -> Patch {
+    var origin = origin
+    origin.licence = origin.licence ?? manifest.licence
+    return try PatchWriter.write(manifest.made(by: origin), batches: batches, to: path)
   }
 }
 
