@@ -9,7 +9,7 @@ extension EditComputation {
   ) -> Manifest.Batch {
     let isROME = settings.method == .rome
     let isEMMET = settings.method == .emmet
-    return Manifest.Batch(
+    var batch = Manifest.Batch(
       digest: digest,
       method: Manifest.Method(
         name: settings.method.rawValue, lambda: settings.slack(factCount: facts.count),
@@ -27,6 +27,8 @@ extension EditComputation {
         digest: statistics.digest, tokenCount: statistics.tokenCount, corpus: statistics.origin.corpus,
         corpusDigest: statistics.origin.corpusDigest),
       tensors: figures)
+    batch.metric = history.metric
+    return batch
   }
 
   /// SHA-256 of every edited tensor with all batches, those of the foundation too, applied exactly to the base.
@@ -45,6 +47,7 @@ extension EditComputation {
   /// with the same settings and statistics.
   public func isResult(_ manifest: Manifest, of facts: [Manifest.Fact]) throws -> Bool {
     let found = manifest.batches.flatMap(\.facts).map(\.identifier)
+    hold(besides: facts)
     let wanted = facts.map(\.identifier)
     let isComplete = settings.dropsDependentFacts ? Set(found).isSubset(of: wanted) : found == wanted
     return try isComplete && manifest.parents == parents && manifest.base == describeBase()
@@ -52,7 +55,7 @@ extension EditComputation {
         let own = describe(
           digest: batch.digest, facts: batch.facts, figures: batch.tensors,
           keyForm: settings.method == .rome ? .flatMean : .meanOfGroupMeans)
-        return batch.method == own.method && batch.statistics == own.statistics
+        return batch.method == own.method && batch.metric == own.metric && batch.statistics == own.statistics
       }
   }
 

@@ -30,6 +30,10 @@ public final class EditComputation {
   /// What a down-projection's output is multiplied by on its way to where values are.
   private var outputScale: Double { site == .blockOutput ? Double(model.architecture.branchScale) : 1 }
   private var solvers: [Int: EditSolver]
+  /// Those that hold the history's keys, and H^T.
+  private var holding: [Int: (solver: EditSolver, keys: Matrix<Double>)] = [:]
+  /// What the facts of a run must leave as it is.
+  private(set) var history: EditHistory
 
   /// - Parameters:
   ///   - foundation: what the edit is computed on; its patches become the edit's parents.
@@ -54,6 +58,7 @@ public final class EditComputation {
     self.settings = settings
     self.templates = templates
     self.statistics = statistics
+    history = EditHistory(without: statistics)
     solvers = previous?.solvers ?? [:]
     self.storesKeys = storesKeys
     tokenization = PromptTokenization(model.tokenizer)
@@ -103,6 +108,7 @@ public final class EditComputation {
   func run(_ facts: [Manifest.Fact], _ hooks: Hooks) throws -> [ComputedBatch]? {
     // Everything that can be wrong with the facts is found before anything is computed.
     let prepared = try Profile.measure("tokens") { try facts.map(prepare) }
+    hold(besides: facts)
     try weights.withdraw()
     switch settings.method {
     case .memit, .emmet:
@@ -120,6 +126,15 @@ public final class EditComputation {
       }
       return batches
     }
+  }
+
+  /// Sets the history for an edit of some facts. Published ROME knows none.
+  func hold(besides facts: [Manifest.Fact]) {
+    holding = [:]
+    guard settings.holdsEarlierFacts, !settings.usesPublishedROME else { return }
+    history = EditHistory(
+      of: weights.foundation.carriedPatches, editing: Set(settings.layers.map(model.decoder.editedTensor)),
+      statistics: statistics, facts: facts)
   }
 
   // MARK: - Values
@@ -298,6 +313,19 @@ public final class EditComputation {
     }
   }
 
+  /// The solver of a layer that holds the history's keys, and H^T, h x d_in; nil if there are none.
+  private func heldSolver(_ layer: Int) throws -> (solver: EditSolver, keys: Matrix<Double>?) {
+    let solver = try solver(layer)
+    guard history.metric != nil else { return (solver, nil) }
+    if let known = holding[layer] { return known }
+    let (keys, slacks) = try Profile.measure("held keys") {
+      try history.keys(ofTensor: model.decoder.editedTensor(layer), layer: layer, keyLength: keyLength(layer))
+    }
+    let made = Profile.measure("hold keys") { solver.holding(keys: keys, slacks: slacks) }
+    holding[layer] = (made, keys)
+    return (made, keys)
+  }
+
   private static let solverBudget = 1 << 30
 
   private func notPositiveDefinite(layer: Int) -> ErrataError {
@@ -311,7 +339,8 @@ public final class EditComputation {
   private func independentFacts(_ facts: [PreparedFact]) throws -> [PreparedFact] {
     guard settings.slack(factCount: facts.count) == 0 else { return facts }
     let layer = settings.layers[0]
-    let dependent = try solver(layer).dependentFacts(try keyMatrix(facts, layer: layer, form: .meanOfGroupMeans))
+    let dependent = try heldSolver(layer).solver.dependentFacts(
+      try keyMatrix(facts, layer: layer, form: .meanOfGroupMeans))
     guard dependent.isEmpty || settings.dropsDependentFacts else {
       throw ErrataError.dependentFacts(dependent.map { facts[$0].fact.label })
     }
@@ -321,7 +350,7 @@ public final class EditComputation {
   private func solveSystem(
     _ facts: [PreparedFact], keys: Matrix<Double>, residuals: Matrix<Double>, layer: Int
   ) throws -> EditSolver.Solution {
-    let solver = try solver(layer)
+    let solver = try heldSolver(layer).solver
     do {
       return try Profile.measure("solve") { () throws(Cholesky.NotPositiveDefinite) in
         try solver.solve(keys: keys, residuals: residuals, lambda: settings.slack(factCount: facts.count))
@@ -342,17 +371,20 @@ public final class EditComputation {
         using: .blas)
     }
     let name = model.decoder.editedTensor(layer)
+    let held = try heldSolver(layer).keys
     let factors = LowRankFactors(
       name: name, isTransposed: model.architecture.storesTransposed, left: choice.left, right: choice.right,
       gram: solution.gram,
-      keys: storesKeys ? StoredFactor(keys.narrowed(), dtype: .f16, facts: .rows) : nil)
+      keys: storesKeys ? StoredFactor(keys.narrowed(), dtype: .f16, facts: .rows) : nil,
+      heldProduct: held.map { solution.right.multiplied(by: $0, .transposed) })
     let weightNorm = try weights.baseNorm(of: name)
     let ridge = try statistics.ridge(settings.ridge, layer: layer)
     return (
       factors,
       Manifest.TensorFigures(
         layer: layer, deltaNorm: factors.deltaNorm(using: .blas), weightNorm: weightNorm, storageError: choice.error,
-        preservation: factors.preservation(ridge: ridge, using: .blas), ridge: ridge > 0 ? ridge : nil,
+        preservation: factors.preservation(ridge: ridge, metric: history.metric, using: .blas),
+        ridge: ridge > 0 ? ridge : nil,
         outputPower: statistics.outputPowers[layer])
     )
   }

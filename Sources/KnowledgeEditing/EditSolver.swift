@@ -5,9 +5,9 @@ import WeightPatch
 
 /// The closed form of all three methods (ARCHITECTURE: the one formula), in binary64:
 ///
-///     U = C^-1 K        G = K^T U        D = R (G + lambda I)^-1 U^T = A B
+///     U = M K           G = K^T U        D = R (G + lambda I)^-1 U^T = A B
 ///
-/// Facts are rows of K^T and R^T, as they are of B in a patch.
+/// where M is C^-1, or another metric. Facts are rows of K^T and R^T, as they are of B in a patch.
 public struct EditSolver: Sendable {
   /// A solved system. `D = left right`.
   public struct Solution: Sendable {
@@ -15,13 +15,19 @@ public struct EditSolver: Sendable {
     public let left: Matrix<Double>
     /// B = U^T, E x d_in.
     public let right: Matrix<Double>
-    /// G = K^T C^-1 K, E x E.
+    /// G = K^T M K, E x E.
     public let gram: Matrix<Double>
   }
 
-  private let factor: Cholesky
-  /// Of the factor.
-  var byteCount: Int { factor.byteCount }
+  private let metric: SolverMetric
+  /// Of what the metric was made from.
+  var byteCount: Int {
+    switch metric.kind {
+    case .secondMoments(let factor): factor.byteCount
+    case .projection(let basis): basis.count * MemoryLayout<Double>.stride
+    case .identity: 0
+    }
+  }
 
   /// Factors C once for every batch, method and lambda.
   ///
@@ -32,26 +38,48 @@ public struct EditSolver: Sendable {
   public init(secondMoment: consuming PackedTriangle, ridge: Double = 0) throws {
     // Large: moved from hand to hand, and factored in place.
     secondMoment.addRidge(ridge)
-    factor = try Cholesky(secondMoment)
+    self.init(try Cholesky(secondMoment))
   }
 
   /// - Parameter factor: of C with its ridge.
-  public init(_ factor: Cholesky) { self.factor = factor }
+  public init(_ factor: Cholesky) { metric = SolverMetric(.secondMoments(factor)) }
 
-  /// B = U^T = (C^-1 K)^T, E x d_in.
+  init(_ metric: SolverMetric) { self.metric = metric }
+
+  /// The solver whose solutions leave these keys' outputs as they are, as far as their slacks say (Spec: the metric).
   ///
-  /// - Parameter keys: K^T, E x d_in.
-  public func directions(_ keys: Matrix<Double>) -> Matrix<Double> {
-    factor.solveRight(keys)
+  /// - Parameters:
+  ///   - keys: H^T, h x d_in.
+  ///   - slacks: mu of each; 0 holds exactly.
+  /// - Precondition: it holds none yet.
+  public func holding(keys: Matrix<Double>, slacks: [Double]) -> EditSolver {
+    EditSolver(metric.holding(keys, slacks: slacks))
   }
 
-  /// Which facts' keys depend linearly on those of facts before them.
+  /// B = U^T = K^T M, E x d_in.
+  ///
+  /// - Parameter keys: K^T, E x d_in.
+  public func directions(_ keys: Matrix<Double>) -> Matrix<Double> { metric.directions(keys) }
+
+  /// Which facts' keys depend linearly on those of facts before them, or on those that are held.
   ///
   /// - Parameter keys: K^T, E x d_in.
   /// - Complexity: O(E^2 d_in), and O(E^3) more if there are any.
   public func dependentFacts(_ keys: Matrix<Double>) -> [Int] {
-    PatchAlgebra.dependentFacts(inGram: Self.gram(keys, directions(keys)))
+    let gram = symmetricGram(keys, directions(keys))
+    let unheld = metric.unheldDirections(keys)
+    let bound = (0..<keys.rows).filter { fact in
+      let free = zip(keys.row(fact), unheld.row(fact)).reduce(0) { $0 + $1.0 * $1.1 }
+      return gram[fact, fact] <= Self.heldShare * free
+    }
+    let others = (0..<keys.rows).filter { !bound.contains($0) }
+    let dependent = PatchAlgebra.dependentFacts(inGram: gram.principalSubmatrix(at: others)).map { others[$0] }
+    return (bound + dependent).sorted()
   }
+
+  /// A key of whose square held keys leave no more than this share is one of theirs: they come from factors that were
+  /// rounded, by a thousandth at most.
+  private static let heldShare = 1e-6
 
   /// - Parameters:
   ///   - keys: K^T, E x d_in.
@@ -62,7 +90,7 @@ public struct EditSolver: Sendable {
     keys: Matrix<Double>, residuals: Matrix<Double>, lambda: Double
   ) throws(Cholesky.NotPositiveDefinite) -> Solution {
     let directions = directions(keys)
-    let system = GramSystem(gram: Self.gram(keys, directions), residuals: residuals)
+    let system = GramSystem(gram: symmetricGram(keys, directions), residuals: residuals)
     return Solution(left: try system.left(slack: .same(lambda)), right: directions, gram: system.gram)
   }
 
@@ -77,18 +105,5 @@ public struct EditSolver: Sendable {
     let left = Matrix(
       rows: residual.columns, columns: 1, elements: residual.elements.map { $0 / product[0, 0] })
     return Solution(left: left, right: direction, gram: product)
-  }
-
-  /// K^T U, symmetric but for rounding: made so.
-  private static func gram(_ keys: Matrix<Double>, _ directions: Matrix<Double>) -> Matrix<Double> {
-    var gram = keys.multiplied(by: directions, .transposed)
-    for row in 0..<gram.rows {
-      for column in 0..<row {
-        let mean = (gram[row, column] + gram[column, row]) / 2
-        gram[row, column] = mean
-        gram[column, row] = mean
-      }
-    }
-    return gram
   }
 }

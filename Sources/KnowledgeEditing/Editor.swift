@@ -140,6 +140,15 @@ public final class Editor {
     try computation().isResult(manifest, of: facts)
   }
 
+  /// How many batches of facts on the base an edit cannot hold: their keys are not stored, and do not follow from its
+  /// second moments.
+  public func unheldBatchCount() throws -> Int {
+    guard settings.holdsEarlierFacts else { return 0 }
+    let computation = try computation()
+    computation.hold(besides: [])
+    return computation.history.unknownCount
+  }
+
   /// Takes the patch that was computed last to those that the next edit is computed on top of.
   ///
   /// - Precondition: `edit` returned it, and no other one since.

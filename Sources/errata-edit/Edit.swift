@@ -77,11 +77,12 @@ struct Edit: ParsableCommand {
   var settings: SettingOptions
 
   @Flag(
+    inversion: .prefixedNo,
     help: """
       Store the facts' keys in the patch, which makes it larger by two thirds or so: 'errata stack' then needs no \
-      second moments to solve it together with others.
+      second moments to solve it together with others (default: for a batch of a sequence, and on top of patches).
       """)
-  var keys = false
+  var keys: Bool?
 
   @Option(
     parsing: .singleValue,
@@ -157,7 +158,14 @@ struct Edit: ParsableCommand {
     if dryRun { return try check(put, model, settings, templates) }
     let records = try known(try usable(put, model, invalid), model)
     let editor = try Editor(
-      on: base, settings: settings, templates: templates, statistics: statistics, storesKeys: keys)
+      on: base, settings: settings, templates: templates, statistics: statistics,
+      storesKeys: keys ?? (batchSize != nil || !base.parents.isEmpty))
+    let unheld = try editor.unheldBatchCount()
+    if unheld > 0 {
+      printNotice(
+        "errata edit: \(counted(unheld, "earlier batch")) cannot be held: the keys are not stored, and these second "
+          + "moments are not those of the patch")
+    }
     Interruption.install()
     let summary = try batchSize == nil ? edit(records, editor) : editInSequence(records, editor, parents)
     if let require { try summary?.check(require) }

@@ -63,6 +63,13 @@ struct SettingOptions: ParsableArguments {
   @Flag(help: "Leave out facts whose keys depend linearly on others'.")
   var dropDependent = false
 
+  @Flag(
+    help: """
+      Let the edit change what earlier patches on the checkpoint have taught, as the published methods do. By default \
+      their facts are held: a sequence is then the edit of all its facts at once.
+      """)
+  var noHistory = false
+
   @Option(parsing: .unconditional, help: "The seed of the sampled context templates.")
   var seed: UInt64 = 0
 
@@ -127,6 +134,7 @@ struct SettingOptions: ParsableArguments {
     settings.ridge = ridge ?? settings.ridge
     settings.usesPublishedROME = publishedRome
     settings.dropsDependentFacts = dropDependent
+    settings.holdsEarlierFacts = !noHistory
     settings.seed = seed
     return settings
   }

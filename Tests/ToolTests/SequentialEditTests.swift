@@ -103,6 +103,32 @@ extension ToolTests {
       #expect(table.hasPrefix("all/001.wpatch: patch \(patches[0]["patch"]!.stringValue!.prefix(12)), 2 facts\n"))
     }
 
+    /// What is on the checkpoint is held, unless it is not to be; the sequence is solved again from its files alone.
+    @Test func history() throws {
+      let options = ["--method", "memit", "--lambda", "1", "--batch-size", "2", "--no-evaluation"]
+      for (folder, more) in [("held", []), ("free", ["--no-history"]), ("bare", ["--no-keys"])] {
+        #expect(try edit("samples/model", "0-3", options + more + ["-o", folder]).exitCode == 0)
+      }
+      func batch(_ path: String) throws -> JSON? {
+        try scratch.succeed("show", path, "--json").json["manifest"]?["batches"]?.arrayValue?.first
+      }
+      let held = try batch("held/002.wpatch")?["metric"]?["held"]?.arrayValue
+      #expect(try held?.map { $0["batch"] } == [batch("held/001.wpatch")?["digest"]])
+      #expect(try batch("free/002.wpatch")?["metric"] == nil && batch("bare/002.wpatch")?["metric"] != nil)
+      for folder in ["held", "free"] {
+        try scratch.succeed(
+          "stack", folder + "/001.wpatch", folder + "/002.wpatch", "--resolve", "--lambda", "0.5", "-o",
+          folder + ".wpatch")
+        #expect(try batch(folder + ".wpatch")?["metric"] == nil)
+      }
+      let refused = try Tool.errata(
+        ["stack", "bare/001.wpatch", "bare/002.wpatch", "--resolve", "-o", "x.wpatch"], in: scratch.path)
+      #expect(refused.exitCode == 1 && refused.errors.contains("add --stats"))
+      try scratch.succeed(
+        "stack", "bare/001.wpatch", "bare/002.wpatch", "--resolve", "--stats", "samples/stats.safetensors", "-o",
+        "x.wpatch")
+    }
+
     @Test func aFolderOfAnotherSequence() throws {
       _ = try made("samples/model", "0-1", "--batch-size", "1", "--no-evaluation", "-o", "all")
       for (records, options) in [

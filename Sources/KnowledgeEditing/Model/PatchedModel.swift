@@ -19,6 +19,8 @@ public final class PatchedModel {
   /// What the batches give, where that is not what the checkpoint holds, as far as it was asked for.
   private var results: [ByteString: [UInt8]] = [:]
   private var changedTensors: Set<ByteString>
+  /// Those of a sequence, which are in no file that was opened.
+  private var added: [Patch] = []
 
   /// - Parameters:
   ///   - patches: patches that count as applied, besides those that the checkpoint carries.
@@ -31,6 +33,18 @@ public final class PatchedModel {
     parents = plan.patches.map { Manifest.Parent(patch: $0.identifier, batches: $0.manifest.batches.map(\.digest)) }
     batches = plan.batches
     changedTensors = Set(plan.changedTensors)
+  }
+
+  /// A patch on the model; its factors stay in their file until they are asked for.
+  struct CarriedPatch {
+    let manifest: Manifest
+    let batches: () -> [EditBatch]
+  }
+
+  /// In the order in which they were applied.
+  var carriedPatches: [CarriedPatch] {
+    plan.patches.map { file in CarriedPatch(manifest: file.manifest, batches: { file.patch.batches }) }
+      + added.map { patch in CarriedPatch(manifest: patch.manifest, batches: { patch.batches }) }
   }
 
   public func model() throws -> LanguageModel { try checkpoint.model() }
@@ -103,6 +117,7 @@ public final class PatchedModel {
   /// - Parameter results: what it gives, together with those before it, for every tensor that it edits.
   func add(_ patch: Patch, results: [ByteString: [UInt8]]) {
     parents.append(Manifest.Parent(patch: patch.identifier, batches: patch.manifest.batches.map(\.digest)))
+    added.append(patch)
     batches = batches.union(BatchSet(patch.batches))
     self.results.merge(results) { $1 }
     changedTensors.formUnion(results.keys)

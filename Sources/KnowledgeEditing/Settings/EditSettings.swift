@@ -36,6 +36,8 @@ public struct EditSettings: Sendable, Equatable {
   /// Whether ROME divides by the bare prompt's key, as published, instead of the mean key in both places (r-ROME).
   public var usesPublishedROME: Bool
   public var dropsDependentFacts: Bool
+  /// Whether the keys of the facts that the model carries already are held, so that they keep what they say.
+  public var holdsEarlierFacts: Bool
   /// For the sampling of context templates.
   public var seed: UInt64
   /// How the factors are stored.
@@ -45,7 +47,8 @@ public struct EditSettings: Sendable, Equatable {
     method: EditMethod, layers: [Int], learningRate: Double = 0.5, steps: Int = 25, clampNormFactor: Double = 4,
     weightDecay: Double = 1e-3, klFactor: Double = 0.0625, stopLoss: Double = 5e-2, secondMomentWeight: Double = 100,
     alpha: Double = 0.1, lambda: Double? = nil, ridge: Double = 0, usesPublishedROME: Bool = false,
-    dropsDependentFacts: Bool = false, seed: UInt64 = 0, factorTypes: FactorTypes = .automatic
+    dropsDependentFacts: Bool = false, holdsEarlierFacts: Bool = true, seed: UInt64 = 0,
+    factorTypes: FactorTypes = .automatic
   ) {
     self.method = method
     self.layers = layers
@@ -61,6 +64,7 @@ public struct EditSettings: Sendable, Equatable {
     self.ridge = ridge
     self.usesPublishedROME = usesPublishedROME
     self.dropsDependentFacts = dropsDependentFacts
+    self.holdsEarlierFacts = holdsEarlierFacts
     self.seed = seed
     self.factorTypes = factorTypes
   }

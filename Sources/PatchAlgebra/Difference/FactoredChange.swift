@@ -88,7 +88,7 @@ extension Matrix where Element == Double {
   }
 
   /// The rows of several matrices with as many columns, one matrix below the other.
-  init(stacking matrices: [Matrix<Double>], columns: Int) {
+  package init(stacking matrices: [Matrix<Double>], columns: Int) {
     precondition(matrices.allSatisfy { $0.columns == columns })
     self.init(
       rows: matrices.reduce(0) { $0 + $1.rows }, columns: columns, elements: matrices.flatMap(\.elements))

@@ -46,7 +46,7 @@ public struct GramSystem: Sendable {
 
 extension Matrix where Element == Double {
   /// Rows and columns at the same indices, in their order.
-  func principalSubmatrix(at indices: [Int]) -> Matrix<Double> {
+  package func principalSubmatrix(at indices: [Int]) -> Matrix<Double> {
     var result = Matrix<Double>(uninitializedRows: indices.count, columns: indices.count)
     for (row, source) in indices.enumerated() {
       for (column, other) in indices.enumerated() { result[row, column] = self[source, other] }

@@ -72,8 +72,11 @@ extension PatchStack {
       }
       guard !kept[index].isEmpty else { continue }
       let own = member.description
-      let kind = own.metric ?? Manifest.Metric(kind: .secondMoments)
-      guard kind.held.isEmpty else { throw ErrataError.stackedBatchHolds(path(index), member.index) }
+      var kind = own.metric ?? Manifest.Metric(kind: .secondMoments)
+      guard kind.held.allSatisfy({ canBeSolved($0, kind) }) else {
+        throw ErrataError.stackedBatchHolds(path(index), member.index)
+      }
+      kind.held = []
       guard kind.kind == .secondMoments || member.batch.tensors.allSatisfy({ $0.keys != nil })
       else { throw ErrataError.metricWithoutKeys(path(index), member.index) }
       let hasOwnSlacks = own.method.lambdas != nil || own.tensors.values.contains { $0.slack != nil }
@@ -86,6 +89,12 @@ extension PatchStack {
       }
       if metric?.statistics == nil { metric = (statistics, ridge, index) }
     }
+  }
+
+  /// Whether what a batch holds is a part of the same stack, so that it is solved with it instead.
+  private func canBeSolved(_ held: Manifest.Held, _ metric: Manifest.Metric) -> Bool {
+    metric.kind == .secondMoments && members.contains { $0.digest == held.batch }
+      && held.mu.values(count: held.keyCount).allSatisfy { $0 > 0 }
   }
 
   private struct JointTensor {
@@ -118,7 +127,11 @@ extension PatchStack {
       throw ErrataError.dependentStackedFacts([fact(at: facts[error.order - 1])], lambda: lambda)
     }
 
-    let right = StoredFactor.joined(zip(edited.factors, kept).map { $0.right.facts(at: $1) }).facts(
+    let parts = try zip(edited.members, zip(edited.directions, kept)).map { member, part in
+      guard let directions = part.0 else { throw ErrataError.stackedBatchHolds(path(member), members[member].index) }
+      return directions.facts(at: part.1)
+    }
+    let right = StoredFactor.joined(parts).facts(
       at: joint.directions)
     let stored = zip(edited.factors, kept).map { factors, kept in factors.keys.map { $0.facts(at: kept) } }
     let keys = stored.contains { $0 == nil } ? nil : StoredFactor.joined(stored.map { $0! })
@@ -132,6 +145,7 @@ extension PatchStack {
     // As the joint batch will say of itself.
     var solvedAs = members[edited.members[0]].description
     solvedAs.method.slack = .same(lambda)
+    solvedAs.metric = solvedAs.metric?.ofJointSolution
     solvedAs.tensors = [edited.name: figures]
     figures.update(of: factors, in: solvedAs)
     figures.storageError = error
@@ -154,8 +168,15 @@ extension PatchStack {
       statistics: statistics.allSatisfy { $0 == Manifest.Statistics() }
         ? nil
         : Manifest.Statistics(commonTo: statistics))
-    batch.metric = descriptions[0].metric
+    batch.metric = descriptions[0].metric?.ofJointSolution
     return batch
+  }
+}
+
+extension Manifest.Metric {
+  /// That of a batch which solves what was held and what held it as one; nil for C^-1.
+  fileprivate var ofJointSolution: Manifest.Metric? {
+    kind == .secondMoments ? nil : Manifest.Metric(kind: kind, energy: energy)
   }
 }
 

@@ -47,16 +47,16 @@ struct JointSystem {
       residuals: Matrix(stacking: residuals, columns: residuals[0].columns))
   }
 
-  /// For each place the first one of another part whose row of B is the same but for rounding; else itself.
+  /// For each place the first one of another part whose direction is the same but for rounding; else itself.
   private static func sharedDirections(_ tensor: StackedTensor, _ places: [Place]) -> [Int] {
     var directions = Array(places.indices)
-    let norms = tensor.parts.map { $0.right.rowNorms() }
+    let norms = tensor.parts.map { $0.directions.rowNorms() }
     let facts = Dictionary(grouping: places.indices) { places[$0].part }
     for (i, later) in facts {
       let part = tensor.parts[i]
       for (p, earlier) in facts.sorted(by: { $0.key < $1.key }) where p < i {
         let other = tensor.parts[p]
-        let product = other.right.multiplied(by: part.right, .transposed)
+        let product = other.directions.multiplied(by: part.directions, .transposed)
         for index in later where directions[index] == index {
           let fact = places[index].fact
           let norm = norms[i][fact]
@@ -83,7 +83,7 @@ struct JointSystem {
     let facts = Dictionary(grouping: places.indices) { places[$0].part }
     for (i, columns) in facts {
       for (p, rows) in facts where p <= i {
-        guard let product = tensor.product(p, atKeysOf: i) else { throw StackedTensor.MissingKeys(parts: (p, i)) }
+        guard let product = tensor.gramBlock(p, i) else { throw StackedTensor.MissingKeys(parts: (p, i)) }
         for row in rows {
           for column in columns {
             let value = product[places[row].fact, places[column].fact]

@@ -15,6 +15,9 @@ public struct PatchStack: Sendable {
     let computedOn: Set<Digest>
 
     var digest: Digest { description.digest }
+
+    /// Whether it was solved with the keys of another batch held.
+    func holds(_ batch: Digest) -> Bool { description.metric?.held.contains { $0.batch == batch } ?? false }
   }
 
   /// A fact, as it stands in a batch of the stack.

@@ -138,6 +138,10 @@ extension PatchStack {
       guard member.description.terms == .facts else {
         throw ErrataError.batchOfComponents(files[member.files[0]].path, member.index)
       }
+      if let holder = self.members.first(where: { $0.holds(member.digest) }) {
+        throw ErrataError.stackedBatchIsHeld(
+          files[member.files[0]].path, member.index, by: files[holder.files[0]].path, holder.index)
+      }
       guard !kept.isEmpty else {
         renamed[member.digest] = .some(nil)
         return nil

@@ -88,8 +88,18 @@ extension ErrataError {
 
   static func stackedBatchHolds(_ source: String, _ batch: Int) -> ErrataError {
     ErrataError(
-      .general, source, "batch \(batch) holds the keys of others, which its directions are made for",
+      .general, source,
+      "batch \(batch) holds keys that are not in the stack, or exactly, which its directions are made for",
       remedy: .stackUnresolvedOrEdit)
+  }
+
+  static func stackedBatchIsHeld(
+    _ source: String, _ batch: Int, by holder: String, _ holderBatch: Int
+  ) -> ErrataError {
+    ErrataError(
+      .general, source,
+      "batch \(holderBatch) of \(holder) holds the keys of batch \(batch) and was solved with it in place: a fact of it "
+        + "can go only if both are solved together", remedy: "solve them together, or edit the facts of both anew")
   }
 
   static func stackedBatchHasSlacks(_ source: String, _ batch: Int) -> ErrataError {

@@ -8,7 +8,8 @@ import WeightPatch
 ///
 ///     G_pi = K_p^T C^-1 K_i = B_p K_i = (B_i K_p)^T
 ///
-/// so that the keys of either of two batches are enough for the block that they share.
+/// so that the keys of either of two batches are enough for the block that they share. Where a batch holds the keys of
+/// others, `C^-1 K` stands for its B^T here, but not in what it does to the tensor.
 struct StackedTensor {
   /// What a batch does to the tensor.
   struct Part {
@@ -16,7 +17,9 @@ struct StackedTensor {
     let left: Matrix<Double>
     /// B, E x d_in.
     let right: Matrix<Double>
-    /// For each fact about the norm of what storing has changed of its row of B.
+    /// (C^-1 K)^T, E x d_in, for a batch whose B is not that because it holds keys.
+    let unheldDirections: Matrix<Double>?
+    /// For each fact about the norm of what storing has changed of its row of directions.
     let rounding: [Double]
     /// K^T, E x d_in, if known.
     let keys: Matrix<Double>?
@@ -28,17 +31,22 @@ struct StackedTensor {
     let computedOn: [Int]
 
     init(
-      left: Matrix<Double>, right: Matrix<Double>, rounding: [Double]? = nil, keys: Matrix<Double>?,
+      left: Matrix<Double>, right: Matrix<Double>, unheldDirections: Matrix<Double>? = nil, rounding: [Double]? = nil,
+      keys: Matrix<Double>?,
       hasExactKeys: Bool = false, system: GramSystem?, computedOn: [Int] = []
     ) {
       self.left = left
       self.right = right
+      self.unheldDirections = unheldDirections
       self.rounding = rounding ?? Array(repeating: 0, count: right.rows)
       self.keys = keys
       self.hasExactKeys = hasExactKeys
       self.system = system
       self.computedOn = computedOn
     }
+
+    /// (C^-1 K)^T, E x d_in.
+    var directions: Matrix<Double> { unheldDirections ?? right }
 
     /// How far B K is from the G that was solved: the largest difference of two facts, as a share of their keys' norms
     /// in the metric of C^-1. Rounding of the stored factors makes it some 1e-4. nil if there is nothing to compare.
@@ -67,8 +75,23 @@ struct StackedTensor {
     // other numbers.
     if p == i, !parts[p].hasExactKeys, let system = parts[p].system { return system.gram }
     let direct = parts[i].keys.map { parts[p].right.multiplied(by: $0, .transposed) }
+    // Only C^-1 itself is symmetric in two batches that hold other keys.
+    guard parts[p].unheldDirections == nil, parts[i].unheldDirections == nil else { return direct }
+    return symmetrized(direct, p, i)
+  }
+
+  /// K_p^T C^-1 K_i, E_p x E_i.
+  ///
+  /// - Returns: nil if the keys that it takes are not known.
+  func gramBlock(_ p: Int, _ i: Int) -> Matrix<Double>? {
+    if parts[p].unheldDirections == nil, parts[i].unheldDirections == nil { return product(p, atKeysOf: i) }
+    return symmetrized(parts[i].keys.map { parts[p].directions.multiplied(by: $0, .transposed) }, p, i)
+  }
+
+  /// The mean of a block and of the same one as it follows from the other batch's directions, if both are known.
+  private func symmetrized(_ direct: Matrix<Double>?, _ p: Int, _ i: Int) -> Matrix<Double>? {
     guard parts[p].system != nil, parts[i].system != nil, let keys = parts[p].keys else { return direct }
-    let mirrored = keys.multiplied(by: parts[i].right, .transposed)
+    let mirrored = keys.multiplied(by: parts[i].directions, .transposed)
     guard var mean = direct else { return mirrored }
     for row in 0..<mean.rows {
       for column in 0..<mean.columns { mean[row, column] = (mean[row, column] + mirrored[row, column]) / 2 }

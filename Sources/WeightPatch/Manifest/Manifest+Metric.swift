@@ -38,6 +38,9 @@ extension Manifest {
     /// The slack at these keys: 0 holds them exactly.
     public var mu: TermSlack
 
+    /// The mu of a key that stands among those of its batch but is not held: its fact gave way to another.
+    public static let freeSlack = 1e300
+
     public init(batch: Digest? = nil, protected: Digest? = nil, keyCount: Int, mu: TermSlack) {
       self.batch = batch
       self.protected = protected
