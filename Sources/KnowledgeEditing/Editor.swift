@@ -114,7 +114,7 @@ public final class Editor {
       try scorer.score(facts.map { FactRecord(fact: $0) }).map(\.rewrite.new)
     }
     var outcomes = zip(before, verdicts).makeIterator()
-    return try computed.map { batch in
+    return computed.map { batch in
       var description = batch.description
       for index in description.facts.indices {
         let (before, after) = outcomes.next()!

@@ -163,7 +163,7 @@ struct Edit: ParsableCommand {
     let unheld = try editor.unheldBatchCount()
     if unheld > 0 {
       printNotice(
-        "errata edit: \(counted(unheld, "earlier batch")) cannot be held: the keys are not stored, and these second "
+        "errata edit: \(counted(unheld, "earlier batch", "earlier batches")) cannot be held: the keys are not stored, and these second "
           + "moments are not those of the patch")
     }
     Interruption.install()
