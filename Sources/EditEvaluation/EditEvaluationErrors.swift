@@ -2,6 +2,9 @@ import KnowledgeEditing
 import Tensors
 
 extension ErrataError {
+  static let noOtherSubjects = ErrataError(
+    .usage, "the facts are about one subject alone, and their prompts can be asked of no other", remedy: "add facts")
+
   static func textTooLong(_ path: String, _ maximum: Int) -> ErrataError {
     ErrataError(.general, path, "is longer than \(maximum >> 20) MiB", remedy: "give a part of it")
   }

@@ -15,6 +15,8 @@ public struct Evaluation {
   public var records: [FactRecord]?
   /// Whether each fact is looked at by itself: what the checkpoints say of it.
   public var judgesFacts = false
+  /// Whether the facts' prompts are asked of other subjects too.
+  public var measuresCollateral = false
   /// Whether the checkpoints write: answers to the facts' and the tasks' questions, and texts from generation prompts.
   public var writes = false
   public var references: ReferenceTexts?
@@ -74,6 +76,7 @@ public struct ModelEvaluation: Sendable {
   public internal(set) var scores: [RecordScore]?
   /// Of each record's fact; nil if they were not looked at.
   public internal(set) var verdicts: [FactVerdict]?
+  public internal(set) var collateral: Collateral?
   public internal(set) var generations: [RecordGeneration]?
   public internal(set) var perplexity: Perplexity?
   public internal(set) var downstream: [(set: DownstreamSet, result: DownstreamResult)] = []
@@ -110,6 +113,9 @@ private struct Run {
       result.records = records
       try score(records, base)
       if evaluation.judgesFacts, !isStopped { try judge(records) }
+      if evaluation.measuresCollateral, !isStopped {
+        try Profile.measure("collateral") { try measureCollateral(records, base) }
+      }
       if evaluation.writes, !isStopped {
         try Profile.measure("generation") { try generate(records, base) }
       }
@@ -137,6 +143,13 @@ private struct Run {
       try FactJudge(model).judge(records.map(\.fact)) { tell("verdicts", "facts", $0, records.count) }
     }
     if verdicts.count == records.count { result.verdicts = verdicts }
+  }
+
+  private mutating func measureCollateral(_ records: [FactRecord], _ base: ModelEvaluation?) throws {
+    let start = now()
+    let collateral = try Collateral.measure(records, model) { tell("collateral", "prompts", $0, $1) }
+    result.collateral = collateral
+    add("collateral", collateral.metrics(comparedTo: base?.collateral), since: start)
   }
 
   private mutating func generate(_ records: [FactRecord], _ base: ModelEvaluation?) throws {

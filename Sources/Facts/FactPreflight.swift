@@ -43,6 +43,7 @@ public struct FactPreflight {
   }
 
   private func note(_ fact: Manifest.Fact) throws -> String? {
+    guard fact.kind == .correct else { throw ErrataError.cannotForget(fact.label) }
     let target = try tokenization.target(fact)
     guard !target.isEmpty, !target.contains(where: { $0 == tokenizer.unknownToken }) else {
       throw ErrataError.targetWithoutTokens(fact.label, fact.targetNew)

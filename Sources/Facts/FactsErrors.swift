@@ -116,6 +116,10 @@ extension ErrataError {
     ErrataError(.general, fact, "the prompt \"\(prompt)\" must contain {} exactly once, where the subject stands")
   }
 
+  static func cannotForget(_ fact: String) -> ErrataError {
+    ErrataError(.general, fact, "is to be forgotten, and an edit corrects facts only", remedy: "give it a new target")
+  }
+
   package static func emptyField(_ fact: String, _ field: String) -> ErrataError {
     ErrataError(.general, fact, "\(field) is empty")
   }

@@ -29,6 +29,10 @@ struct Eval: ParsableCommand {
       sampled from the generation prompts, in bits times 100. RS: the TF-IDF cosine of those texts with --references, \
       times 100.
 
+      --facts with --collateral: each fact's prompt is asked of the subjects of up to eight other facts, of those with \
+      its relation or prompt first. taken: greedy continuations that begin with the fact's target all the same; same, \
+      that are the first checkpoint's. What a later checkpoint takes, and the first one did not, is listed.
+
       --perplexity: windows slide over the text; each token is scored once. Each begins with the tokens that the \
       model's texts begin with.
 
@@ -86,6 +90,9 @@ struct Eval: ParsableCommand {
       discussion: "Goes with --per-fact and --explain."))
   var format: PerFactTable.Format?
 
+  @Flag(help: "Ask the facts' prompts of other subjects too: whether those get the new targets.")
+  var collateral = false
+
   @Flag(help: "Let the checkpoints write: answers, and texts from the generation prompts.")
   var generate = false
 
@@ -140,7 +147,7 @@ struct Eval: ParsableCommand {
       [
         ("--chat", form.chat),
         ("--target-prefix", prefix.targetPrefix != nil),
-        ("--per-fact", perFact), ("--explain", explain),
+        ("--per-fact", perFact), ("--explain", explain), ("--collateral", collateral),
       ], "--facts")
     try require(perFact || explain, [("--format", format != nil)], "--per-fact or --explain")
     if explain, models.count != 2 { throw ValidationError("--explain is of two checkpoints, before and after") }
@@ -235,6 +242,7 @@ struct Eval: ParsableCommand {
       evaluation.records = recorded
     }
     evaluation.judgesFacts = judgesFacts
+    evaluation.measuresCollateral = collateral
     evaluation.writes = generate
     evaluation.references = try references.map { try ReferenceTexts(contentsOf: $0) }
     evaluation.text = try perplexity.map { try PerplexityText(contentsOf: $0) }
@@ -261,7 +269,9 @@ struct Eval: ParsableCommand {
     let table = PerFactTable(results, comparesWithFirst: explain)
     if let format { return table.print(format) }
     let facts = judgesFacts ? [""] + table.lines : []
-    json.give(reports, of: models.count, lines: csv == "-" ? [] : EvaluationTable.lines(results) + facts)
+    json.give(
+      reports, of: models.count,
+      lines: csv == "-" ? [] : EvaluationTable.lines(results) + facts + CollateralList.lines(results))
   }
 
   /// Whether a file is one that `--csv` or `--cases` wrote, and not, for example, the facts.

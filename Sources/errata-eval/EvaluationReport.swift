@@ -24,6 +24,7 @@ struct EvaluationReport: Answer {
         ]
       })
     if result.scores != nil { object["cases"] = .array(EvaluationFile.factCases(result, before: before)) }
+    if let collateral = result.collateral { object["collateral"] = collateral.json }
     return .object(object)
   }
 }

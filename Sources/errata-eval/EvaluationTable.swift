@@ -2,8 +2,8 @@ import EditEvaluation
 import Foundation
 import ToolSupport
 
-/// The table for a terminal: a row for each metric, a column for each checkpoint, and behind each but the first the change from
-/// the first.
+/// The table for a terminal: a row for each metric, a column for each checkpoint, and behind each but the first the
+/// change from the first.
 enum EvaluationTable {
   static func lines(_ results: [ModelEvaluation]) -> [String] {
     var columns: [(header: String, alignment: TextTable.Alignment)] = [("metric", .left)]
@@ -75,6 +75,7 @@ extension ModelEvaluation {
   fileprivate func caseCount(_ section: String) -> String? {
     switch section {
     case "facts": scores.map { "\($0.count) records" }
+    case "collateral": collateral.map { "\($0.cases.count) prompts" }
     case "generation": generations.map { "\($0.count) records" }
     case "perplexity": perplexity.map { "\($0.tokenCount) tokens" }
     default:

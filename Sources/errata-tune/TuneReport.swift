@@ -16,6 +16,12 @@ struct TuneReport: Answer {
     trials.indices.reduce(0) { trials[$1].isBetter(than: trials[$0]) ? $1 : $0 }
   }
 
+  /// The trials whose S is the best one's, to the digit that is shown; the best alone, if the facts give no S.
+  private var tied: [Int] {
+    guard let score = best.scores.harmonicMean else { return [bestIndex] }
+    return trials.indices.filter { Self.shown(trials[$0].scores.harmonicMean) == Self.shown(score) }
+  }
+
   private var best: SettingSearch.Trial { trials[bestIndex] }
 
   /// The best settings under the reference implementations' names, as `--hparams` reads them.
@@ -33,13 +39,13 @@ struct TuneReport: Answer {
 
   var json: JSON {
     [
-      "trials": .array(trials.map(\.json)), "best": .integer(bestIndex), "hyperparameters": hyperparameters,
+      "trials": .array(trials.map(\.json)), "best": .integer(bestIndex),
+      "tied": .array(tied.map { .integer($0) }), "hyperparameters": hyperparameters,
       "output": JSON(output),
     ]
   }
 
   var lines: [String] {
-    func score(_ value: Double?) -> String { value.map { String(format: "%.1f", $0) } ?? "-" }
     var table = TextTable([
       ("", .left), ("layer", .right), ("clamp", .right), ("w", .right), ("ES", .right), ("PS", .right), ("NS", .right),
       ("S", .right), ("P(new)", .right), ("disturbs", .right),
@@ -48,8 +54,8 @@ struct TuneReport: Answer {
       let (settings, scores) = (trial.settings, trial.scores)
       table.append([
         index == bestIndex ? "best" : "", String(settings.layers[0]), Self.number(settings.clampNormFactor),
-        Self.number(settings.secondMomentWeight), score(scores.efficacy), score(scores.paraphrase),
-        score(scores.neighborhood), score(scores.harmonicMean), score(scores.probabilityNew),
+        Self.number(settings.secondMomentWeight), Self.shown(scores.efficacy), Self.shown(scores.paraphrase),
+        Self.shown(scores.neighborhood), Self.shown(scores.harmonicMean), Self.shown(scores.probabilityNew),
         formatShare(trial.disturbance, digits: 2),
       ])
     }
@@ -58,8 +64,15 @@ struct TuneReport: Answer {
       "best: --method \(settings.method.rawValue) --layers \(settings.layers[0]) "
         + "--clamp \(Self.number(settings.clampNormFactor)) -w \(Self.number(settings.secondMomentWeight))"
         + (output.map { ", in \($0)" } ?? "")
-    ]
+    ] + (tied.count > 1 ? [tie] : [])
   }
+
+  private var tie: String {
+    "\(tied.count) of \(counted(trials.count, "setting")) tie at S \(Self.shown(best.scores.harmonicMean)); "
+      + "more facts may tell them apart"
+  }
+
+  private static func shown(_ score: Double?) -> String { score.map { String(format: "%.1f", $0) } ?? "-" }
 
   private static func number(_ value: Double) -> String { String(format: "%.15g", value) }
 }

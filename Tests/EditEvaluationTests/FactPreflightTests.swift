@@ -39,6 +39,17 @@ import WeightPatch
     ) { try preflight("metaspace").check([unknown], in: "facts") }
   }
 
+  /// A patch of another tool can have such facts; to edit them as they stand would teach what is to be forgotten.
+  @Test func refusesFactsThatAreToBeForgotten() throws {
+    var fact = Manifest.Fact(subject: "fox", prompt: "The {} is", targetNew: "here")
+    fact.kind = .forget
+    let message =
+      "fact \"The fox is here\": is to be forgotten, and an edit corrects facts only; give it a new target"
+    #expect(throws: ErrataError(.general, message)) {
+      try preflight("gpt2").check([FactRecord(fact: fact)], in: "facts")
+    }
+  }
+
   /// All of them are told, with their places, and skipped if that is asked for.
   @Test func listsAllOfThem() throws {
     let known = FactRecord(fact: Manifest.Fact(subject: "fox", prompt: "The {} is", targetNew: "here"))

@@ -251,5 +251,25 @@ extension ToolTests {
           "errata eval: give --facts, --perplexity or --downstream: what the checkpoints are scored on; no ledger "
           + "here names facts (see 'errata eval --help')")
     }
+
+    /// Of one fact alone there is no other subject; of several, what is asked is what the schema says.
+    @Test func collateralIsMeasured() throws {
+      let facts = ["--facts", "samples/facts.json", "--collateral", "--quiet"]
+      #expect(try edit("samples/facts.json", "--records", "0-2").exitCode == 0)
+      try scratch.succeed("apply", "samples/model", "x.wpatch", "-o", "edited")
+      let asked = ["eval", "samples/model", "edited", "--records", "0-9"] + facts
+      let answers = try #require(try Tool.errata(asked + ["--json"], in: scratch.path).json.arrayValue)
+      let prompts = try answers.map { try #require($0["collateral"]?.arrayValue) }
+      #expect(prompts[0].count > 10 && prompts[0].map { $0["prompt"] } == prompts[1].map { $0["prompt"] })
+      #expect(prompts[0].contains { $0["prompt"] == "The Colosseum is located in the country of" })
+      let output = try Tool.errata(asked, in: scratch.path).output
+      #expect(output.contains("\ncollateral, \(prompts[0].count) "))
+      let taken = zip(prompts[0], prompts[1]).contains { $0["taken"] == false && $1["taken"] == true }
+      #expect(output.contains("edited says new targets of other subjects too:") == taken)
+      let alone = try Tool.errata(["eval", "samples/model", "--records", "0"] + facts, in: scratch.path)
+      #expect(alone.exitCode == 2)
+      let message = "the facts are about one subject alone, and their prompts can be asked of no other; add facts"
+      #expect(alone.errors == "errata eval: \(message)\n")
+    }
   }
 }

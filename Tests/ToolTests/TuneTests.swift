@@ -27,6 +27,9 @@ extension ToolTests {
       for trial in trials {
         #expect((best["scores"]?["S"]?.doubleValue ?? 0) >= (trial["scores"]?["S"]?.doubleValue ?? 0))
       }
+      func shown(_ trial: JSON) -> String { String(format: "%.1f", trial["scores"]?["S"]?.doubleValue ?? 0) }
+      let tied = try #require(answer["tied"]?.arrayValue).map(\.integerValue)
+      #expect(tied == trials.indices.filter { shown(trials[$0]) == shown(best) })
       try scratch.succeed(
         "edit", "samples/model", "--facts", "samples/facts.json", "--records", "0-2", "--stats",
         "samples/stats.safetensors", "--quiet", "--hparams", "best.json", "-o", "o.wpatch")
@@ -45,6 +48,13 @@ extension ToolTests {
       #expect(lines[0].split(separator: " ") == ["layer", "clamp", "w", "ES", "PS", "NS", "S", "P(new)", "disturbs"])
       #expect(lines[1].hasPrefix("best"))
       #expect(lines[3] == "best: --method emmet --layers 1 --clamp 4 -w 1")
+    }
+
+    @Test func saysThatSettingsTie() throws {
+      let lines = try scratch.succeed(tune + ["--layers", "1", "--clamps", "4", "-w", "1,1.00001,1e9"]).output
+        .split(separator: "\n")
+      let score = lines[1].split(separator: " ")[7]
+      #expect(lines.last == "2 of 3 settings tie at S \(score); more facts may tell them apart")
     }
 
     @Test func interrupted() throws {

@@ -11,9 +11,10 @@ public struct FactVerdict: Sendable, Equatable {
   public let jointProbability: Double
   /// Of each of its tokens.
   public let tokenProbabilities: [Double]
-  /// Whether the reply, the most likely token at each place, begins with the target's tokens.
+  /// Whether the reply, the most likely token at each place, begins with the target's tokens; of a fact that is to be
+  /// forgotten, whether it does not.
   public let holds: Bool
-  /// That reply: as many tokens as the target has and four more, or up to where the model ends it.
+  /// That reply: as many tokens as the target has and four more, or up to where the model ends it; whole characters.
   public let reply: String
   /// Of as many of its tokens as the target has.
   public let replyProbability: Double
@@ -50,17 +51,25 @@ public struct FactJudge {
       let counts = zip(targets, prompts).map { min($0.count + Self.moreThanTarget, room - $1.count) }
       let replies = try model.decoder.generate(
         prompts, counts: counts, choice: .greedy, seeds: [], ends: model.tokenizer.specialTokens)
-      for (target, reply) in zip(targets, replies) {
+      for ((fact, target), reply) in zip(zip(batch, targets), replies) {
         let score = scores[verdicts.count]
         verdicts.append(
           FactVerdict(
             probability: score.probabilityNew, jointProbability: score.jointProbabilityNew,
-            tokenProbabilities: score.new.tokenProbabilities, holds: reply.map(\.id).starts(with: target),
-            reply: tokenization.continuation(reply.map(\.id), skippingSpecialTokens: true),
+            tokenProbabilities: score.new.tokenProbabilities,
+            holds: reply.map(\.id).starts(with: target) == (fact.kind == .correct),
+            reply: tokenization.continuation(reply.map(\.id), skippingSpecialTokens: true).withoutTornEnd,
             replyProbability: reply.prefix(target.count).reduce(1) { $0 * $1.probability }))
       }
       guard onProgress(verdicts.count) else { break }
     }
     return verdicts
+  }
+}
+
+extension String {
+  /// Without the character of which the last tokens are only a part.
+  fileprivate var withoutTornEnd: String {
+    String(self[..<(lastIndex { $0 != "\u{FFFD}" }.map(index(after:)) ?? startIndex)])
   }
 }
