@@ -145,7 +145,7 @@ struct Edit: ParsableCommand {
           + "moments are not those of the patch")
     }
     Interruption.install()
-    if batchSize == nil { try edit(records, editor) } else { try editInSequence(records, editor, parents) }
+    if batchSize == nil { try edit(records, editor) } else { try editInSequence(records, editor, parents, statistics) }
   }
 
   private func edit(_ records: [FactRecord], _ editor: Editor) throws {
@@ -165,7 +165,9 @@ struct Edit: ParsableCommand {
     json.give(EditReport(patch: written, path: output, seconds: lines.secondsElapsed, profile: profile.report))
   }
 
-  private func editInSequence(_ records: [FactRecord], _ editor: Editor, _ parents: [PatchFile]) throws {
+  private func editInSequence(
+    _ records: [FactRecord], _ editor: Editor, _ parents: [PatchFile], _ statistics: SecondMoments
+  ) throws {
     let batchCount = (records.count + batchSize! - 1) / batchSize!
     let lines = ProgressLines(isQuiet: quiet)
     let sequence = SequentialEdit(editor, parents: parents, folder: output, compressionLevel: compressionLevel)
@@ -182,7 +184,10 @@ struct Edit: ParsableCommand {
         }
       }
       lines.finish()
-      json.give(SequenceReport(steps: steps, profile: profile.report))
+      let movement = SequenceMovement(
+        of: steps, in: output, statistics: statistics,
+        lambda: editor.settings.slack(factCount: max(2, records.count)))
+      json.give(SequenceReport(steps: steps, movement: movement, profile: profile.report))
     } catch let interruption as EditInterruption {
       throw ErrataError.interrupted(interruption)
     } catch let interruption as SequentialEdit.Interruption {

@@ -8,11 +8,14 @@ struct SequenceReport: Answer {
   let kind = "edit.sequence"
 
   let steps: [SequentialEdit.Step]
+  /// nil if the patches do not tell.
+  let movement: SequenceMovement?
   let profile: ProfileReport?
 
   var lines: [String] {
     guard steps.contains(where: { $0.scores != nil }) else {
       return steps.map { "\($0.path): patch \($0.patch.abbreviated), \(counted($0.factCount, "fact"))" }
+        + (movement?.lines ?? [])
     }
     let scores = ["ES", "PS", "NS", "S"].map { (header: $0, alignment: TextTable.Alignment.right) }
     var table = TextTable([("patch", .left), ("facts", .right)] + scores + [("facts so far", .right)] + scores)
@@ -22,7 +25,7 @@ struct SequenceReport: Answer {
       table.append(
         [step.path, String(step.factCount)] + columns(step.scores?.own) + [String(done)] + columns(step.scores?.all))
     }
-    return table.lines
+    return table.lines + (movement?.lines ?? [])
   }
 
   private func columns(_ scores: ScoreSummary?) -> [String] {
@@ -39,7 +42,8 @@ struct SequenceReport: Answer {
             "output": JSON(step.path), "patch": JSON(step.patch), "fact_count": .integer(step.factCount),
             "batch": step.scores?.own.json ?? .null, "all": step.scores?.all.json ?? .null,
           ]
-        })
+        }),
+      "moved": movement?.json ?? .null,
     ]
   }
 }
