@@ -37,7 +37,7 @@ struct SolverMetric: Sendable {
   ///
   /// - Parameters:
   ///   - keys: H^T, h x d_in.
-  ///   - slacks: mu of each; 0 holds exactly. Of keys that are held exactly, one that depends on others is held with them.
+  ///   - slacks: mu of each; 0 holds exactly. Of these keys, one that depends on others is held with them.
   /// - Precondition: no keys are held yet.
   /// - Complexity: O(h^2 d_in), and two triangular solves of h columns for C^-1.
   func holding(_ keys: Matrix<Double>, slacks: [Double]) -> SolverMetric {

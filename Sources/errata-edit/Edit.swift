@@ -167,7 +167,7 @@ struct Edit: ParsableCommand {
           + "moments are not those of the patch")
     }
     Interruption.install()
-    let summary = try batchSize == nil ? edit(records, editor) : editInSequence(records, editor, parents)
+    let summary = try batchSize == nil ? edit(records, editor) : editInSequence(records, editor, parents, statistics)
     if let require { try summary?.check(require) }
   }
 
@@ -226,8 +226,9 @@ struct Edit: ParsableCommand {
     return report.summary
   }
 
-  private func editInSequence(_ records: [FactRecord], _ editor: Editor, _ parents: [PatchFile]) throws -> FactSummary?
-  {
+  private func editInSequence(
+    _ records: [FactRecord], _ editor: Editor, _ parents: [PatchFile], _ statistics: SecondMoments
+  ) throws -> FactSummary? {
     let batchCount = (records.count + batchSize! - 1) / batchSize!
     let lines = ProgressLines(isQuiet: quiet)
     let sequence = SequentialEdit(editor, parents: parents, folder: output!, compressionLevel: compressionLevel)
@@ -245,8 +246,12 @@ struct Edit: ParsableCommand {
       }
       lines.finish()
       let summary = steps.last?.verdicts.map { FactSummary(Array(zip(records.map(\.fact), $0))) }
+      let movement = SequenceMovement(
+        of: steps, in: output!, statistics: statistics,
+        lambda: editor.settings.slack(factCount: max(2, records.count)))
       json.give(
-        SequenceReport(steps: steps, summary: summary, requirement: require, profile: profile.report))
+        SequenceReport(
+          steps: steps, summary: summary, requirement: require, movement: movement, profile: profile.report))
       return summary
     } catch let interruption as EditInterruption {
       throw ErrataError.interrupted(interruption)

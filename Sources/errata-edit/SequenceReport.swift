@@ -12,11 +12,14 @@ struct SequenceReport: Answer {
   /// Of all facts, after the last batch; nil if they were not looked at.
   let summary: FactSummary?
   let requirement: FactRequirement?
+  /// nil if the patches do not tell.
+  let movement: SequenceMovement?
   let profile: ProfileReport?
 
   var lines: [String] {
     guard steps.contains(where: { $0.scores != nil }) else {
       return steps.map { "\($0.path): patch \($0.patch.abbreviated), \(counted($0.factCount, "fact"))" }
+        + (movement?.lines ?? [])
     }
     let scores = ["ES", "PS", "NS", "S"].map { (header: $0, alignment: TextTable.Alignment.right) }
     var table = TextTable([("patch", .left), ("facts", .right)] + scores + [("facts so far", .right)] + scores)
@@ -26,7 +29,7 @@ struct SequenceReport: Answer {
       table.append(
         [step.path, String(step.factCount)] + columns(step.scores?.own) + [String(done)] + columns(step.scores?.all))
     }
-    return table.lines + (summary?.lines(requirement) ?? [])
+    return table.lines + (movement?.lines ?? []) + (summary?.lines(requirement) ?? [])
   }
 
   private func columns(_ scores: ScoreSummary?) -> [String] {
@@ -45,6 +48,7 @@ struct SequenceReport: Answer {
           ]
         }),
       "facts": summary?.json ?? .null,
+      "moved": movement?.json ?? .null,
     ]
   }
 }

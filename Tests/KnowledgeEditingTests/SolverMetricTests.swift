@@ -61,8 +61,8 @@ import WeightPatch
     }
   }
 
-  /// Solved again and again with the keys so far held, each for what the weights so far lack, batches add up to the joint
-  /// edit: in any order.
+  /// Solved again and again with the keys so far held, each for what the weights so far lack, batches add up to the
+  /// joint edit: in any order.
   @Test(arguments: [[0, 1, 2], [2, 0, 1], [1, 2, 0]]) func aSequenceIsTheJointEdit(order: [Int]) throws {
     let (keys, wanted) = (Self.numbers(3, 6, seed: 6), Self.numbers(3, 4, seed: 7))
     let joint = try Self.change(Self.moments(), keys, wanted, lambda: Self.lambda)

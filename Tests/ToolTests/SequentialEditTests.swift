@@ -109,6 +109,23 @@ extension ToolTests {
       for (folder, more) in [("held", []), ("free", ["--no-history"]), ("bare", ["--no-keys"])] {
         #expect(try edit("samples/model", "0-3", options + more + ["-o", folder]).exitCode == 0)
       }
+      // Facts about the same things, one after the other, without history.
+      let moved = try made(
+        "samples/model", "5-9", "--method", "memit", "--lambda", "1", "--batch-size", "1", "--no-evaluation",
+        "--no-history", "-o", "moved", "--json"
+      ).json["moved"]?.arrayValue
+      let kept = try made(
+        "samples/model", "5-9", "--method", "memit", "--lambda", "1", "--batch-size", "1", "--no-evaluation", "-o",
+        "kept", "--json"
+      ).json["moved"]?.arrayValue
+      #expect(try #require(moved).count > #require(kept).count)
+      let lines = try made(
+        "samples/model", "5-9", "--method", "memit", "--lambda", "1", "--batch-size", "1", "--no-evaluation",
+        "--no-history", "-o", "moved"
+      ).output
+      #expect(
+        lines.hasSuffix("solve all facts together: errata stack moved/*.wpatch --resolve --lambda 1 -o mended.wpatch\n")
+      )
       func batch(_ path: String) throws -> JSON? {
         try scratch.succeed("show", path, "--json").json["manifest"]?["batches"]?.arrayValue?.first
       }

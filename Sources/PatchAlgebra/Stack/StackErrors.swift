@@ -98,8 +98,8 @@ extension ErrataError {
   ) -> ErrataError {
     ErrataError(
       .general, source,
-      "batch \(holderBatch) of \(holder) holds the keys of batch \(batch) and was solved with it in place: a fact of it "
-        + "can go only if both are solved together", remedy: "solve them together, or edit the facts of both anew")
+      "batch \(holderBatch) of \(holder) holds the keys of batch \(batch) and was solved with it in place: a fact of "
+        + "it can go only if both are solved together", remedy: "solve them together, or edit the facts of both anew")
   }
 
   static func stackedBatchHasSlacks(_ source: String, _ batch: Int) -> ErrataError {
