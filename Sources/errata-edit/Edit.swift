@@ -132,7 +132,7 @@ struct Edit: ParsableCommand {
     let (records, notes) = try FactPreflight(model.tokenizer).check(given, in: facts, invalid: invalid)
     if let remark = statistics.remark(for: model.tokenizer) { printNotice("errata edit: \(remark)") }
     for note in notes where !quiet { printNotice("errata edit: \(note)") }
-    var settings = try settings.settings(for: model.architecture, statistics: statistics)
+    var settings = try settings.settings(for: model, statistics: statistics)
     settings.factorTypes = factors
     let editor = try Editor(
       on: base, settings: settings, templates: templates, statistics: statistics, storesKeys: keys)
