@@ -153,7 +153,7 @@ struct Edit: ParsableCommand {
     let model = try base.model()
     let put = try form.forms(model, prefix).applied(to: given)
     if let remark = statistics.remark(for: model.tokenizer) { printNotice("errata edit: \(remark)") }
-    var settings = try settings.settings(for: model.architecture, statistics: statistics)
+    var settings = try settings.settings(for: model, statistics: statistics)
     settings.factorTypes = factors
     if dryRun { return try check(put, model, settings, templates) }
     let records = try known(try usable(put, model, invalid), model)
@@ -163,8 +163,8 @@ struct Edit: ParsableCommand {
     let unheld = try editor.unheldBatchCount()
     if unheld > 0 {
       printNotice(
-        "errata edit: \(counted(unheld, "earlier batch", "earlier batches")) cannot be held: the keys are not stored, and these second "
-          + "moments are not those of the patch")
+        "errata edit: \(counted(unheld, "earlier batch", "earlier batches")) cannot be held: the keys are not stored, "
+          + "and these second moments are not those of the patch")
     }
     Interruption.install()
     let summary = try batchSize == nil ? edit(records, editor) : editInSequence(records, editor, parents, statistics)

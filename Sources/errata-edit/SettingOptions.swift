@@ -100,7 +100,8 @@ struct SettingOptions: ParsableArguments {
   }
 
   /// - Throws: an `ErrataError` if the hyperparameter file does not serve, a usage error for a malformed list of layers.
-  func settings(for architecture: Architecture, statistics: SecondMoments) throws -> EditSettings {
+  func settings(for model: LanguageModel, statistics: SecondMoments) throws -> EditSettings {
+    let architecture = model.architecture
     let file = try hparams.map(HyperparameterFile.init(contentsOf:))
     let method = method ?? file?.method ?? .emmet
     if publishedRome, method != .rome { throw ErrataError.publishedROMEOnly }
@@ -114,11 +115,12 @@ struct SettingOptions: ParsableArguments {
           "errata edit: no \(method.rawValue) settings are published for \(chosen.name): taking layer "
             + "\(settings.layers[0]) and the value search from rome's; choose with --layers and -w")
       } else if chosen == nil, layers == nil {
-        let proposal = try LayerProposal(statistics, layerCount: architecture.layerCount)
+        let proposal = try LayerProposal(statistics, model: model, ridge: ridge ?? settings.ridge)
         settings.layers = [proposal.layer]
         printNotice(
           "errata edit: no preset fits this model: editing layer \(proposal.layer) of \(architecture.layerCount), by its "
-            + "depth and its second moments; 'errata tune' tries others on facts, --layers chooses")
+            + "depth, its second moments and a probe of a few prompts; 'errata tune' tries others on facts, --layers "
+            + "chooses")
       }
     }
     if let layers { settings.layers = try parseLayers(layers) }

@@ -52,6 +52,21 @@ extension ToolTests {
         try scratch.succeed(editing(layers: "2", method: "rome", output: "rome.wpatch") + ["--records", "0"]), family)
     }
 
+    /// Layers, method and templates are the tools' choice: what somebody does first with a model that nobody has heard of.
+    @Test(arguments: GoldenFamily.all) func noOptionButFactsAndSecondMoments(family: GoldenFamily) throws {
+      try prepare(family)
+      try scratch.succeed("stats", "model", "--text", "corpus.txt", "-o", "stats.safetensors")
+      let edited = try scratch.succeed(
+        "edit", "model", "--facts", "facts.json", "--stats", "stats.safetensors", "--json", "-o", "fix.wpatch")
+      #expect(edited.errors.contains("by its depth, its second moments and a probe of a few prompts"))
+      #expect(try edited.json["facts"]?.arrayValue?.count == 2)
+      try scratch.succeed("apply", "model", "fix.wpatch", "--in-place")
+      try scratch.succeed("revert", "model", "--in-place")
+      #expect(
+        try scratch.bytes("model/model.safetensors")
+          == Array(Data(contentsOf: URL(fileURLWithPath: family.path + "/model.safetensors"))))
+    }
+
     private func editing(layers: String, method: String, output: String) -> [String] {
       [
         "edit", "model", "--facts", "facts.json", "--stats", "stats.safetensors", "--templates", "templates.json",

@@ -96,7 +96,9 @@ extension ToolTests {
         "edit", "model", "--facts", "samples/facts.json", "--records", "0", "--stats", "s", "--quiet", "-o",
         "fix.wpatch")
       #expect(edited.errors.contains("errata edit: no preset fits this model: editing layer "))
-      #expect(edited.errors.contains(" of 5, by its depth and its second moments; 'errata tune' tries others on facts"))
+      #expect(
+        edited.errors.contains(
+          " of 5, by its depth, its second moments and a probe of a few prompts; 'errata tune' tries others on facts"))
     }
 
     /// A token for the beginning, which the file and its report name, and a file without it, which an edit remarks on.

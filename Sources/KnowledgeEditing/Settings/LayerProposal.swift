@@ -4,8 +4,9 @@ import SecondMomentStatistics
 import Tensors
 import Transformer
 
-/// A layer for a model for which nobody has published settings, from the model alone: facts are stored low in the stack, and
-/// a layer serves if its keys point in many directions.
+/// A layer for a model for which nobody has published settings, from the model alone: facts are stored low in the stack, a
+/// layer serves if its keys point in many directions, and of those that serve the one on which the next token depends most
+/// is taken (`LayerProbe`).
 ///
 /// Published layers stand between an eighth and a third of the way up: a sixth is in the middle of those of Llama's kin. A
 /// few layers of most models have keys of which one direction, common to all tokens or to a few enormous ones, makes up
@@ -24,25 +25,49 @@ public struct LayerProposal: Sendable {
     return (middle - 1...middle + 1).filter { $0 >= 0 && $0 < max(1, layerCount - 1) }
   }
 
-  /// Of the layers that there are second moments of, the nearest to a sixth of the way up whose keys are not nearly all
-  /// along one direction; if all are, the one where they are least.
+  /// - Parameter ridge: what the edit adds to the second moments, in units of their mean diagonal.
+  /// - Throws: an `ErrataError` if the statistics cannot be read, or if the model cannot be run.
+  public init(_ statistics: SecondMoments, model: LanguageModel, ridge: Double = 0) throws {
+    try self.init(statistics, layerCount: model.architecture.layerCount, ridge: ridge) {
+      try LayerProbe(model).effects(ofLayers: $0)
+    }
+  }
+
+  /// Of the layers that there are second moments of, the candidate of most effect; if no candidate serves, the nearest to a
+  /// sixth of the way up that does. A layer serves whose keys are not nearly all along one direction, and whose second
+  /// moments can be inverted: those of a first layer often cannot, where attention and perceptron stand in parallel and
+  /// keys come from the token alone. If none serves, the one with the least of the trace along one direction.
   ///
-  /// - Throws: an `ErrataError` if the statistics cannot be read.
-  public init(_ statistics: SecondMoments, layerCount: Int) throws {
+  /// - Parameter effects: how much the next token depends on each of some layers; is asked only where there is a choice.
+  init(
+    _ statistics: SecondMoments, layerCount: Int, ridge: Double = 0, effects: ([Int]) throws -> [Int: Double]
+  ) throws {
     let middle = Self.layer(of: layerCount)
-    let candidates = statistics.layers.filter { $0 < layerCount }.sorted { abs($0 - middle) < abs($1 - middle) }
-    var best: LayerProposal?
-    for layer in candidates {
-      let concentration = try statistics.triangle(layer: layer).largestEigenvalueShare()
-      if concentration < Self.largestConcentration {
-        self.init(layer: layer, concentration: concentration)
-        return
-      }
-      if best.map({ concentration < $0.concentration! }) ?? true {
-        best = LayerProposal(layer: layer, concentration: concentration)
+    let measured = statistics.layers.filter { $0 < layerCount }.sorted { abs($0 - middle) < abs($1 - middle) }
+    var concentrations: [Int: Double] = [:]
+    for layer in measured {
+      concentrations[layer] = try statistics.triangle(layer: layer).largestEigenvalueShare()
+    }
+    let spread = measured.filter { concentrations[$0]! < Self.largestConcentration }
+    let (candidates, others) = (
+      spread.filter(Self.candidates(of: layerCount).contains),
+      spread.filter { !Self.candidates(of: layerCount).contains($0) }
+    )
+    let effect = candidates.count > 1 ? try effects(candidates) : [:]
+    // Of equals the nearest, which stands first.
+    let ordered = candidates.enumerated().sorted {
+      let (left, right) = (effect[$0.element] ?? 0, effect[$1.element] ?? 0)
+      return left == right ? $0.offset < $1.offset : left > right
+    }.map(\.element)
+    // Of large models a factorization takes a while: no more of them than needed.
+    let serving = try (ordered + others).first {
+      switch try SecondMomentCondition(statistics, layer: $0, ridge: ridge).verdict {
+      case .singular, .illConditioned: return false
+      case .good, .usable, .poor: return true
       }
     }
-    self = best ?? LayerProposal(layer: middle, concentration: nil)
+    let layer = serving ?? measured.min { concentrations[$0]! < concentrations[$1]! } ?? middle
+    self.init(layer: layer, concentration: concentrations[layer])
   }
 
   private init(layer: Int, concentration: Double?) {

@@ -91,6 +91,10 @@ extension Preset {
         EditSettings(method: .rome, layers: [5]),
         EditSettings(method: .memit, layers: Array(4...8), secondMomentWeight: 15000),
       ]),
+    // EasyEdit's hparams/ROME, chatglm4-9b.yaml, for the same weights before they had transformers' names.
+    Preset(
+      name: "glm-4-9b", source: "EasyEdit", family: "glm", layerCount: 40, hiddenSize: 4096, intermediateSize: 13696,
+      settings: [EditSettings(method: .rome, layers: [5])]),
     // Of Qwen2 too, whose architecture is the same.
     Preset(
       name: "qwen2.5-7b", source: "EasyEdit", family: "qwen2", layerCount: 28, hiddenSize: 3584,
