@@ -122,6 +122,7 @@ format:
 lint:
 	swift format lint -r --strict Package.swift Sources Tests Examples
 	@.ci/lint-c
+	@.ci/lint-width
 
 clean:
 	rm -rf .build .venv demo

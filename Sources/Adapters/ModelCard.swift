@@ -38,9 +38,9 @@ struct ModelCard {
     return """
       # \(escaped(name))
 
-      \(what) for \(escaped(model)), as a low-rank adapter: rank \(export.stored.rank), alpha the same, so that its scale \
-      is 1; \(export.dtype.rawValue). Made by Errata from the patch\(export.patches.count == 1 ? "" : "es") below, which can \
-      also be applied to the weights themselves, exactly, and be taken back.
+      \(what) for \(escaped(model)), as a low-rank adapter: rank \(export.stored.rank), alpha the same, so that its \
+      scale is 1; \(export.dtype.rawValue). Made by Errata from the patch\(export.patches.count == 1 ? "" : "es") \
+      below, which can also be applied to the weights themselves, exactly, and be taken back.
       """
   }
 
@@ -54,7 +54,8 @@ struct ModelCard {
     return
       (["## Facts", "", "| prompt | before | now | P before | P now |", "|---|---|---|---|---|"] + rows + [
         "",
-        "P is the probability of a token of the new answer, the geometric mean, measured on the checkpoint with the patch.",
+        "P is the probability of a token of the new answer, the geometric mean, measured on the checkpoint with the "
+          + "patch.",
       ]).joined(separator: "\n")
   }
 

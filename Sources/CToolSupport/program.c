@@ -1,4 +1,5 @@
-// What must be known of the program before the first shared library is initialised, and how it ends where it cannot go on.
+// What must be known of the program before the first shared library is initialised, and how it ends where it cannot go
+// on.
 #define _GNU_SOURCE
 #include "CToolSupport.h"
 

@@ -1,6 +1,6 @@
-// OpenBLAS starts a thread for every processor as it is loaded, before the program can say how many it wants, and where it
-// is not given one it writes two lines and interrupts the process. So that is told here, in one line, as long as libraries
-// are loaded. Afterwards whoever asks for a thread is told that there is none (Tensors/SystemThread).
+// OpenBLAS starts a thread for every processor as it is loaded, before the program can say how many it wants, and where
+// it is not given one it writes two lines and interrupts the process. So that is told here, in one line, as long as
+// libraries are loaded. Afterwards whoever asks for a thread is told that there is none (Tensors/SystemThread).
 #define _GNU_SOURCE
 #include "CToolSupport.h"
 

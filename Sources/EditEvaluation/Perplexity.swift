@@ -28,11 +28,11 @@ public struct PerplexityText: Sendable {
 
 /// How well a model predicts a text.
 ///
-/// The text is tokenized as a whole. Windows of `window` tokens start every `stride` tokens; each scores the tokens that no
-/// window before it has scored, given those before them in the window, and the last ends with the text. (The sliding
-/// window of Hugging Face's "Perplexity of fixed-length models".) Each window begins with the tokens that the model's texts
-/// begin with, if there are any, which count among its tokens: without them such a model predicts what it never learned
-/// to. Where there are none, the first token of all is not scored.
+/// The text is tokenized as a whole. Windows of `window` tokens start every `stride` tokens; each scores the tokens
+/// that no window before it has scored, given those before them in the window, and the last ends with the text. (The
+/// sliding window of Hugging Face's "Perplexity of fixed-length models".) Each window begins with the tokens that the
+/// model's texts begin with, if there are any, which count among its tokens: without them such a model predicts what it
+/// never learned to. Where there are none, the first token of all is not scored.
 public struct Perplexity: Sendable, Equatable {
   /// Windows from the beginning of the text.
   let windows: [Window]
@@ -52,8 +52,8 @@ public struct Perplexity: Sendable, Equatable {
   private var total: Double { windows.reduce(0) { $0 + $1.negativeLogLikelihood } }
 
   /// Perplexity is exp of the mean negative log-likelihood per token; bits per byte compares models with different
-  /// tokenizers. Standard errors take windows as the sample, and are those of a ratio of sums, carried to perplexity by the
-  /// derivative of exp.
+  /// tokenizers. Standard errors take windows as the sample, and are those of a ratio of sums, carried to perplexity by
+  /// the derivative of exp.
   public var metrics: [Metric] {
     guard tokenCount > 0, byteCount > 0 else { return [] }
     let mean = negativeLogLikelihoodPerToken

@@ -1,7 +1,8 @@
 import KnowledgeEditing
 import Tensors
 
-/// The scores of the papers over some records, in percent. Each is a mean over records of a mean over the record's prompts.
+/// The scores of the papers over some records, in percent. Each is a mean over records of a mean over the record's
+/// prompts.
 ///
 /// - ES, PS, NS: how often the wanted target is the more likely one, by the mean log-probability per token (Meng et al.
 ///   2022, section 3.3); S is their harmonic mean (Gupta et al. 2024, section 4).
@@ -10,8 +11,8 @@ import Tensors
 ///   experiments/summarize.py).
 /// - P(new): that P for the rewrite; joint P(new): the probability of the whole target.
 /// - Accuracies: the share of a target's tokens that are the most likely ones given those before them (Mitchell et al.
-///   2022; kmeng01/rome, experiments/py/eval_utils_zsre.py): of the new target for the rewrite and the paraphrases, of the
-///   right answer (zsRE's `loc_ans`) for the neighbourhood, as ROME and MEMIT report it.
+///   2022; kmeng01/rome, experiments/py/eval_utils_zsre.py): of the new target for the rewrite and the paraphrases, of
+///   the right answer (zsRE's `loc_ans`) for the neighbourhood, as ROME and MEMIT report it.
 public struct ScoreSummary: Sendable, Equatable {
   /// In the order of tables. A metric that no record has a prompt for is missing.
   public let metrics: [Metric]
@@ -62,8 +63,9 @@ public struct ScoreSummary: Sendable, Equatable {
     return Metric("S", sum.isFinite ? 3 / sum : 0, count: metrics.map(\.count).max()!)
   }
 
-  /// How much of the neighbourhood answers as another model, the base, does: the share of tokens, teacher-forced along the
-  /// right answer, whose most likely token is the same (MEND's and EasyEdit's locality, which asks for no right answer).
+  /// How much of the neighbourhood answers as another model, the base, does: the share of tokens, teacher-forced along
+  /// the right answer, whose most likely token is the same (MEND's and EasyEdit's locality, which asks for no right
+  /// answer).
   ///
   /// - Parameter base: the same records' scores on the other model; fewer if it was interrupted.
   public static func locality(of scores: [RecordScore], comparedTo base: [RecordScore]) -> Metric? {

@@ -43,8 +43,8 @@ extension EditComputation {
   /// The patches that the edit is computed on top of.
   public var parents: [Manifest.Parent] { weights.foundation.parents }
 
-  /// Whether a patch says that it was computed from these facts as this computation would: on the same base and parents,
-  /// with the same settings and statistics.
+  /// Whether a patch says that it was computed from these facts as this computation would: on the same base and
+  /// parents, with the same settings and statistics.
   public func isResult(_ manifest: Manifest, of facts: [Manifest.Fact]) throws -> Bool {
     let found = manifest.batches.flatMap(\.facts).map(\.identifier)
     hold(besides: facts)

@@ -111,8 +111,8 @@ public struct Cholesky: Sendable {
     solve(left.transposed()).transposed()
   }
 
-  /// An estimate of the reciprocal condition number of the matrix whose factor this is, in the 1-norm (LAPACK dlacn2, as
-  /// dpocon has it).
+  /// An estimate of the reciprocal condition number of the matrix whose factor this is, in the 1-norm (LAPACK dlacn2,
+  /// as dpocon has it).
   ///
   /// - Parameter norm: the matrix's 1-norm.
   public func reciprocalCondition(norm: Double) -> Double {

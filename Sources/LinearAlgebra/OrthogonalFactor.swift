@@ -3,8 +3,8 @@ import Tensors
 
 /// The thin QR factorization `M = Q R` in binary64, by Householder reflections (LAPACK dgelqf and dorglq).
 ///
-/// With k = min(rows, columns), Q (rows x k) has orthonormal columns also where M does not have full rank, and R (k x columns)
-/// is upper triangular. The diagonal of R may have either sign.
+/// With k = min(rows, columns), Q (rows x k) has orthonormal columns also where M does not have full rank, and R (k x
+/// columns) is upper triangular. The diagonal of R may have either sign.
 public struct OrthogonalFactor: Sendable {
   /// Q, rows x k.
   public let orthonormal: Matrix<Double>

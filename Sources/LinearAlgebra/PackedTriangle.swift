@@ -1,8 +1,8 @@
 import COpenBLAS
 import Tensors
 
-/// The lower triangle of a square binary64 matrix, which stands for a symmetric or a triangular one, in half of the square's
-/// memory.
+/// The lower triangle of a square binary64 matrix, which stands for a symmetric or a triangular one, in half of the
+/// square's memory.
 ///
 /// LAPACK's rectangular full packed format (TRANSR = N, UPLO = L): column-major, the first half of the columns as they
 /// are, the rest transposed into the room above them. All three blocks are ordinary matrices, so that products and
@@ -58,8 +58,8 @@ public struct PackedTriangle: Sendable {
 
   public var diagonal: [Double] { (0..<size).map { self[$0, $0] } }
 
-  /// The three blocks of `[first, below^T; below, second]`, column-major with the same distance between columns: `first`
-  /// in its lower triangle, `second` in its upper one.
+  /// The three blocks of `[first, below^T; below, second]`, column-major with the same distance between columns:
+  /// `first` in its lower triangle, `second` in its upper one.
   struct Blocks {
     let first: UnsafeMutablePointer<Double>
     /// `secondSize` x `firstSize`

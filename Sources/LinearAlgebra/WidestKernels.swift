@@ -1,9 +1,9 @@
 import COpenBLAS
 import Foundation
 
-/// Debian 12's OpenBLAS (0.3.21) does not know processors newer than itself and takes its AVX2 kernels for them, at half
-/// the speed of its AVX-512 ones. It reads its choice from the environment before `main`, so the process starts itself
-/// again with `OPENBLAS_CORETYPE` set.
+/// Debian 12's OpenBLAS (0.3.21) does not know processors newer than itself and takes its AVX2 kernels for them, at
+/// half the speed of its AVX-512 ones. It reads its choice from the environment before `main`, so the process starts
+/// itself again with `OPENBLAS_CORETYPE` set.
 public enum WidestKernels {
   private static let variable = "OPENBLAS_CORETYPE"
 

@@ -14,7 +14,8 @@ public struct SafetensorsHeader: Sendable {
   /// The most JSON values allowed, some 75,000 tensors: parsed, they take far more memory than their text.
   static let maximumValueCount = 600_000
 
-  /// The bytes as they stand in the file, the length field included, so that a file can be rewritten with the same ones.
+  /// The bytes as they stand in the file, the length field included, so that a file can be rewritten with the same
+  /// ones.
   public let bytes: [UInt8]
   /// In the order of the data; empty tensors come before others that begin at the same byte.
   public let tensors: [TensorInfo]

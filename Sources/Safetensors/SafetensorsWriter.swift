@@ -3,8 +3,8 @@ import Tensors
 /// Writes a safetensors file, streaming: the tensors are declared first, and their bytes follow in the order of
 /// `header.tensors`. The file appears under its name only when it is complete.
 ///
-///     let writer = try SafetensorsWriter(path: path, tensors: [TensorDeclaration(name: "a", dtype: .f32, shape: [2, 3])])
-///     for tensor in writer.header.tensors { try writer.write(bytes(tensor.name), of: tensor.name) }
+///     let writer = try SafetensorsWriter(path: path, tensors: [TensorDeclaration(name: "a", dtype: .f32, shape: [2,
+///     3])]) for tensor in writer.header.tensors { try writer.write(bytes(tensor.name), of: tensor.name) }
 ///     try writer.commit()
 public final class SafetensorsWriter {
   public let header: SafetensorsHeader

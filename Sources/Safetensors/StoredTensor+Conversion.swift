@@ -23,8 +23,8 @@ public enum Retyping: String, Sendable {
 }
 
 extension StoredTensor {
-  /// Whether another tensor has the values of this one in another weight type; nil if the shapes differ, if the types are the
-  /// same, or if one is no weight type.
+  /// Whether another tensor has the values of this one in another weight type; nil if the shapes differ, if the types
+  /// are the same, or if one is no weight type.
   public func retyping(to other: StoredTensor) -> Retyping? {
     guard shape == other.shape, dtype != other.dtype, dtype.isWeightType, other.dtype.isWeightType else { return nil }
     return switch (isConverted(to: other), other.isConverted(to: self)) {

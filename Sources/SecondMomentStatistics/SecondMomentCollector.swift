@@ -5,9 +5,10 @@ import Tensors
 
 /// Collects second moments: all requested layers in one pass over a text, nothing above the last of them computed.
 ///
-/// The special tokens that the tokenizer puts around a text (a token for its beginning, in Llama and Gemma) stand around
-/// the text of each sequence and are counted with it, as in the published `layer_stats`, which lets the tokenizer encode
-/// each of its sequences: a fact's prompt begins with them too, and what a token attends to decides its key.
+/// The special tokens that the tokenizer puts around a text (a token for its beginning, in Llama and Gemma) stand
+/// around the text of each sequence and are counted with it, as in the published `layer_stats`, which lets the
+/// tokenizer encode each of its sequences: a fact's prompt begins with them too, and what a token attends to decides
+/// its key.
 public final class SecondMomentCollector {
   public struct Progress: Sendable {
     public let tokens: Int

@@ -3,12 +3,12 @@ import LinearAlgebra
 import Safetensors
 import Tensors
 
-/// The Cholesky factors of second moments, `C + ridge = L L^T`, kept in a file beside them: to make them takes d_in^3 / 3
-/// operations for each layer, to read them d_in^2 / 2 numbers.
+/// The Cholesky factors of second moments, `C + ridge = L L^T`, kept in a file beside them: to make them takes d_in^3 /
+/// 3 operations for each layer, to read them d_in^2 / 2 numbers.
 ///
-/// A safetensors file: for each layer the tensor `factor.<layer>`, F64, the rows of L one after the other, each from its
-/// first element to the diagonal, and in `__metadata__` under `errata.second_moment_factors` as JSON the digest of the
-/// file of second moments and the ridge.
+/// A safetensors file: for each layer the tensor `factor.<layer>`, F64, the rows of L one after the other, each from
+/// its first element to the diagonal, and in `__metadata__` under `errata.second_moment_factors` as JSON the digest of
+/// the file of second moments and the ridge.
 public struct SecondMomentFactors {
   private static let metadataKey: ByteString = "errata.second_moment_factors"
   /// How far `L L^T x` may be from `C x`, as a share.

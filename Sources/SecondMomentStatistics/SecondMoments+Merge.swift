@@ -5,8 +5,8 @@ extension SecondMoments {
   /// Writes what would have been collected over the texts of several files together: the mean of their C, weighted by
   /// their numbers of tokens.
   ///
-  /// The sums are formed in binary64, in the order of the files; each C is the binary32 mean that its file holds, so the
-  /// result differs from that of one run over all texts by binary32 rounding.
+  /// The sums are formed in binary64, in the order of the files; each C is the binary32 mean that its file holds, so
+  /// the result differs from that of one run over all texts by binary32 rounding.
   ///
   /// - Parameters:
   ///   - parts: at least one, of the same model and layers and of different texts.

@@ -52,7 +52,8 @@ public struct SecondMomentOrigin: Sendable, Equatable {
 /// C = (1/N) sum k k^T for some layers of a model: the uncentred second moments of the keys over ordinary text.
 ///
 /// A safetensors file: for each layer the tensor `second_moment.<layer>`, F32, d_in x d_in, and `__metadata__` with the
-/// origin as JSON under `errata.second_moments`. An interrupted run leaves the sums, in F64, in a file of the same kind.
+/// origin as JSON under `errata.second_moments`. An interrupted run leaves the sums, in F64, in a file of the same
+/// kind.
 public struct SecondMoments: Sendable {
   package static let metadataKey: ByteString = "errata.second_moments"
 

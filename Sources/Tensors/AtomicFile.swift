@@ -1,9 +1,9 @@
 import CKernels
 import Foundation
 
-/// A file that appears whole or not at all: bytes go to a file without a name, which `commit` flushes to disk and puts in
-/// the destination's place. Of a process that is killed before, nothing is left. Where a file system has no files without
-/// names, it is a temporary file beside the destination, which dropping the writer removes.
+/// A file that appears whole or not at all: bytes go to a file without a name, which `commit` flushes to disk and puts
+/// in the destination's place. Of a process that is killed before, nothing is left. Where a file system has no files
+/// without names, it is a temporary file beside the destination, which dropping the writer removes.
 public final class AtomicFile {
   public let path: String
   /// Of the directory that the file lies in.
@@ -76,8 +76,8 @@ public final class AtomicFile {
 
   private static func path(of descriptor: Int32) -> String { "/proc/self/fd/\(descriptor)" }
 
-  /// Checks what can be known of `path` before long work whose result goes there: the directory that it lies in is there
-  /// and can be written to, and no directory or other file would be replaced.
+  /// Checks what can be known of `path` before long work whose result goes there: the directory that it lies in is
+  /// there and can be written to, and no directory or other file would be replaced.
   ///
   /// - Parameters:
   ///   - inputs: the paths of files that the result is made from: it replaces none of them, under whatever name.

@@ -3,8 +3,8 @@ import Crypto
 
 /// SHA-256 over bytes that come in pieces.
 ///
-/// By the processor's instructions where they are known, since several messages at the same time then take less than twice
-/// the time of one.
+/// By the processor's instructions where they are known, since several messages at the same time then take less than
+/// twice the time of one.
 public struct DigestHasher {
   private var message = errata_sha256()
   /// Where the processor does not have the instructions.

@@ -74,8 +74,8 @@ package enum FileKind: Sendable, Equatable {
     return ["<!doctype html", "<html", "<head", "<?xml"].contains { text.hasPrefix($0) }
   }
 
-  /// Whether every line feed of a file comes after a carriage return, as a transfer that took it for text leaves it. In a
-  /// binary file, one in 256 does.
+  /// Whether every line feed of a file comes after a carriage return, as a transfer that took it for text leaves it. In
+  /// a binary file, one in 256 does.
   package static func isTextModeCopy(_ bytes: UnsafeRawBufferPointer) -> Bool {
     guard bytes.prefix(prefixByteCount).contains(0) else { return false }  // it is text
     var feeds = 0
@@ -111,7 +111,8 @@ extension ErrataError {
     case .gguf:
       (noun, remedy) = (
         "a GGUF file",
-        "use the safetensors checkpoint that it was made from, and serve this one with an adapter ('errata export --to gguf')"
+        "use the safetensors checkpoint that it was made from, and serve this one with an adapter ('errata export "
+          + "--to gguf')"
       )
     case .pytorch: (noun, remedy) = ("a PyTorch file (pickle)", "convert it to safetensors first")
     case .numpyArchive: (noun, remedy) = ("a NumPy archive (.npz)", "import or convert it first")

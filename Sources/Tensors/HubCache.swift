@@ -1,7 +1,7 @@
 import Foundation
 
-/// The folder in which Hugging Face's libraries keep what they have downloaded, where a model is found by its name. Nothing
-/// is ever fetched.
+/// The folder in which Hugging Face's libraries keep what they have downloaded, where a model is found by its name.
+/// Nothing is ever fetched.
 ///
 ///     models--ORG--NAME/refs/main             the commit that the main branch stood at
 ///     models--ORG--NAME/snapshots/COMMIT/     its files, mostly as links to blobs

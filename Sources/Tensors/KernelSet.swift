@@ -1,8 +1,8 @@
 import CKernels
 
-/// An instruction set that the C kernels are compiled for. Conversions, exact apply, undo records and digests have the same
-/// bytes under each; it decides how long they take. The environment variable `ERRATA_KERNELS` holds them to a narrower one
-/// than there is.
+/// An instruction set that the C kernels are compiled for. Conversions, exact apply, undo records and digests have the
+/// same bytes under each; it decides how long they take. The environment variable `ERRATA_KERNELS` holds them to a
+/// narrower one than there is.
 package enum KernelSet: String, CaseIterable, Sendable {
   /// What every processor of the architecture has.
   case baseline

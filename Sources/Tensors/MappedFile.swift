@@ -11,12 +11,12 @@ package struct FileIdentity: Hashable, Sendable {
 /// A whole file mapped into memory, read-only.
 ///
 /// The mapping is private, but the kernel does not promise that a file that another process truncates stays readable: a
-/// reader of a file that shrinks under it gets SIGBUS, as with every mapped reader. Errata's own writers replace files by
-/// rename and never truncate one in place.
+/// reader of a file that shrinks under it gets SIGBUS, as with every mapped reader. Errata's own writers replace files
+/// by rename and never truncate one in place.
 public final class MappedFile: @unchecked Sendable {
   public let path: String
-  /// Valid as long as this object lives: the compiler may release it after its last use, so a function that works on the
-  /// bytes alone holds it with `withExtendedLifetime`.
+  /// Valid as long as this object lives: the compiler may release it after its last use, so a function that works on
+  /// the bytes alone holds it with `withExtendedLifetime`.
   public let bytes: UnsafeRawBufferPointer
 
   /// Which file it is, whatever its name.

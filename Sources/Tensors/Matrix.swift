@@ -160,8 +160,8 @@ package final class AlignedStorage<Element: BitwiseCopyable> {
   }
 }
 
-/// Memory for a matrix, 64-byte aligned; large ones on huge pages where the system has them: to touch 4 KiB pages for the
-/// first time costs as much as to convert the weights that go into them.
+/// Memory for a matrix, 64-byte aligned; large ones on huge pages where the system has them: to touch 4 KiB pages for
+/// the first time costs as much as to convert the weights that go into them.
 @usableFromInline
 func allocateAligned(byteCount: Int) -> UnsafeMutableRawPointer {
   let hugePage = 1 << 21

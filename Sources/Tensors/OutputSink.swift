@@ -23,8 +23,8 @@ package func openOutput(_ path: String) throws -> any OutputSink {
   try path == "-" ? StandardOutput() : AtomicFile(path: path)
 }
 
-/// Standard output as the place of a result. What the program prints goes to standard error from then on, so that nothing
-/// stands between the bytes.
+/// Standard output as the place of a result. What the program prints goes to standard error from then on, so that
+/// nothing stands between the bytes.
 package final class StandardOutput: OutputSink {
   package let path = "standard output"
   private let descriptor: Int32

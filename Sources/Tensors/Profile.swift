@@ -18,7 +18,8 @@ public enum Profile {
     public let calls: Int
     /// Wall-clock time, that of the phases within it included.
     public let seconds: Double
-    /// Additions and multiplications of matrix products, those of the phases within it included; 0 where none are counted.
+    /// Additions and multiplications of matrix products, those of the phases within it included; 0 where none are
+    /// counted.
     public let operations: Double
   }
 

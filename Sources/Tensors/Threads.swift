@@ -3,13 +3,13 @@ import Synchronization
 
 /// How many threads a process uses, and who starts them: everything that runs in parallel goes through here.
 ///
-/// There is one layer of parallelism: what runs on several threads does not start more. Work is split over rows, columns,
-/// chunks or tensors, and BLAS, where a module has it, runs on the thread that calls it; the few large binary64
-/// factorizations alone run on BLAS's own threads (LinearAlgebra).
+/// There is one layer of parallelism: what runs on several threads does not start more. Work is split over rows,
+/// columns, chunks or tensors, and BLAS, where a module has it, runs on the thread that calls it; the few large
+/// binary64 factorizations alone run on BLAS's own threads (LinearAlgebra).
 ///
 /// The same number of threads gives the same bits. Exact apply and digests give them with any number; where float32
-/// products are cut elsewhere, BLAS adds in another order near the edges of what it is given, so that the last bits of a
-/// product may differ.
+/// products are cut elsewhere, BLAS adds in another order near the edges of what it is given, so that the last bits of
+/// a product may differ.
 public enum Threads {
   private static let configured = Atomic<Int>(0)
   @TaskLocal private static var overriding: Int?
@@ -61,8 +61,8 @@ public enum Threads {
     }
   }
 
-  /// Runs `body` over consecutive parts of `0..<count`, in parallel if they are worth it: of multiples of 16, which products'
-  /// rows and columns like.
+  /// Runs `body` over consecutive parts of `0..<count`, in parallel if they are worth it: of multiples of 16, which
+  /// products' rows and columns like.
   ///
   /// - Parameter cost: how many multiply-adds one item takes.
   public static func forShares(_ count: Int, cost: Int, _ body: @Sendable (Range<Int>) -> Void) {

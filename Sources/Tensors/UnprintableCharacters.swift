@@ -1,5 +1,5 @@
-/// Characters that a person does not see: they could move a terminal's cursor, change its state, reorder what stands beside
-/// them, or make two texts look alike. What patches, checkpoints, facts and file names say is shown, not obeyed.
+/// Characters that a person does not see: they could move a terminal's cursor, change its state, reorder what stands
+/// beside them, or make two texts look alike. What patches, checkpoints, facts and file names say is shown, not obeyed.
 extension String {
   /// The text with every such character replaced by an escape.
   ///

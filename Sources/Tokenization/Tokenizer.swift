@@ -2,9 +2,9 @@ import Tensors
 
 /// A tokenizer as a Hugging Face `tokenizer.json` describes it.
 ///
-/// Text goes through the stages of the `tokenizers` crate (https://github.com/huggingface/tokenizers) and gives the same
-/// ids: added tokens are cut out, the rest is normalized, split into pieces and encoded by the model; a template can put
-/// special tokens around the result.
+/// Text goes through the stages of the `tokenizers` crate (https://github.com/huggingface/tokenizers) and gives the
+/// same ids: added tokens are cut out, the rest is normalized, split into pieces and encoded by the model; a template
+/// can put special tokens around the result.
 ///
 /// ```swift
 /// let tokenizer = try Tokenizer(contentsOf: "SmolLM2/tokenizer.json")
@@ -12,14 +12,15 @@ import Tensors
 /// print(tokenizer.decode(ids))
 /// ```
 ///
-/// Supported are byte-pair encoding, of bytes (GPT-2, GPT-NeoX, Llama 3, Qwen2, Mistral's Tekken, DeepSeek and models like
-/// them) and of characters in SentencePiece's way (Llama 2, Gemma), and unigram models (T5, ALBERT, XLM-R, Helium). A file
-/// that asks for anything else is refused. Truncation and padding in the file are not applied: `transformers` sets both on
-/// every call, whatever the file says. Members that are not known are ignored, as `tokenizers` ignores them.
+/// Supported are byte-pair encoding, of bytes (GPT-2, GPT-NeoX, Llama 3, Qwen2, Mistral's Tekken, DeepSeek and models
+/// like them) and of characters in SentencePiece's way (Llama 2, Gemma), and unigram models (T5, ALBERT, XLM-R,
+/// Helium). A file that asks for anything else is refused. Truncation and padding in the file are not applied:
+/// `transformers` sets both on every call, whatever the file says. Members that are not known are ignored, as
+/// `tokenizers` ignores them.
 ///
-/// Ids differ from those of `tokenizers` 0.23 only for characters that are newer than the Unicode tables of one side (its
-/// own, Swift's, or PCRE2's for regular expressions), and where its normalization is wrong (it composes U+10161 and
-/// U+0307). An added token that is not in normal form decodes to what the file says; there
+/// Ids differ from those of `tokenizers` 0.23 only for characters that are newer than the Unicode tables of one side
+/// (its own, Swift's, or PCRE2's for regular expressions), and where its normalization is wrong (it composes U+10161
+/// and U+0307). An added token that is not in normal form decodes to what the file says; there
 /// it decodes to the normal form.
 public final class Tokenizer: Sendable {
   /// SHA-256 of the bytes of the file.
@@ -69,8 +70,8 @@ extension Tokenizer {
   /// The ids of the tokens of `text`.
   ///
   /// - Parameters:
-  ///   - addingSpecialTokens: also apply the file's template, which for some models adds a token for the beginning of the
-  ///     text.
+  ///   - addingSpecialTokens: also apply the file's template, which for some models adds a token for the beginning of
+  ///     the text.
   ///   - isContinuation: the text continues another, so nothing is put before it. (Tokenizers in SentencePiece's way
   ///     put a space before a text.)
   /// - Throws: an `ErrataError` if a regular expression of the file backtracks without end on this text.
@@ -170,8 +171,8 @@ extension Tokenizer {
 
   /// The bytes of the text of `ids`. For the parameters see `decode`.
   ///
-  /// Byte-level tokens give their bytes, whether UTF-8 or not; byte tokens of the other tokenizers that together are not
-  /// UTF-8 each give U+FFFD, as in `tokenizers`.
+  /// Byte-level tokens give their bytes, whether UTF-8 or not; byte tokens of the other tokenizers that together are
+  /// not UTF-8 each give U+FFFD, as in `tokenizers`.
   public func decodeBytes(
     _ ids: [Int32], skippingSpecialTokens: Bool = false, isContinuation: Bool = false
   ) -> [UInt8] {

@@ -1,7 +1,7 @@
 import Tensors
 
-/// What a tool says when it is done: one value, from which come the lines for people and the JSON for programs. `JSONOption`
-/// gives it.
+/// What a tool says when it is done: one value, from which come the lines for people and the JSON for programs.
+/// `JSONOption` gives it.
 public protocol Answer {
   /// Which answer it is: the member `answer`, and the name of its schema in `Spec/schemas`.
   var kind: String { get }
@@ -32,5 +32,6 @@ extension Answer {
   }
 }
 
-/// The version of what `--json` prints. It grows when a member goes, or comes to mean something else; not when one is added.
+/// The version of what `--json` prints. It grows when a member goes, or comes to mean something else; not when one is
+/// added.
 let answerVersion = 1

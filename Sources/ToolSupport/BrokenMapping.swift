@@ -13,7 +13,8 @@ enum BrokenMapping {
   private static let isSaid = Atomic(false)
 
   private static let remark: StaticString =
-    ": became shorter, or could not be read, while it was in use; check the disk, and try again when no other program writes the file\n"
+    ": became shorter, or could not be read, while it was in use; check the disk, and try again when no other program "
+    + "writes the file\n"
 
   static func explain(as name: String) {
     prefix = strdup(name + ": ")

@@ -1,6 +1,6 @@
-/// How many columns of a terminal a text takes, by the rules of `wcwidth`: none for marks that combine with what stands before
-/// them, for joiners and for the vowels and finals of conjoining Hangul; two for wide East Asian characters and for emoji,
-/// however many code points one is made of; else one. Right-to-left text takes as many as any other.
+/// How many columns of a terminal a text takes, by the rules of `wcwidth`: none for marks that combine with what stands
+/// before them, for joiners and for the vowels and finals of conjoining Hangul; two for wide East Asian characters and
+/// for emoji, however many code points one is made of; else one. Right-to-left text takes as many as any other.
 public func displayWidth(_ text: String) -> Int {
   text.reduce(0) { $0 + ($1.isEmoji ? 2 : $1.unicodeScalars.reduce(0) { $0 + $1.displayWidth }) }
 }

@@ -3,8 +3,8 @@ import Foundation
 import Synchronization
 import Tensors
 
-/// How tools tell that something failed: by a line on standard error, `errata apply: what, where, what to do`, and under
-/// `--json` also by an object on standard output, if there is no answer yet.
+/// How tools tell that something failed: by a line on standard error, `errata apply: what, where, what to do`, and
+/// under `--json` also by an object on standard output, if there is no answer yet.
 public enum Failure {
   private static let hasAnswer = Atomic(false)
 

@@ -33,9 +33,9 @@ public struct JSONOption: ParsableArguments {
     for answer in answers { giveRemarks(of: answer) }
   }
 
-  /// Calls `body` for every input, which gives the answer to its second argument; it may throw for what the answer says. Of
-  /// one input, its failure is the tool's. Of several, each failure is said, the others are done all the same, and the tool
-  /// ends with the exit code of the first.
+  /// Calls `body` for every input, which gives the answer to its second argument; it may throw for what the answer
+  /// says. Of one input, its failure is the tool's. Of several, each failure is said, the others are done all the same,
+  /// and the tool ends with the exit code of the first.
   ///
   /// - Parameter separated: whether there is an empty line between them.
   /// - Throws: what `body` throws, if there is one input; otherwise, if one failed, an `ExitCode`.
@@ -69,7 +69,8 @@ public struct JSONOption: ParsableArguments {
     if !isGiven { for line in answer.profile?.lines ?? [] { printNotice(line) } }
   }
 
-  /// - Parameter inputCount: of one input there may be no answer, then nothing is printed; of several there is an array.
+  /// - Parameter inputCount: of one input there may be no answer, then nothing is printed; of several there is an
+  ///   array.
   private func printDocuments(_ documents: [JSON], inputCount: Int) {
     if inputCount == 1 { documents.forEach(printJSON) } else { printJSON(.array(documents)) }
   }

@@ -26,7 +26,7 @@ public struct OriginOptions: ParsableArguments {
   public init() {}
 
   public var areGiven: Bool { author != nil || licence != nil || note != nil }
-  public var origin: PatchOrigin { .now(author: author, licence: licence, note: note) }
+  public func origin() -> PatchOrigin { .now(author: author, licence: licence, note: note) }
 }
 
 /// For a patch that is made of another one.
@@ -40,7 +40,7 @@ public struct DerivationOptions: ParsableArguments {
   public init() {}
 
   public var areGiven: Bool { base != nil || author != nil }
-  public var origin: PatchOrigin { .now(author: author) }
+  public func origin() -> PatchOrigin { .now(author: author) }
 }
 
 extension PatchOrigin {

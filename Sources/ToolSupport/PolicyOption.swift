@@ -18,8 +18,8 @@ public struct PolicyOption: ParsableArguments {
     option ?? Self.ofEnvironment
   }
 
-  /// The policy that `ERRATA_POLICY` names, for tools that have no `--policy`: they take no patch, but say that what they
-  /// make is not signed.
+  /// The policy that `ERRATA_POLICY` names, for tools that have no `--policy`: they take no patch, but say that what
+  /// they make is not signed.
   public static var ofEnvironment: String? {
     let path = ProcessInfo.processInfo.environment["ERRATA_POLICY"]
     return path == "" ? nil : path

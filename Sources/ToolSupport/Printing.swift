@@ -1,6 +1,7 @@
 import Tensors
 
-// What the tools say. These functions stand before Swift's `print` of the same name: a tool cannot get round them by accident.
+// What the tools say. These functions stand before Swift's `print` of the same name: a tool cannot get round them by
+// accident.
 
 /// Prints one line of an answer. What it quotes, from a file or the command line, is shown and not obeyed.
 public func print(_ line: String) { Swift.print(printable(line)) }

@@ -4,8 +4,8 @@ import Tensors
 
 /// Standard output and standard error: like any other file they can be full, or closed.
 enum StandardStreams {
-  /// Takes the numbers of streams that are closed. The next file to be opened would get one, and what is printed would go
-  /// into that file; so, printing fails as it does on a closed stream.
+  /// Takes the numbers of streams that are closed. The next file to be opened would get one, and what is printed would
+  /// go into that file; so, printing fails as it does on a closed stream.
   static func occupyClosed() {
     for descriptor in [STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO] where fcntl(descriptor, F_GETFD) < 0 {
       // The lowest free number is this one.

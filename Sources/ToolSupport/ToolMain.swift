@@ -76,8 +76,8 @@ public enum ToolMain {
   }
 }
 
-/// The present time as patches and ledgers write it: ISO 8601, UTC, whole seconds. `SOURCE_DATE_EPOCH` stands in for it,
-/// so that a patch can be made again with the same bytes (reproducible-builds.org).
+/// The present time as patches and ledgers write it: ISO 8601, UTC, whole seconds. `SOURCE_DATE_EPOCH` stands in for
+/// it, so that a patch can be made again with the same bytes (reproducible-builds.org).
 ///
 /// (`ISO8601DateFormatter` traps where no file can be opened.)
 public func timestamp() -> String { (EnvironmentVariables.sourceDate ?? Date()).formatted(.iso8601) }

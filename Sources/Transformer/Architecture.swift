@@ -51,8 +51,8 @@ public struct Architecture: Sendable {
     public var isScaledBFloat16 = false
   }
 
-  /// Inputs of each layer that come from the token alone (Gemma 4): a part of a second embedding, and a projection of the
-  /// first.
+  /// Inputs of each layer that come from the token alone (Gemma 4): a part of a second embedding, and a projection of
+  /// the first.
   public struct PerLayerInput: Sendable {
     /// Values per layer.
     public let size: Int
@@ -130,8 +130,8 @@ public struct Architecture: Sendable {
   public var layerCount: Int { layers.count }
   public var embeddingSize: Int { embeddingProjection?.size ?? hiddenSize }
 
-  /// Whether a block's output is more than the stream plus a multiple of what its down-projection gives: then no value of
-  /// the block's output, only one of the down-projection's, can be asked of it.
+  /// Whether a block's output is more than the stream plus a multiple of what its down-projection gives: then no value
+  /// of the block's output, only one of the down-projection's, can be asked of it.
   public var normalizesDownOutput: Bool {
     layers[0].downNormalization != nil || layers[0].leavingNormalization != nil || perLayerInput != nil
   }

@@ -1,7 +1,7 @@
 import Tensors
 
-/// One block: its weights, as operators. `Architecture.Layer` says which of its steps there are; `Block+Forward.swift` and
-/// `Block+Backward.swift` take them.
+/// One block: its weights, as operators. `Architecture.Layer` says which of its steps there are; `Block+Forward.swift`
+/// and `Block+Backward.swift` take them.
 struct Block {
   let heads: Architecture.Heads
   let enteringNormalization: Normalization?

@@ -47,7 +47,8 @@ public final class Decoder {
   /// The name of the tensor that an edit at `layer` changes.
   public func editedTensor(_ layer: Int) -> ByteString { architecture.layers[layer].down.weight }
 
-  /// Lets `bytes`, in the dtype and order of the checkpoint's, stand in for a tensor's; nil takes the checkpoint's again.
+  /// Lets `bytes`, in the dtype and order of the checkpoint's, stand in for a tensor's; nil takes the checkpoint's
+  /// again.
   public func replace(_ tensor: ByteString, with bytes: [UInt8]?) throws {
     if let bytes {
       let stored = try checkpoint.tensor(named: tensor).bytes.count

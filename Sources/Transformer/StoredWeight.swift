@@ -44,8 +44,8 @@ struct StoredWeight: Sendable {
     rows = starts.last!
   }
 
-  /// Calls `body` with ranges of the rows `rows`, in order, the first of their elements at the columns `columns`, in float32,
-  /// and the distance from row to row. By several threads at once, if they like.
+  /// Calls `body` with ranges of the rows `rows`, in order, the first of their elements at the columns `columns`, in
+  /// float32, and the distance from row to row. By several threads at once, if they like.
   ///
   /// - Parameter productRows: how many rows each panel will be multiplied with.
   func forEachPanel(
@@ -112,16 +112,16 @@ final class PanelBuffers: Sendable {
   private let free = Mutex<[Matrix<Float>]>([])
 
   /// - Parameters:
-  ///   - capacity: how many elements a panel has at most, unless that is fewer than `leastRows` rows. 2 MiB stay in most
-  ///     processors' last cache, for every thread.
+  ///   - capacity: how many elements a panel has at most, unless that is fewer than `leastRows` rows. 2 MiB stay in
+  ///     most processors' last cache, for every thread.
   ///   - leastRows: short panels make slow products.
   init(capacity: Int = 1 << 19, leastRows: Int = 512) {
     self.capacity = capacity
     self.leastRows = leastRows
   }
 
-  /// How many rows a panel has at most. A product with few rows gains from panels that stay in a core's own cache, and one
-  /// with many from panels that are not taken up too often.
+  /// How many rows a panel has at most. A product with few rows gains from panels that stay in a core's own cache, and
+  /// one with many from panels that are not taken up too often.
   func height(_ columns: Int, productRows: Int) -> Int {
     let isNarrow = productRows < 64
     let (capacity, leastRows) = isNarrow ? (capacity / 4, leastRows / 8) : (capacity, leastRows)

@@ -31,7 +31,8 @@ public final class Tape {
 
 /// What one block's forward pass leaves for its backward pass. Without a tape, one record serves all layers.
 struct BlockRecord {
-  /// The residual stream as each of the block's norms read it, rows x hidden size; without elements where there is none.
+  /// The residual stream as each of the block's norms read it, rows x hidden size; without elements where there is
+  /// none.
   let entering: AlignedStorage<Float>
   let input: AlignedStorage<Float>
   let beforeMiddle: AlignedStorage<Float>

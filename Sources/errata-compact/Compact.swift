@@ -121,7 +121,7 @@ struct Compact: ParsableCommand {
       try derived.recordResult(onBase: LockedCheckpoint(path: base, notice: printNotice))
     }
     return try derived.write(
-      to: output.path, origin: derivation.origin,
+      to: output.path, origin: derivation.origin(),
       compressionLevel: compressionLevel ?? PatchWriter.defaultCompressionLevel)
   }
 }

@@ -164,7 +164,7 @@ struct Diff: ParsableCommand {
       from: states.0.checkpoint, to: states.1.checkpoint, choice: tolerance.map { .tolerance($0) } ?? .smallest,
       isCorrected: !isWithoutCorrection, isCommon: common, rankLimit: rank ?? 256, progress: progress.update)
     progress.finish()
-    let written = try difference.write(to: output, origin: origin.origin)
+    let written = try difference.write(to: output, origin: origin.origin())
     let report = DifferencePatchReport(
       path: output, patch: written, byteCount: written.writtenByteCount!, tensors: difference.tensors,
       leftOut: difference.leftOut, isExact: !isWithoutCorrection)

@@ -21,8 +21,8 @@ struct PatchDifferenceReport: Answer {
       lines.append("made for different bases: \(printable(others.map(\.description).joined(separator: ", ")))")
     }
     lines.append(
-      "facts: \(difference.added.count) added, \(difference.removed.count) removed, \(difference.changed.count) changed, "
-        + "\(difference.sharedFactCount) the same; batches in both: \(difference.sharedBatchCount)")
+      "facts: \(difference.added.count) added, \(difference.removed.count) removed, \(difference.changed.count) "
+        + "changed, \(difference.sharedFactCount) the same; batches in both: \(difference.sharedBatchCount)")
     let facts = factTable
     return lines + (facts.isEmpty ? [] : [""] + facts) + [""] + tensorTable
   }

@@ -78,8 +78,8 @@ struct PresenceReport: Answer {
     case .other(let projection):
       guard let projection else { return "something else" }
       return
-        "something else: has \(formatNumber(projection.share)) of the \(files.count == 1 ? "patch's" : "patches'") change D, and is "
-        + "\(formatNumber(projection.distance)) |D| away from it"
+        "something else: has \(formatNumber(projection.share)) of the \(files.count == 1 ? "patch's" : "patches'") "
+        + "change D, and is \(formatNumber(projection.distance)) |D| away from it"
     }
   }
 

@@ -44,7 +44,7 @@ struct Drop: ParsableCommand {
     if let base = derivation.base {
       try derived.recordResult(onBase: LockedCheckpoint(path: base, notice: printNotice))
     }
-    let written = try derived.write(to: output.path, origin: derivation.origin)
+    let written = try derived.write(to: output.path, origin: derivation.origin())
     json.give(DerivedPatchReport(kind: "drop", patch: written, path: output.path, policy: trust))
   }
 }

@@ -18,10 +18,10 @@ struct Edit: ParsableCommand {
     discussion: """
       The checkpoint is not changed: 'errata apply' does that, here or wherever the patch is sent.
 
-      Facts are read as CounterFact, multi-CounterFact and MQuAKE, zsRE (alt becomes the new target, the first of answers \
-      is the old one) and EasyEdit have them, or from plain JSON lines or CSV with the columns prompt and target: the \
-      subject stands in the prompt in braces ("The capital of {Australia} is"), or in a column subject. Optional are \
-      target_true, relation, source, paraphrase and neighborhood.
+      Facts are read as CounterFact, multi-CounterFact and MQuAKE, zsRE (alt becomes the new target, the first of \
+      answers is the old one) and EasyEdit have them, or from plain JSON lines or CSV with the columns prompt and \
+      target: the subject stands in the prompt in braces ("The capital of {Australia} is"), or in a column subject. \
+      Optional are target_true, relation, source, paraphrase and neighborhood.
 
       Values are searched for as many facts at once as fit into memory. Ctrl-C keeps what is found, and how far the \
       search is, in OUTPUT.partial; the same command continues from there, to the same patch.
@@ -92,7 +92,8 @@ struct Edit: ParsableCommand {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Edit so many facts at a time, each batch on top of those before: patches 001.wpatch and so on in the folder OUTPUT.",
+      "Edit so many facts at a time, each batch on top of those before: patches 001.wpatch and so on in the folder "
+        + "OUTPUT.",
       valueName: "facts"))
   var batchSize: Int?
 
@@ -208,7 +209,7 @@ struct Edit: ParsableCommand {
     let lines = ProgressLines(isQuiet: quiet)
     let patch: Patch
     do {
-      patch = try editor.edit(records.map(\.fact), origin: origin.origin, archive: archive) {
+      patch = try editor.edit(records.map(\.fact), origin: origin.origin(), archive: archive) {
         lines.update("values", $0)
       }
     } catch let interruption as EditInterruption {
@@ -234,7 +235,7 @@ struct Edit: ParsableCommand {
     let sequence = SequentialEdit(editor, parents: parents, folder: output!, compressionLevel: compressionLevel)
     do {
       let steps = try sequence.run(
-        records, batchSize: batchSize!, origin: { origin.origin }, evaluates: !noEvaluation
+        records, batchSize: batchSize!, origin: self.origin.origin, evaluates: !noEvaluation
       ) { progress in
         switch progress {
         case .editing(let batch, let progress):

@@ -41,7 +41,8 @@ struct SequenceMovement {
     guard let first = moved.first else { return [] }
     return [
       "later batches moved \(counted(moved.count, "earlier fact")) by a fifth of what "
-        + "\(inflected(moved.count, "it asks", "they ask")) for or more: \(first.fact.label) by \(formatShare(first.share, digits: 2))",
+        + "\(inflected(moved.count, "it asks", "they ask")) for or more: \(first.fact.label) by "
+        + "\(formatShare(first.share, digits: 2))",
       "solve all facts together: \(remedy)",
     ]
   }

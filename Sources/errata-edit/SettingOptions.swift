@@ -99,7 +99,8 @@ struct SettingOptions: ParsableArguments {
     }
   }
 
-  /// - Throws: an `ErrataError` if the hyperparameter file does not serve, a usage error for a malformed list of layers.
+  /// - Throws: an `ErrataError` if the hyperparameter file does not serve, a usage error for a malformed list of
+  ///   layers.
   func settings(for model: LanguageModel, statistics: SecondMoments) throws -> EditSettings {
     let architecture = model.architecture
     let file = try hparams.map(HyperparameterFile.init(contentsOf:))
@@ -118,7 +119,8 @@ struct SettingOptions: ParsableArguments {
         let proposal = try LayerProposal(statistics, model: model, ridge: ridge ?? settings.ridge)
         settings.layers = [proposal.layer]
         printNotice(
-          "errata edit: no preset fits this model: editing layer \(proposal.layer) of \(architecture.layerCount), by its "
+          "errata edit: no preset fits this model: editing layer \(proposal.layer) of \(architecture.layerCount), by "
+            + "its "
             + "depth, its second moments and a probe of a few prompts; 'errata tune' tries others on facts, --layers "
             + "chooses")
       }

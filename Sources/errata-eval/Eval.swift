@@ -14,20 +14,20 @@ struct Eval: ParsableCommand {
     commandName: "errata eval",
     abstract: "Scores checkpoints: facts, generated text, perplexity, downstream tasks.",
     discussion: """
-      Give the checkpoint before and after an edit: every later one is compared with the first. Behind each value stands \
-      its standard error.
+      Give the checkpoint before and after an edit: every later one is compared with the first. Behind each value \
+      stands its standard error.
 
-      --facts, in percent: ES, rewrite prompts at which the new target is more likely than the true one; PS, the same of \
-      paraphrases; NS, neighbourhood prompts at which the true target (or the answer that the record gives) is more \
+      --facts, in percent: ES, rewrite prompts at which the new target is more likely than the true one; PS, the same \
+      of paraphrases; NS, neighbourhood prompts at which the true target (or the answer that the record gives) is more \
       likely than the new one; S, their harmonic mean. EM, PM, NM: by how much probability. P(new): the new target's \
-      probability per token, the geometric mean; joint P(new): that of the whole target. acc: tokens of the target (for \
-      the neighbourhood: of the right answer) that are the most likely ones, teacher-forced. kept: tokens \
+      probability per token, the geometric mean; joint P(new): that of the whole target. acc: tokens of the target \
+      (for the neighbourhood: of the right answer) that are the most likely ones, teacher-forced. kept: tokens \
       that are the same as the first checkpoint's.
 
-      --facts with --generate: answered, greedy continuations that begin with the target (the right answer); exact, and \
-      end there; same, that are the first checkpoint's. GE: the weighted entropy of pairs and triples of words in texts \
-      sampled from the generation prompts, in bits times 100. RS: the TF-IDF cosine of those texts with --references, \
-      times 100.
+      --facts with --generate: answered, greedy continuations that begin with the target (the right answer); exact, \
+      and end there; same, that are the first checkpoint's. GE: the weighted entropy of pairs and triples of words in \
+      texts sampled from the generation prompts, in bits times 100. RS: the TF-IDF cosine of those texts with \
+      --references, times 100.
 
       --facts with --collateral: each fact's prompt is asked of the subjects of up to eight other facts, of those with \
       its relation or prompt first. taken: greedy continuations that begin with the fact's target all the same; same, \
@@ -36,12 +36,12 @@ struct Eval: ParsableCommand {
       --perplexity: windows slide over the text; each token is scored once. Each begins with the tokens that the \
       model's texts begin with.
 
-      --downstream, in percent: sst2.jsonl, mrpc.jsonl, cola.jsonl, rte.jsonl and nli.jsonl, or their folder. Accuracy, \
-      weighted F1 and Matthews' correlation of the more probable answer; with --generate also of the answer that is \
-      written, and how often none is (invalid).
+      --downstream, in percent: sst2.jsonl, mrpc.jsonl, cola.jsonl, rte.jsonl and nli.jsonl, or their folder. \
+      Accuracy, weighted F1 and Matthews' correlation of the more probable answer; with --generate also of the answer \
+      that is written, and how often none is (invalid).
 
-      --adapter and --patch score the first checkpoint once more, with low-rank changes beside its weights, in float32, \
-      as a server does that has not merged them: what narrow numbers cost stands in the table.
+      --adapter and --patch score the first checkpoint once more, with low-rank changes beside its weights, in \
+      float32, as a server does that has not merged them: what narrow numbers cost stands in the table.
 
       Ctrl-C prints what was measured so far; the exit code is then 1.
       """,

@@ -12,7 +12,8 @@ struct Export: ParsableCommand {
     abstract: "Writes patches as a low-rank adapter, which servers add to a model that they have loaded.",
     discussion: """
       A patch is low-rank factors, and so is an adapter: nothing is lost but what --type rounds, and that is said. The \
-      model stays as it is, also where it is quantized (GGUF, bitsandbytes, GPTQ, AWQ), which no patch can be applied to.
+      model stays as it is, also where it is quantized (GGUF, bitsandbytes, GPTQ, AWQ), which no patch can be applied \
+      to.
 
       --to peft writes a folder that transformers with PEFT, vLLM, TGI and Ollama load: adapter_config.json, \
       adapter_model.safetensors, and a README.md that says what is in it and how each server loads it. --to gguf \

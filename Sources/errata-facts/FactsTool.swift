@@ -17,10 +17,11 @@ struct Check: ParsableCommand {
     commandName: "check",
     abstract: "Shows how a model takes facts and what it says now.",
     discussion: """
-      For each fact: the target with what stands before it, how many tokens prompt and target have, the token at which the \
-      edit is written (the subject's last one), and what the model says now. Then: facts that cannot be used, contradict \
-      or repeat each other or share a subject, targets that the model would write otherwise, and what an edit costs \
-      here, with the settings published for the model. If 'errata edit' would refuse the file, the exit code is 1.
+      For each fact: the target with what stands before it, how many tokens prompt and target have, the token at \
+      which the edit is written (the subject's last one), and what the model says now. Then: facts that cannot be \
+      used, contradict or repeat each other or share a subject, targets that the model would write otherwise, and \
+      what an edit costs here, with the settings published for the model. If 'errata edit' would refuse the file, the \
+      exit code is 1.
       """)
 
   @Argument(

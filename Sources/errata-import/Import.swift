@@ -11,9 +11,9 @@ struct Import: ParsableCommand {
     commandName: "errata import",
     abstract: "Makes a patch of a low-rank adapter: it is then applied exactly, and taken back bit for bit.",
     discussion: """
-      Reads a LoRA as PEFT saves it, a folder with adapter_config.json and adapter_model.safetensors, or a GGUF adapter. \
-      Its factors become the components of a batch; a scale (alpha / r) that is a power of two goes into them exactly, \
-      and another rounds them once, to float32, which is said.
+      Reads a LoRA as PEFT saves it, a folder with adapter_config.json and adapter_model.safetensors, or a GGUF \
+      adapter. Its factors become the components of a batch; a scale (alpha / r) that is a power of two goes into \
+      them exactly, and another rounds them once, to float32, which is said.
 
       Also changes of weights as EasyEdit and the memit code have them, from a safetensors file: for a weight N the \
       pair N.0 (keys, d_in x E) and N.1 (values, d_out x E), or the whole change as N or N.0, which is cut to the rank \
@@ -51,7 +51,7 @@ struct Import: ParsableCommand {
     guard !state.isEdited else { throw ErrataError.importBaseIsEdited(base) }
     let base = try AdapterBase(state.checkpoint)
     let imported = try ImportedAdapter(AdapterFile.read(adapter, for: base), for: base, path: adapter)
-    let patch = try imported.write(to: output.path, origin: origin.origin)
+    let patch = try imported.write(to: output.path, origin: origin.origin())
     json.give(ImportReport(imported: imported, patch: patch, path: output.path))
   }
 }

@@ -80,7 +80,7 @@ struct Resolve: ParsableCommand {
       try derived.recordResult(onBase: LockedCheckpoint(path: base, notice: printNotice))
     }
     let written = try derived.write(
-      to: output!, origin: derivation.origin)
+      to: output!, origin: derivation.origin())
     json.give(DerivedPatchReport(kind: "resolve", patch: written, path: output!, policy: trust))
   }
 }

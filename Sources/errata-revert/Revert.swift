@@ -11,8 +11,8 @@ struct Revert: ParsableCommand {
     abstract: "Takes patches back, or single facts, bit for bit.",
     discussion: """
       The result is exactly the checkpoint that never had the patch. Every edited tensor is compared with the digest \
-      that the ledger recorded of its base; all others stay as they are, and are compared with nothing. Without a patch \
-      named, the one that is applied is taken back.
+      that the ledger recorded of its base; all others stay as they are, and are compared with nothing. Without a \
+      patch named, the one that is applied is taken back.
 
       --fact takes single facts back. The patches that carry them are solved again without them, without the model, as \
       'errata drop' does: the checkpoint becomes exactly what it would be with the patch that 'errata drop' writes.

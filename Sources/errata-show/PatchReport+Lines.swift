@@ -75,10 +75,11 @@ extension PatchReport {
   /// The adapter that a batch was imported from, and what of it the batch does not hold.
   private func adapter(_ batch: Manifest.Batch) -> [String] {
     guard let adapter = batch.adapter else { return [] }
+    let isOfAll = batch.tensors.values.allSatisfy { $0.scaling == nil }
     let parts = [
       adapter.name, "digest \(adapter.digest.abbreviated)", adapter.rank.map { "r \($0)" },
       adapter.alpha.map { "alpha \(formatNumber($0))\(adapter.isRankStabilized ? " / sqrt(r)" : "")" },
-      "scale \(formatNumber(adapter.scaling))\(batch.tensors.values.contains { $0.scaling != nil } ? ", not of all" : "")",
+      "scale \(formatNumber(adapter.scaling))" + (isOfAll ? "" : ", not of all"),
     ].compactMap(\.self)
     let dropped = adapter.dropped.sorted { $0.key < $1.key }.map { "\($0.key) (\($0.value))" }
     return [field("adapter", parts.joined(separator: ", "))]

@@ -25,8 +25,8 @@ struct Show: ParsableCommand {
       proven. 'errata verify' proves a patch of any size.
 
       Of a checkpoint, the ledger: the applied patches, their facts, and the edited tensors with their digests as \
-      recorded. 'errata verify' checks whether that is so. Several patches and checkpoints are shown one after another; \
-      --json then gives an array.
+      recorded. 'errata verify' checks whether that is so. Several patches and checkpoints are shown one after \
+      another; --json then gives an array.
       """,
     version: errataVersion)
 

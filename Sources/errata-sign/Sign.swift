@@ -15,8 +15,8 @@ struct Sign: ParsableCommand {
       --output writes a signed copy. 'errata keygen' makes keys; 'errata verify --key' and 'errata apply --policy' \
       check signatures.
 
-      Of a checkpoint, the patches that its ledger carries are signed, all or none; weights stay as they are, and must be \
-      what the ledger says. A signed copy of an applied patch brings its signatures there too: 'errata apply'.
+      Of a checkpoint, the patches that its ledger carries are signed, all or none; weights stay as they are, and \
+      must be what the ledger says. A signed copy of an applied patch brings its signatures there too: 'errata apply'.
       """,
     version: errataVersion)
 

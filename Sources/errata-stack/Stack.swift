@@ -106,7 +106,7 @@ struct Stack: ParsableCommand {
     let written =
       dryRun
       ? nil
-      : try stacked.write(to: output!, origin: origin.origin)
+      : try stacked.write(to: output!, origin: origin.origin())
     let report = StackReport(
       stack: stack, settlement: settlement, interference: interference, stacked: stacked, isResolved: resolve,
       threshold: threshold, written: written.map { ($0, output!) }, policy: trust)

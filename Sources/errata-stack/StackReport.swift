@@ -33,7 +33,8 @@ struct StackReport: Answer {
       lines.append("left out \(name(loser.fact, loser.path)) for \(name(loser.winner, loser.winnerPath))\(again)")
     }
     lines.append(
-      "\(written.map { "\(printable($0.path)): patch \($0.patch.identifier.abbreviated)" } ?? "nothing written"), \(content)"
+      "\(written.map { "\(printable($0.path)): patch \($0.patch.identifier.abbreviated)" } ?? "nothing written"), "
+        + "\(content)"
     )
     return lines
   }
@@ -86,8 +87,8 @@ struct StackReport: Answer {
     if !interference.unknown.isEmpty {
       let pairs = interference.unknown.map { $0.joined(separator: " and ") }.joined(separator: ", ")
       notices.append(
-        "note: interference is not predicted between \(pairs): that takes the keys of one of them ('errata edit --keys') or "
-          + "--stats")
+        "note: interference is not predicted between \(pairs): that takes the keys of one of them ('errata edit "
+          + "--keys') or --stats")
     }
     if !isResolved, !settlement.repeated.isEmpty {
       let names = settlement.repeated.map { "\($0.identifier) (\($0.subject))" }.joined(separator: ", ")

@@ -14,8 +14,8 @@ struct Stats: ParsableCommand {
       Runs the text through the model and averages k k^T over the tokens, where k is the input of a layer's \
       down-projection. All layers are collected in one pass; layers above the last one are not computed.
 
-      The special tokens that the tokenizer puts around a text (a token for its beginning, in Llama and Gemma) stand around \
-      each sequence and are counted with it, as in the ROME and MEMIT code; the file says which.
+      The special tokens that the tokenizer puts around a text (a token for its beginning, in Llama and Gemma) stand \
+      around each sequence and are counted with it, as in the ROME and MEMIT code; the file says which.
 
       Ctrl-C keeps what was counted in OUTPUT.partial; the same command continues from there.
 
@@ -32,8 +32,8 @@ struct Stats: ParsableCommand {
 
   @Option(
     help: """
-      A UTF-8 text file of ordinary text, or a .jsonl with an object in each line; may be given again for further files. \
-      Each file, and each line of a .jsonl, is a document.
+      A UTF-8 text file of ordinary text, or a .jsonl with an object in each line; may be given again for further \
+      files. Each file, and each line of a .jsonl, is a document.
       """)
   var text: [String]
 
@@ -112,8 +112,8 @@ extension Stats {
     let layers = LayerProposal.candidates(of: architecture.layerCount)
     printNotice(
       "errata stats: no preset fits this model: collecting \(inflected(layers.count, "layer")) "
-        + "\(layers.map(String.init).joined(separator: ", ")) of \(architecture.layerCount), about a sixth of the way up; "
-        + "choose with --layers")
+        + "\(layers.map(String.init).joined(separator: ", ")) of \(architecture.layerCount), about a sixth of the way "
+        + "up; choose with --layers")
     return layers
   }
 }

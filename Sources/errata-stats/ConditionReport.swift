@@ -42,7 +42,11 @@ struct ConditionReport: Answer {
           + "\(statistics.tokenCount) tokens of \(statistics.origin.corpus)"),
       printable(
         "model \(statistics.origin.model), keys of \(conditions.first?.keyLength ?? 0) values, digest "
-          + statistics.digest.abbreviated + (around.isEmpty ? "" : ", \(around.joined(separator: ", ")) each sequence")),
+          + statistics.digest.abbreviated
+          + (around.isEmpty
+            ? ""
+            : ", \(around.joined(separator: ", ")) each "
+              + "sequence")),
     ] + table.lines
   }
 

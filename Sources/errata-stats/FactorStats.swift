@@ -10,8 +10,8 @@ struct FactorStats: ParsableCommand {
     commandName: "errata stats factor",
     abstract: "Keeps the Cholesky factors of second moments, so that edits of large models need not make them.",
     discussion: """
-      They are written beside the file, as FILE.factors, where 'errata edit' finds them. With keys of 11008 values a factor \
-      takes 445 billion operations to make and 485 MB to keep; with 1536 values it is not worth while.
+      They are written beside the file, as FILE.factors, where 'errata edit' finds them. With keys of 11008 values a \
+      factor takes 445 billion operations to make and 485 MB to keep; with 1536 values it is not worth while.
       """,
     version: errataVersion)
 

@@ -6,9 +6,9 @@ struct ShowStats: ParsableCommand {
     commandName: "errata stats show",
     abstract: "Says what second moments were collected from, and how well they can be inverted.",
     discussion: """
-      An edit inverts C, the mean of k k^T. For each layer: how many tokens were counted for each value of a key (ten are \
-      good, fewer than one is singular), the condition number of C (1-norm, estimated), the least share of a feature \
-      that the features before it do not determine, and how many features are zero for every token.
+      An edit inverts C, the mean of k k^T. For each layer: how many tokens were counted for each value of a key (ten \
+      are good, fewer than one is singular), the condition number of C (1-norm, estimated), the least share of a \
+      feature that the features before it do not determine, and how many features are zero for every token.
       """,
     version: errataVersion)
 

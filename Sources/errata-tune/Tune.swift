@@ -84,7 +84,8 @@ struct Tune: ParsableCommand {
     try text.split(separator: ",", omittingEmptySubsequences: false).map {
       guard let number = Double($0), number.isFinite, allowsZero ? number >= 0 : number > 0 else {
         throw ValidationError(
-          "\(option) must be \(allowsZero ? "numbers of zero or more" : "positive numbers") like 0.75,4, found '\(text)'"
+          "\(option) must be \(allowsZero ? "numbers of zero or more" : "positive numbers") like 0.75,4, found "
+            + "'\(text)'"
         )
       }
       return number

@@ -24,8 +24,8 @@ struct PatchAnswer: Answer {
   }
 }
 
-/// What is said of a checkpoint: that it is what it should be, or every tensor and file that is not; and what was compared
-/// with what.
+/// What is said of a checkpoint: that it is what it should be, or every tensor and file that is not; and what was
+/// compared with what.
 struct CheckpointAnswer: Answer {
   let kind = "verify.checkpoint"
 
@@ -38,7 +38,8 @@ struct CheckpointAnswer: Answer {
   /// What the directory holds besides the checkpoint.
   let otherWeights: String?
 
-  /// Whether signatures are asked for and there is nothing that they could speak for: the ledger could have been taken away.
+  /// Whether signatures are asked for and there is nothing that they could speak for: the ledger could have been taken
+  /// away.
   var isUnknown: Bool { asksForSignatures && report.patches.isEmpty && base == nil }
 
   var lines: [String] {
@@ -90,7 +91,8 @@ struct CheckpointAnswer: Answer {
     return "\(tensors) plus \(patchCount), bit for bit"
       + (rest.isEmpty
         ? ""
-        : "; \(rest.joined(separator: " and ")) \(inflected(others + report.fileCount, "was", "were")) not compared (--base)")
+        : "; \(rest.joined(separator: " and ")) \(inflected(others + report.fileCount, "was", "were")) not compared "
+          + "(--base)")
   }
 
   private var patchCount: String { counted(report.patches.count, "patch", "patches") }

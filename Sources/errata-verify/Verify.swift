@@ -12,19 +12,20 @@ struct Verify: ParsableCommand {
     discussion: """
       A patch: its seal, checksums, structure and digests; exit code 6 if it is damaged.
 
-      A checkpoint: every edited tensor is what the ledger says, its undo record leads back to the base, and exact apply \
-      leads from there to the tensor, bit for bit. What no patch edits is compared with nothing, unless there is --base: \
-      then every tensor is compared with the base itself, and those that no patch edits must be equal byte for byte, as \
-      must be the configuration, the tokenizer and the other files that decide what the model says. With --patch the \
-      patches that are named take the place of the ledger, which is not looked at: they are applied to the base, and \
-      the result is compared. Exit code 5, with the tensors and files named, if something does not hold; 6 if the \
-      ledger or a patch in it is damaged.
+      A checkpoint: every edited tensor is what the ledger says, its undo record leads back to the base, and exact \
+      apply leads from there to the tensor, bit for bit. What no patch edits is compared with nothing, unless there \
+      is --base: then every tensor is compared with the base itself, and those that no patch edits must be equal byte \
+      for byte, as must be the configuration, the tokenizer and the other files that decide what the model says. With \
+      --patch the patches that are named take the place of the ledger, which is not looked at: they are applied to \
+      the base, and the result is compared. Exit code 5, with the tensors and files named, if something does not \
+      hold; 6 if the ledger or a patch in it is damaged.
 
-      Signatures, of the patch or of every applied patch, are listed. With --key all of the keys must have signed, with \
-      a policy as many as it says, and every patch must be on the base and the parents that it was made for; otherwise, \
-      and for a signature that does not hold, the exit code is 5; so it is for a checkpoint without a ledger, unless \
-      --base says what its weights are. Of several inputs each is verified, and the exit code is that of the first that \
-      fails. Nothing is written, unless an earlier change in place was interrupted: then that is finished first.
+      Signatures, of the patch or of every applied patch, are listed. With --key all of the keys must have signed, \
+      with a policy as many as it says, and every patch must be on the base and the parents that it was made for; \
+      otherwise, and for a signature that does not hold, the exit code is 5; so it is for a checkpoint without a \
+      ledger, unless --base says what its weights are. Of several inputs each is verified, and the exit code is that \
+      of the first that fails. Nothing is written, unless an earlier change in place was interrupted: then that is \
+      finished first.
       """,
     version: errataVersion)
 

@@ -1,7 +1,8 @@
 import Foundation
 import ToolSupport
 
-/// The front door: `errata apply ...` runs the `errata-apply` found beside this program or on PATH, as git and cargo do.
+/// The front door: `errata apply ...` runs the `errata-apply` found beside this program or on PATH, as git and cargo
+/// do.
 @main
 struct Main {
   static func main() {

@@ -68,8 +68,8 @@ import Testing
     #expect(
       throws: ErrataError(
         .damagedInput,
-        "\(directory("nan.gguf")): \"blk.1.ffn_down.weight.lora_b\" holds NaN or infinity; fetch the file again, or train it "
-          + "anew")
+        "\(directory("nan.gguf")): \"blk.1.ffn_down.weight.lora_b\" holds NaN or infinity; fetch the file again, or "
+          + "train it anew")
     ) { try AdapterFile.read(directory("nan.gguf"), for: base) }
   }
 

@@ -111,8 +111,8 @@ import Testing
       try error(tensors)
         == ErrataError(
           .damagedInput,
-          "\(weights): \"base_model.model.\(name).lora_B.weight\" holds NaN or infinity; fetch the file again, or train it "
-            + "anew"))
+          "\(weights): \"base_model.model.\(name).lora_B.weight\" holds NaN or infinity; fetch the file again, or "
+            + "train it anew"))
     tensors = usual
     tensors["base_model.model.\(name).lora_B.weight"] = nil
     #expect(
@@ -135,7 +135,8 @@ import Testing
       try error(pair(other + "A.weight", other + "B.weight"))
         == ErrataError(
           .baseMismatch,
-          "\(weights): \"vision_tower.layers.0.mlp.down_proj\" is no linear map of a block of \(base.checkpoint.path); it "
+          "\(weights): \"vision_tower.layers.0.mlp.down_proj\" is no linear map of a block of "
+            + "\(base.checkpoint.path); it "
             + "belongs to another model, or changes what no patch of factors can"))
     #expect(
       try error(nil, ["alpha_pattern": ["(a+)+b": 6]])
@@ -156,7 +157,8 @@ import Testing
     #expect(
       throws: ErrataError(
         .general,
-        "\(path): its weights are a pickle, adapter_model.bin, which can run code; convert it to safetensors first\(advice)"
+        "\(path): its weights are a pickle, adapter_model.bin, which can run code; convert it to safetensors "
+          + "first\(advice)"
       )
     ) { try AdapterFile.read(path, for: base) }
     #expect(

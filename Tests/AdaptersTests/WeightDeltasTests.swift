@@ -71,8 +71,8 @@ import WeightPatch
     try expect([name + ".1": ([1, 2], [1, 1])], .damagedInput, "\"\(name)\" has no \(name).0; fetch the file again")
     try expect(
       ["norm.weight": ([1], [1])], .baseMismatch,
-      "\"norm.weight\" is no linear map of a block of \(base.checkpoint.path); it belongs to another model, or changes what "
-        + "no patch of factors can")
+      "\"norm.weight\" is no linear map of a block of \(base.checkpoint.path); it belongs to another model, or "
+        + "changes what no patch of factors can")
     try directory.write("\u{1}", to: "x.pt")
     try AtomicFile.write([0x80, 0x02, 0x7D, 0x2E], to: directory("x.pt"))
     #expect(

@@ -127,7 +127,8 @@ import Testing
     }
     fails(
       .usage,
-      "\(directory.path)/nli.jsonl: record 0 (line 1), field 'label': must be 0, 1, \"entailment\" or \"not_entailment\""
+      "\(directory.path)/nli.jsonl: record 0 (line 1), field 'label': must be 0, 1, \"entailment\" or "
+        + "\"not_entailment\""
     ) { _ = try read(#"{"sentence1": "x", "sentence2": "y", "label": "?"}"#, "nli.jsonl") }
     fails(
       .usage, "\(path): 8 of its 8 records as examples leave too few with either label; take fewer"

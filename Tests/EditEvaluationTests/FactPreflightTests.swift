@@ -24,7 +24,8 @@ import WeightPatch
     #expect(checked.records.map(\.fact) == [whole, torn])
     #expect(
       checked.notes == [
-        "fact \"Where is the fox? here\": the subject ends within the token \" the\" of the prompt, where the edit is written"
+        "fact \"Where is the fox? here\": the subject ends within the token \" the\" of the prompt, where the edit is "
+          + "written"
       ])
   }
 

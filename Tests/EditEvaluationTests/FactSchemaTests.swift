@@ -242,15 +242,18 @@ import WeightPatch
   @Test(arguments: [
     (
       "prompt,target\n{A} is,b,c",
-      "record 0 (line 2): has 3 fields, and the header 2; a field with the separator in it must stand in quotation marks"
+      "record 0 (line 2): has 3 fields, and the header 2; a field with the separator in it must stand in quotation "
+        + "marks"
     ),
     (
       "prompt,target\n\"{A} is,b\n",
-      "record 0 (line 2): the quotation mark at byte 14 does not end with its field; write quotation marks within a field twice"
+      "record 0 (line 2): the quotation mark at byte 14 does not end with its field; write quotation marks within a "
+        + "field twice"
     ),
     (
       "prompt,target\n\"{A}\" is,b\n",
-      "record 0 (line 2): the quotation mark at byte 14 does not end with its field; write quotation marks within a field twice"
+      "record 0 (line 2): the quotation mark at byte 14 does not end with its field; write quotation marks within a "
+        + "field twice"
     ),
     (
       "\"prompt,target",
@@ -272,8 +275,8 @@ import WeightPatch
     "CounterFact (requested_rewrite); zsRE (src, alt, answers, rephrase, loc, loc_ans); "
     + "EasyEdit (prompt, subject, target_new); plain (prompt, target, and subject or braces around it)"
   private static let unknownFormat =
-    "is neither a JSON array of records, nor JSON objects line by line, nor CSV with a header that names a column prompt "
-    + "or template"
+    "is neither a JSON array of records, nor JSON objects line by line, nor CSV with a header that names a column "
+    + "prompt or template"
 
   @Test(arguments: [
     (

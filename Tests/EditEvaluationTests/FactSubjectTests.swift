@@ -42,8 +42,9 @@ import WeightPatch
     }
   }
 
-  /// What follows makes one character with the subject's last letter, or a longer word, in turn: Persian with a non-joiner,
-  /// Hindi with a vowel sign, Hebrew with a point, a keycap, a profession, a flag's half, a skin tone, a combining accent.
+  /// What follows makes one character with the subject's last letter, or a longer word, in turn: Persian with a
+  /// non-joiner, Hindi with a vowel sign, Hebrew with a point, a keycap, a profession, a flag's half, a skin tone, a
+  /// combining accent.
   @Test(arguments: [
     ("", "ایرانی", "\u{200C}ها به زبان"), ("", "भारत", "ीय राजधानी"), ("", "ישראל", "\u{5BC} היא"),
     ("The number ", "7", "\u{FE0F}\u{20E3} is"), ("The ", "\u{1F469}", "\u{200D}\u{1F680} is"),
@@ -111,8 +112,8 @@ import WeightPatch
     #expect(
       throws: ErrataError(
         .usage,
-        "\(directory("facts.json")): record 0 (line 1), field 'prompt': has braces around the subject and {} elsewhere; "
-          + "leave one of the two out")
+        "\(directory("facts.json")): record 0 (line 1), field 'prompt': has braces around the subject and {} "
+          + "elsewhere; leave one of the two out")
     ) { try read([["prompt": "A {Rome} or {} is", "subject": "Rome", "target_new": "x"]]) }
   }
 }

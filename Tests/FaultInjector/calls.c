@@ -56,8 +56,8 @@ static const struct changing_call changing[] = {
 
 // A call that is in neither list stops the test: it belongs into one of them.
 static const long harmless[] = {
-  // Advice, which another thread gives: it changes nothing, and its place among the other calls is not the same in every
-  // run.
+  // Advice, which another thread gives: it changes nothing, and its place among the other calls is not the same in
+  // every run.
   SYS_sync_file_range,
   SYS_read, SYS_pread64, SYS_readv, SYS_preadv, SYS_lseek, SYS_close, SYS_close_range, SYS_mmap, SYS_mprotect,
   SYS_munmap, SYS_mremap, SYS_madvise, SYS_brk, SYS_mincore, SYS_membarrier, SYS_futex, SYS_clone, SYS_clone3,

@@ -46,7 +46,8 @@ enum FuzzTarget: String, CaseIterable {
   }()
 }
 
-/// libFuzzer calls this once. With `ERRATA_FUZZ_SEEDS=FOLDER` the seeds of every target are written there, and that is all.
+/// libFuzzer calls this once. With `ERRATA_FUZZ_SEEDS=FOLDER` the seeds of every target are written there, and that is
+/// all.
 @_cdecl("LLVMFuzzerInitialize")
 public func initializeFuzzer(
   _ count: UnsafeMutablePointer<CInt>,

@@ -118,7 +118,8 @@ import Transformer
         == EditSettings(method: .memit, layers: [9], learningRate: 0.25))
     #expect(
       try apply("context_template_length_params: [[5, 10]]").notices == [
-        "FILE: 'context_template_length_params' is not used: templates are 10 of 5 and 10 of 10 tokens, or give --templates"
+        "FILE: 'context_template_length_params' is not used: templates are 10 of 5 and 10 of 10 tokens, or give "
+          + "--templates"
       ])
     #expect(
       try apply("alg_name: MEMIT\ncontext_template_length_params: [[5, 10], [10, 10]]").notices == [
@@ -130,8 +131,8 @@ import Transformer
     ("alg_name: GRACE\niter: 3", "FILE: 'alg_name' is 'GRACE'; Errata does ROME, MEMIT and EMMET"),
     (
       "alg_name: AlphaEdit\nlayers: [4, 5]\nnullspace_threshold: 2e-2\nL2: 10",
-      "FILE: 'alg_name' is 'AlphaEdit'; Errata does ROME, MEMIT and EMMET; instead of it, use MEMIT, with --batch-size for "
-        + "one batch of facts after the other: --method memit --layers 4,5, without this file"
+      "FILE: 'alg_name' is 'AlphaEdit'; Errata does ROME, MEMIT and EMMET; instead of it, use MEMIT, with "
+        + "--batch-size for one batch of facts after the other: --method memit --layers 4,5, without this file"
     ),
     (
       "nullspace_threshold: 0.02\nL2: 10",

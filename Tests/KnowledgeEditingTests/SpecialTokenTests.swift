@@ -84,8 +84,8 @@ import Transformer
     #expect(c.origin.specialTokens == .none)
     #expect(
       c.remark(for: model.tokenizer)
-        == "\(c.path): was collected without the special tokens of the model's texts (<|endoftext|>), by an earlier version; "
-        + "keys differ with them: collect it again with 'errata stats'")
+        == "\(c.path): was collected without the special tokens of the model's texts (<|endoftext|>), by an earlier "
+        + "version; keys differ with them: collect it again with 'errata stats'")
     #expect(throws: ErrataError.self) { try SecondMoments.merge([a, c], to: directory("d")) }
   }
 

@@ -106,7 +106,8 @@ import Testing
       }.max()!
     }
     let exact = 1 / (norm(matrix) * norm(factor.solve(identity)))
-    // The estimate never reports a matrix as worse than it is by much, nor as better than it is by more than a few times.
+    // The estimate never reports a matrix as worse than it is by much, nor as better than it is by more than a few
+    // times.
     let estimate = factor.reciprocalCondition(norm: norm(matrix))
     #expect(estimate >= exact * (1 - 1e-10) && estimate < 4 * exact)
   }

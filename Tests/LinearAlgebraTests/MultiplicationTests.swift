@@ -5,7 +5,8 @@ import Testing
 @testable import LinearAlgebra
 
 @Suite struct MultiplicationTests {
-  /// An operand in a wider allocation: rows x columns as oriented, its stored rows `padding` elements longer than need be.
+  /// An operand in a wider allocation: rows x columns as oriented, its stored rows `padding` elements longer than need
+  /// be.
   private struct Operand {
     let rows: Int
     let columns: Int

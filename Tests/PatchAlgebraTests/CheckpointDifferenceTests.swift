@@ -509,8 +509,8 @@ typealias StoredTensors = [ByteString: (dtype: DType, shape: Shape, bytes: [UInt
     try expect(
       ["w": stored([1, 2], .f32, [2]), "x": n, "y": n, "z": n], .general,
       refusal(
-        "n (only in the base), w (BF16 [2] in the base, F32 [2] in the other, with the same values), x (not in the base) "
-          + "and 2 more"))
+        "n (only in the base), w (BF16 [2] in the base, F32 [2] in the other, with the same values), x (not in the "
+          + "base) and 2 more"))
     try expect(
       ["w": stored([1, .infinity], .bf16, [2]), "n": n], .general,
       "\(pathB): w has NaN or infinity in it, and no patch can hold that; leave it out")

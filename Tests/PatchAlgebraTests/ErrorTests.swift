@@ -34,8 +34,8 @@ import WeightPatch
       _ = try file(gram: false).resolved(.lambda(1))
     }
     let compacted =
-      "\(path): the terms of batch 0 belong to no single fact (it was compacted, or is a difference): it cannot be solved "
-      + "again; use the patch that it was made from"
+      "\(path): the terms of batch 0 belong to no single fact (it was compacted, or is a difference): it cannot be "
+      + "solved again; use the patch that it was made from"
     expect(.general, compacted) { _ = try file(terms: .components).resolved(.lambda(1)) }
     expect(.general, compacted) { _ = try file(terms: .components).dropping(["Subject 0"]) }
     expect(.general, compacted) { _ = try TradeOff(of: file(terms: .components)) }

@@ -48,8 +48,8 @@ import WeightPatch
   @Test func stacksOfBatchesThatHold() throws {
     let files = (try patch("a", [0, 1], metric: nil), try patch("b", [2], metric: held))
     expect(
-      "\(b): batch 0 holds the keys of others, which its directions are made for; stack side by side, or edit all facts "
-        + "anew"
+      "\(b): batch 0 holds keys that are not in the stack, or holds some exactly, and its directions are made for "
+        + "them; stack side by side, or edit all facts anew"
     ) { try resolve(files.0, files.1) }
   }
 
@@ -77,8 +77,8 @@ import WeightPatch
   @Test func tradeOffsWithoutText() throws {
     let file = try patch("a", [0, 1], metric: Manifest.Metric(kind: .identity))
     let reason =
-      "batch 0 was solved in a metric that does not tell what its change of w does to ordinary text, and the patch does "
-      + "not carry that; measure it on the model"
+      "batch 0 was solved in a metric that does not tell what its change of w does to ordinary text, and the patch "
+      + "does not carry that; measure it on the model"
     expect("\(a): \(reason)") { _ = try TradeOff(of: file) }
     expect("\(a): \(reason)") { _ = try file.compacted(to: .rank(1), in: .text) }
   }

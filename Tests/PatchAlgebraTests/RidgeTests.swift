@@ -121,8 +121,8 @@ import WeightPatch
     #expect(
       throws: ErrataError(
         .damagedInput,
-        "\(lie.path): the ridge of batch 0 (w) is larger than its Gram matrix allows: it is not the one that its factors "
-          + "were made with")
+        "\(lie.path): the ridge of batch 0 (w) is larger than its Gram matrix allows: it is not the one that its "
+          + "factors were made with")
     ) { _ = try TradeOff(of: lie) }
     manifest = file.manifest
     manifest.batches[0].method.lambda = 1e308

@@ -92,7 +92,8 @@ import WeightPatch
     func pair(_ number: Int) -> String {
       let facts = [StackFixture.fact(number), StackFixture.fact(number, target: "other")]
       return
-        "\(facts[0].identifier) (Subject \(number): new, \(a)) and \(facts[1].identifier) (Subject \(number): other, \(b))"
+        "\(facts[0].identifier) (Subject \(number): new, \(a)) and \(facts[1].identifier) (Subject \(number): other, "
+        + "\(b))"
     }
     expect(
       .conflict,

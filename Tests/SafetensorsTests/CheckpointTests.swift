@@ -95,7 +95,7 @@ import Testing
     try writeIndex(#"{"a":"\#(shard)"}"#)
     expectError(
       .damagedInput,
-      "\(directory("model.safetensors.index.json")): shard \"\(shard)\" is not a plain file name; shards must lie beside "
-        + "the index")
+      "\(directory("model.safetensors.index.json")): shard \"\(shard)\" is not a plain file name; shards must lie "
+        + "beside the index")
   }
 }

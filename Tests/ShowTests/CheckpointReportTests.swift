@@ -31,9 +31,12 @@ import WeightPatch
       patch         name            applied               edits                author
       883cb9dd4a77  example.wpatch  2026-02-01T00:00:00Z  2 facts in 1 tensor  The Errata authors
 
-      fact              subject     prompt                old -> new              P/token before  P/token after (when made)  joint after  patch
-      3b827a65514852a3  Kazakhstan  The capital of {} is  Nur-Sultan -> Astana             12.5%                      93.8%            -  883cb9dd4a77
-      97a9fa77c77b321d  Pluto       {} is a               planet -> dwarf planet               -                          -            -  883cb9dd4a77
+      fact              subject     prompt                old -> new              P/token before\
+        P/token after (when made)  joint after  patch
+      3b827a65514852a3  Kazakhstan  The capital of {} is  Nur-Sultan -> Astana             12.5%\
+                            93.8%            -  883cb9dd4a77
+      97a9fa77c77b321d  Pluto       {} is a               planet -> dwarf planet               -\
+                                -            -  883cb9dd4a77
 
       tensor                base          current       patches
       mlp.down_proj.weight  BASE          CURRENT       883cb9dd4a77

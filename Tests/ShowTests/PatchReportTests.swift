@@ -33,9 +33,12 @@ import WeightPatch
       batch 0     memit, lambda 1, w 1, layer 0, digest 4bd74a4b276f
       settings    learning rate 0.5, at most 20 steps, 1 template, seed 0
 
-      fact              subject     prompt                old -> new              P/token before  P/token after (when made)  joint after  short
-      3b827a65514852a3  Kazakhstan  The capital of {} is  Nur-Sultan -> Astana             12.5%                      93.8%            -    15%
-      97a9fa77c77b321d  Pluto       {} is a               planet -> dwarf planet               -                          -            -    21%
+      fact              subject     prompt                old -> new              P/token before\
+        P/token after (when made)  joint after  short
+      3b827a65514852a3  Kazakhstan  The capital of {} is  Nur-Sultan -> Astana             12.5%\
+                            93.8%            -    15%
+      97a9fa77c77b321d  Pluto       {} is a               planet -> dwarf planet               -\
+                                -            -    21%
 
       tensor                  |D|  |D|/|W|  preservation  of output  short  stored A B  storage error
       mlp.down_proj.weight  6.016    2.673         36.19          -    21%  F32 F16                 0
@@ -85,8 +88,8 @@ import WeightPatch
     #expect(lines.contains("            its terms belong to no single fact"))
     #expect(
       lines.contains(
-        "compacted   mlp.down_proj.weight: 2 of 4 terms, by facts, without 28% of facts, 40% of the worst, 22% of text, 20% "
-          + "of D"))
+        "compacted   mlp.down_proj.weight: 2 of 4 terms, by facts, without 28% of facts, 40% of the worst, 22% of "
+          + "text, 20% of D"))
     #expect(
       lines.last == "mlp.down_proj.weight  6.016    3.008             3          -    50%  F32 F16                 -")
     // No figure per fact.

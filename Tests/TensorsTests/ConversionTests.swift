@@ -103,8 +103,8 @@ import Testing
     }
   }
 
-  /// A little above a midpoint of the 16-bit format, by less than float32 can tell: by way of float32 these would become
-  /// the midpoint, and then the even neighbour.
+  /// A little above a midpoint of the 16-bit format, by less than float32 can tell: by way of float32 these would
+  /// become the midpoint, and then the even neighbour.
   @Test func doubleRoundingWouldShow() {
     let bf16 = 1 + 0x1p-8 + 0x1p-40
     #expect(errata_f64_to_bf16(bf16) == 0x3F81)
@@ -119,7 +119,8 @@ import Testing
     #expect(errata_f64_to_f16((-0x1p-25).nextDown) == 0x8001)
   }
 
-  /// Vectorized loops handle eight values at a time: NaN must stay NaN wherever it stands, payload in the low bits or not.
+  /// Vectorized loops handle eight values at a time: NaN must stay NaN wherever it stands, payload in the low bits or
+  /// not.
   @Test(arguments: [DType.bf16, .f16]) func notANumberStaysOne(dtype: DType) {
     let infinity: UInt16 = dtype == .bf16 ? 0x7F80 : 0x7C00
     for bits: UInt32 in [0x7F80_0001, 0x7FBF_FFFF, 0x7FC0_0000, 0x7FFF_FFFF, 0xFF80_0001, 0xFFFF_FFFF] {

@@ -1,8 +1,8 @@
 import Foundation
 import Tensors
 
-/// The schemas of `Spec/schemas` (JSON Schema, draft 2020-12), as far as they go: a keyword that is not known here is an error
-/// in the schema, so that nothing is silently not checked.
+/// The schemas of `Spec/schemas` (JSON Schema, draft 2020-12), as far as they go: a keyword that is not known here is
+/// an error in the schema, so that nothing is silently not checked.
 public enum JSONSchema {
   public static let folder =
     URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()

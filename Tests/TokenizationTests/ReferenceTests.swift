@@ -9,8 +9,8 @@ private let realFiles = ProcessInfo.processInfo.environment["ERRATA_TOKENIZERS"]
 @Suite(.enabled(if: LiveWitness.isInstalled, LiveWitness.installation))
 struct ReferenceTests {
   /// Where the normalization moves characters, or unknown ones are fused, the reference gives the token another range:
-  /// that of a neighbour (`NormalizedString::transform`), or of the whole run for each byte of it. There each range must
-  /// share a place with the reference's or touch it.
+  /// that of a neighbour (`NormalizedString::transform`), or of the whole run for each byte of it. There each range
+  /// must share a place with the reference's or touch it.
   private static let differentlyAligned: Set = [
     "albert", "cohere", "helium", "replace_patterns", "t5", "sentencepiece_nfkc", "sentencepiece_nmt_nfkc",
     "sentencepiece_nmt_nfkc_cf",

@@ -64,7 +64,8 @@ extension ToolTests {
             return half.view(np.float32).reshape(entry["shape"])
         name = "model.layers.1.mlp.down_proj"
         A, B = (load("lora/adapter_model.safetensors", f"base_model.model.{name}.lora_{x}.weight") for x in "AB")
-        base, applied = (widened(f"{folder}/model.safetensors", name + ".weight") for folder in ("samples/model", "applied"))
+        base, applied = (
+            widened(f"{folder}/model.safetensors", name + ".weight") for folder in ("samples/model", "applied"))
         exact = base.astype(np.float64) + B.astype(np.float64) @ A.astype(np.float64)
         # Half a unit in the last place of bfloat16, or of float32 where the model is stored so.
         assert np.all(np.abs(exact - applied) <= 2.0 ** -8 * np.abs(exact) * 1.0001 + 1e-30)
@@ -192,7 +193,8 @@ extension ToolTests {
       #expect(lines.contains("P before  P applied  P exported\n"))
       #expect(
         lines.hasSuffix(
-          "fix.gguf: a GGUF adapter of 1 patch, 20 facts, rank 20, scale 1, F32\nllama-server -m model.gguf --lora fix.gguf\n"
+          "fix.gguf: a GGUF adapter of 1 patch, 20 facts, rank 20, scale 1, F32\nllama-server -m model.gguf --lora "
+            + "fix.gguf\n"
         ))
     }
 

@@ -113,7 +113,8 @@ extension ToolTests {
       try fail(
         exitCode: 2,
         message:
-          "facts.json: record 0 (line 1), field 'neighborhood_prompts': must be an array of strings, found a number in it"
+          "facts.json: record 0 (line 1), field 'neighborhood_prompts': must be an array of strings, found a number "
+          + "in it"
       )
       try scratch.write("[\(rewrite), \"paraphrase_prompts\": [\"one\", \"\"]}]", to: "facts.json")
       try fail(
@@ -127,8 +128,8 @@ extension ToolTests {
           + (0..<3).map { #"{"prompt": "what is x\#($0)?", "subject": "Y\#($0)", "target_new": "a"}"# }
           .joined(separator: ",\n") + "]", to: "facts.json")
       let lines = (0..<3).map {
-        "facts.json: record \($0) (line \($0 + 1)), field 'prompt': does not contain the subject \"Y\($0)\", found \"what is "
-          + "x\($0)?\""
+        "facts.json: record \($0) (line \($0 + 1)), field 'prompt': does not contain the subject \"Y\($0)\", found "
+          + "\"what is x\($0)?\""
       }
       for tool in [
         ["edit", "samples/model", "--stats", "samples/stats.safetensors", "-o", "o.wpatch"], ["eval", "samples/model"],
@@ -139,8 +140,8 @@ extension ToolTests {
         #expect(
           result.errors
             == lines.map { "errata \(tool[0]): \($0)\n" }.joined()
-            + "errata \(tool[0]): facts.json: 3 of 3 records cannot be used, as listed; correct them, or leave them out "
-            + "with --skip-invalid\n")
+            + "errata \(tool[0]): facts.json: 3 of 3 records cannot be used, as listed; correct them, or leave them "
+            + "out with --skip-invalid\n")
       }
     }
 
@@ -153,9 +154,10 @@ extension ToolTests {
       #expect(try edited.json["facts"]?.arrayValue?.map { $0["subject"] } == ["Leo Tolstoy"])
       #expect(
         edited.errors
-          == "errata edit: facts.csv: record 0 (line 2), field 'subject': is missing; name it, or put the subject into braces "
-          + "in the prompt \"no subject\"; left out\nerrata edit: facts.csv: record 2 (line 4): has 3 fields, and the header "
-          + "2; a field with the separator in it must stand in quotation marks; left out\n")
+          == "errata edit: facts.csv: record 0 (line 2), field 'subject': is missing; name it, or put the subject "
+          + "into braces "
+          + "in the prompt \"no subject\"; left out\nerrata edit: facts.csv: record 2 (line 4): has 3 fields, and the "
+          + "header 2; a field with the separator in it must stand in quotation marks; left out\n")
     }
 
     @Test func beyondTheLimits() throws {
@@ -222,8 +224,8 @@ extension ToolTests {
       #expect(noted.exitCode == 0)
       #expect(
         noted.errors.contains(
-          "errata edit: fact \"The Eiffel Tower is located in the country of Italy\": the subject ends within the token "
-            + "\" Tower\" of the prompt, where the edit is written\n"), "\(noted.errors)")
+          "errata edit: fact \"The Eiffel Tower is located in the country of Italy\": the subject ends within the "
+            + "token \" Tower\" of the prompt, where the edit is written\n"), "\(noted.errors)")
     }
 
     /// Named by its beginning and end.

@@ -68,7 +68,8 @@ extension ToolTests {
       #expect(result.exitCode == 3)
       #expect(
         result.errors.hasPrefix(
-          "errata revert: model: was changed after the last apply or revert: model.layers.1.mlp.down_proj.weight: expected "
+          "errata revert: model: was changed after the last apply or revert: model.layers.1.mlp.down_proj.weight: "
+            + "expected "
         ))
       #expect(result.errors.filter(\.isNewline).count == 1)
       #expect(!scratch.exists("restored"))

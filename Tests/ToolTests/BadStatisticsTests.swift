@@ -82,7 +82,8 @@ extension ToolTests {
       (
         ["--preset", "gpt5"],
         "there is no preset 'gpt5', only errata-sample, smollm2-135m, gpt2-xl, gpt2-large, gpt2-medium, gpt-j-6b, "
-          + "llama-2-7b, llama-3-8b, llama-3.2-1b, llama-3.2-3b, mistral-7b, glm-4-9b, qwen2.5-7b (see 'errata edit --help')"
+          + "llama-2-7b, llama-3-8b, llama-3.2-1b, llama-3.2-3b, mistral-7b, glm-4-9b, qwen2.5-7b (see 'errata edit "
+          + "--help')"
       ),
       (["--steps", "0"], "--steps must be positive (see 'errata edit --help')"),
       (["--learning-rate", "0"], "--learning-rate must be positive (see 'errata edit --help')"),

@@ -13,8 +13,8 @@ extension ToolTests {
     private static let eiffel = "samples/eiffel-tower.wpatch"
     private static let five = "samples/five-facts.wpatch"
 
-    /// Makes `other`, a checkpoint whose edited tensors are not those that the samples were made for, and applies a patch to
-    /// it by force: `forced`.
+    /// Makes `other`, a checkpoint whose edited tensors are not those that the samples were made for, and applies a
+    /// patch to it by force: `forced`.
     private func force() throws {
       try scratch.succeed("apply", "samples/model", "samples/twenty-facts.wpatch", "-o", "other", "--quiet")
       try scratch.remove("other/.errata")
@@ -36,16 +36,16 @@ extension ToolTests {
       try scratch.succeed("apply", "samples/model", Self.eiffel, "-o", "edited", "--quiet")
       #expect(
         try scratch.succeed("revert", "edited", "-o", "restored").output
-          == "reverted 1 fact in 1 tensor: 9212b2e27263 (eiffel-tower.wpatch)\nrestored: 1 tensor written, no patch is left: "
-          + "the edited tensor has the digest of the base that the patch was made for\n")
+          == "reverted 1 fact in 1 tensor: 9212b2e27263 (eiffel-tower.wpatch)\nrestored: 1 tensor written, no patch "
+          + "is left: the edited tensor has the digest of the base that the patch was made for\n")
       try force()
       let back = try scratch.succeed("revert", "forced", "-o", "back", "--json")
       #expect(try back.json["patches_for_another_base"]?.arrayValue?.count == 1)
       let answer = try scratch.succeed("revert", "forced", "--in-place").output
       #expect(
         answer.hasSuffix(
-          ", no patch is left: the edited tensor has the digest that the ledger recorded when it was edited, which is not "
-            + "that of the base that 9212b2e27263 (eiffel-tower.wpatch) was made for\n"))
+          ", no patch is left: the edited tensor has the digest that the ledger recorded when it was edited, which is "
+            + "not that of the base that 9212b2e27263 (eiffel-tower.wpatch) was made for\n"))
       #expect(try scratch.bytes("forced/model.safetensors") == scratch.bytes("other/model.safetensors"))
     }
 
@@ -118,8 +118,8 @@ extension ToolTests {
       try scratch.succeed("apply", "samples/model", Self.eiffel, "-o", "edited", "--quiet")
       #expect(
         try scratch.succeed("verify", "edited", "--base", "samples/model").output
-          == "edited: all 56 tensors are those of samples/model plus 1 patch (1 edited), and 4 files beside the weights are "
-          + "the same, bit for bit\n")
+          == "edited: all 56 tensors are those of samples/model plus 1 patch (1 edited), and 4 files beside the "
+          + "weights are the same, bit for bit\n")
       let config = String(decoding: try scratch.bytes("edited/config.json"), as: UTF8.self)
       try scratch.write(
         config.replacing(/"rope_theta": *[0-9.]+/, with: #""rope_theta": 7.5"#), to: "edited/config.json")
@@ -149,8 +149,9 @@ extension ToolTests {
       let result = try scratch.succeed("apply", "model", Self.eiffel, "--dry-run", "--quiet")
       #expect(
         result.errors.hasPrefix(
-          "note: \(Self.eiffel): was made with another config.json (e96feb7b6484) than model/config.json (\(found)): what it "
-            + "says of its facts may not hold here\nnote: \(Self.eiffel): was made with another tokenizer.json (e6514c63678f) "
+          "note: \(Self.eiffel): was made with another config.json (e96feb7b6484) than model/config.json (\(found)): "
+            + "what it says of its facts may not hold here\nnote: \(Self.eiffel): was made with another tokenizer.json "
+            + "(e6514c63678f) "
         ))
       let json = try scratch.succeed("apply", "model", Self.eiffel, "--dry-run", "--json").json
       #expect(json["notes"]?.arrayValue?.count == 2)

@@ -83,8 +83,8 @@ extension ToolTests {
       #expect(lost > 0.1 && lost <= 0.3)
 
       let components =
-        "small.wpatch: the terms of batch 0 belong to no single fact (it was compacted, or is a difference): it cannot be "
-        + "solved again; use the patch that it was made from"
+        "small.wpatch: the terms of batch 0 belong to no single fact (it was compacted, or is a difference): it "
+        + "cannot be solved again; use the patch that it was made from"
       try scratch.fail(
         "drop", "small.wpatch", "--fact", "Osaka", "-o", "x.wpatch", exitCode: 1, message: "errata drop: \(components)")
       try scratch.fail(

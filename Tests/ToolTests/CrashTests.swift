@@ -2,8 +2,8 @@ import Foundation
 import Testing
 
 extension ToolTests {
-  /// A crash at every system call that changes files: the checkpoint is as it was before or as it is after, at the latest
-  /// when the next command has opened it; and when the next change is done, nothing else is left.
+  /// A crash at every system call that changes files: the checkpoint is as it was before or as it is after, at the
+  /// latest when the next command has opened it; and when the next change is done, nothing else is left.
   @Suite struct Crashes {
     @Test(arguments: FaultScenario.all)
     func killed(scenario: FaultScenario) throws {
@@ -115,8 +115,8 @@ extension RehearsedScenario {
     try expectState(in: scratch, "\(fault) at \(point)")
   }
 
-  /// Expects that the next command that opens the checkpoint finds the state before or the state after, and that, when the
-  /// change is asked for again, there is the state after and nothing else.
+  /// Expects that the next command that opens the checkpoint finds the state before or the state after, and that, when
+  /// the change is asked for again, there is the state after and nothing else.
   func expectState(
     in scratch: Scratch, allowsBefore: Bool = true, allowsAfter: Bool = true, _ remark: String
   ) throws {
@@ -138,7 +138,8 @@ extension RehearsedScenario {
     try expectBase(in: scratch, remark)
   }
 
-  /// What a crash may leave until the next change: the next ledger and the former one, a journal, an output in the making.
+  /// What a crash may leave until the next change: the next ledger and the former one, a journal, an output in the
+  /// making.
   private func isTemporary(_ name: String) -> Bool {
     name.contains(".errata.change") || name.contains(".errata.next") || name.contains(".errata.old")
       || name.contains(".errata/journal")

@@ -2,9 +2,11 @@ import Foundation
 import Testing
 
 extension ToolTests {
-  /// A disk that is full, cannot be written to, or fails: one line that says so, exit code 1, and the checkpoint as it was.
+  /// A disk that is full, cannot be written to, or fails: one line that says so, exit code 1, and the checkpoint as it
+  /// was.
   @Suite struct DiskErrors {
-    /// Where the change has begun, and cannot be taken back now, or is made already, the next command goes on with that.
+    /// Where the change has begun, and cannot be taken back now, or is made already, the next command goes on with
+    /// that.
     private func expectError(
       _ rehearsed: RehearsedScenario, _ error: String, _ text: String, goesOn: Bool, at point: FaultInjector.Point
     ) throws {

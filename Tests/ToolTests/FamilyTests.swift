@@ -43,7 +43,8 @@ extension ToolTests {
       if try normalizesDownOutput() {
         let type = try #require(try modelType()?.stringValue)
         let message =
-          "errata edit: memit on \(type), which normalizes what an edit changes, edits one layer; give one with --layers"
+          "errata edit: memit on \(type), which normalizes what an edit changes, edits one layer; give one with "
+          + "--layers"
         try scratch.fail(several, exitCode: 2, message: message)
       } else {
         try checkFacts(try scratch.succeed(several), family)
@@ -52,7 +53,8 @@ extension ToolTests {
         try scratch.succeed(editing(layers: "2", method: "rome", output: "rome.wpatch") + ["--records", "0"]), family)
     }
 
-    /// Layers, method and templates are the tools' choice: what somebody does first with a model that nobody has heard of.
+    /// Layers, method and templates are the tools' choice: what somebody does first with a model that nobody has heard
+    /// of.
     @Test(arguments: GoldenFamily.all) func noOptionButFactsAndSecondMoments(family: GoldenFamily) throws {
       try prepare(family)
       try scratch.succeed("stats", "model", "--text", "corpus.txt", "-o", "stats.safetensors")
@@ -76,8 +78,8 @@ extension ToolTests {
       ]
     }
 
-    /// A random model is no good learner, but some learn. In others an edit of the subject's last token does not reach the
-    /// last one, through a window of four tokens or behind the last keys, or moves everything else as well.
+    /// A random model is no good learner, but some learn. In others an edit of the subject's last token does not reach
+    /// the last one, through a window of four tokens or behind the last keys, or moves everything else as well.
     private func checkFacts(_ result: ToolResult, _ family: GoldenFamily) throws {
       let facts = try #require(try result.json["facts"]?.arrayValue)
       #expect(!facts.isEmpty)
@@ -113,7 +115,8 @@ extension ToolTests {
       try scratch.write(
         """
         [{"requested_rewrite": {"prompt": "{} lives in", "subject": "Ann", "target_new": {"str": "Ro"},
-          "target_true": {"str": "Ur"}}, "paraphrase_prompts": ["Home of Ann:"], "neighborhood_prompts": ["Eve lives in"]},
+          "target_true": {"str": "Ur"}}, "paraphrase_prompts": ["Home of Ann:"],
+          "neighborhood_prompts": ["Eve lives in"]},
          {"requested_rewrite": {"prompt": "The cat of {} is", "subject": "Bob", "target_new": {"str": "ok"},
           "target_true": {"str": "no"}}, "paraphrase_prompts": [], "neighborhood_prompts": ["The cat of Eve is"]}]
         """, to: "facts.json")

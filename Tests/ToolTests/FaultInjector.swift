@@ -3,8 +3,8 @@ import Synchronization
 import Tensors
 import Testing
 
-/// Runs tools under `fault-injector` (Tests/FaultInjector), which counts the system calls that change files and lets one
-/// of them go wrong.
+/// Runs tools under `fault-injector` (Tests/FaultInjector), which counts the system calls that change files and lets
+/// one of them go wrong.
 struct FaultInjector {
   /// A system call of a tool that changes files: its number in the run, its name, and the files.
   struct Point: CustomStringConvertible {

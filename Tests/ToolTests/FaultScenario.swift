@@ -6,8 +6,8 @@ import Testing
 /// A change of a checkpoint in which something goes wrong at every point, one after another.
 ///
 /// Everything lies in a folder `w`: the checkpoint is `w/model`, two shards in a directory with a subdirectory, or
-/// `w/model.safetensors`, a bare file; the output, if there is one, is `w/out` or `w/out.safetensors`. The base, without
-/// any patch, is outside, in `base`.
+/// `w/model.safetensors`, a bare file; the output, if there is one, is `w/out` or `w/out.safetensors`. The base,
+/// without any patch, is outside, in `base`.
 struct FaultScenario: CustomTestStringConvertible, Sendable {
   let testDescription: String
   let isBareFile: Bool
@@ -61,7 +61,8 @@ struct FaultScenario: CustomTestStringConvertible, Sendable {
       FaultScenario("apply to a file in place", isBareFile: true, ["apply", "w/model.safetensors", one, "--in-place"]),
       FaultScenario(
         "revert a file in place", isBareFile: true,
-        earlier: [["apply", "w/model.safetensors", one, "--in-place"]], ["revert", "w/model.safetensors", "--in-place"]),
+        earlier: [["apply", "w/model.safetensors", one, "--in-place"]],
+        ["revert", "w/model.safetensors", "--in-place"]),
       FaultScenario(
         "revert", earlier: [["apply", "w/model", five, "--in-place"]], ["revert", "w/model", "-o", "w/out"]),
     ]

@@ -168,7 +168,8 @@ enum HostileCheckpoints {
       HostileCheckpoint(name: "its patch: empty", path: relative(patch), bytes: []),
       HostileCheckpoint(name: "its patch: damaged", path: relative(patch), bytes: try contents(patch).map { $0 ^ 1 }),
       HostileCheckpoint(
-        name: "its patch: another", path: relative(patch), bytes: try contents(Samples.folder + "/eiffel-tower.wpatch")),
+        name: "its patch: another", path: relative(patch),
+        bytes: try contents(Samples.folder + "/eiffel-tower.wpatch")),
     ]
   }
 

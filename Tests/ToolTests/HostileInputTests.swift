@@ -4,8 +4,8 @@ import Tensors
 import Testing
 
 extension ToolTests {
-  /// Damaged and hostile files of every kind, given to the tools themselves: they end with one line and an exit code that
-  /// is documented, in little memory, without going on for ever, and without having changed any file.
+  /// Damaged and hostile files of every kind, given to the tools themselves: they end with one line and an exit code
+  /// that is documented, in little memory, without going on for ever, and without having changed any file.
   @Suite struct HostileInputs {
     /// Processor time in seconds after which a tool counts as hanging, and resident memory in bytes that it may take.
     private static let limits = (seconds: 20.0, memory: 256 << 20)

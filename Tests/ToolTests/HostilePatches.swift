@@ -135,7 +135,10 @@ enum HostilePatches {
       header(
         "a header of tensors",
         Array(
-          "{\((0..<130_000).map { "\"\($0)\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]}" }.joined(separator: ","))}"
+          "{"
+            + (0..<130_000).map { "\"\($0)\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]}" }
+            .joined(separator: ",")
+            + "}"
             .utf8)),
       header("a manifest of zeros", repeated(#"{"__metadata__":{"wpatch":"{\"a\":["#, "0,", #"0]}"}}"#)),
       header("a manifest of text", repeated(#"{"__metadata__":{"wpatch":"{\"a\":\""#, "x", #"\"}"}}"#)),

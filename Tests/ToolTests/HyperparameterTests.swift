@@ -56,8 +56,8 @@ extension ToolTests {
       #expect(result.exitCode == 1)
       #expect(
         result.errors.hasPrefix(
-          "errata edit: no emmet settings are published for mistral-7b: taking layer 5 and the value search from rome's; "
-            + "choose with --layers and -w\n"))
+          "errata edit: no emmet settings are published for mistral-7b: taking layer 5 and the value search from "
+            + "rome's; choose with --layers and -w\n"))
       #expect(result.errors.contains("has no second moments of layer 5"))
       let (used, notices) = try method(["--preset", "mistral-7b", "--layers", "1", "-w", "3"])
       #expect(used["name"] == "emmet")

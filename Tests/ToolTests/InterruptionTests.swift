@@ -140,8 +140,8 @@ extension ToolTests {
       #expect(broken.exitCode == 1)
       #expect(
         broken.errors
-          == "errata edit: interrupted with 0 of 20 values found, kept in parts.wpatch.partial; run the same command to "
-          + "continue\n")
+          == "errata edit: interrupted with 0 of 20 values found, kept in parts.wpatch.partial; run the same command "
+          + "to continue\n")
       #expect(try scratch.names() == ["parts.wpatch.partial", "samples", "whole.wpatch"])
       try expectSamePatch("emmet", whole, continued: "parts.wpatch")
     }

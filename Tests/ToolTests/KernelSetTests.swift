@@ -3,8 +3,8 @@ import Tensors
 import Testing
 
 extension ToolTests {
-  /// The same bytes whatever the processor: the kernels for every instruction set that is here. Those of other processors
-  /// run in `.ci/kernels`.
+  /// The same bytes whatever the processor: the kernels for every instruction set that is here. Those of other
+  /// processors run in `.ci/kernels`.
   @Suite struct KernelSets {
     /// What the kernels themselves give.
     @Test(arguments: KernelSet.available)
@@ -48,7 +48,8 @@ extension ToolTests {
         #expect(result.exitCode == 2)
         #expect(
           result.errors
-            == "errata show: ERRATA_KERNELS: '\(value)' is not an instruction set that is here (\(names)); set another, or none\n"
+            == "errata show: ERRATA_KERNELS: '\(value)' is not an instruction set that is here (\(names)); set "
+            + "another, or none\n"
         )
       }
     }

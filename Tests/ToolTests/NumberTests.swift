@@ -52,7 +52,8 @@ extension ToolTests {
       manifest.batches[0].tensors[name]?.ridge = nil
       try PatchWriter.write(manifest, batches: file.patch.batches, to: scratch("old.wpatch"))
       let note =
-        "preservation: at most; the patch records its ridge as a share only, and what the ridge has in it cannot be told\n"
+        "preservation: at most; the patch records its ridge as a share only, and what the ridge has in it cannot be "
+        + "told\n"
       for arguments in [["show", "old.wpatch"], ["resolve", "old.wpatch", "--tradeoff"]] {
         let text = try scratch.succeed(arguments).output
         #expect(text.contains(" <= ") && text.contains(note))
@@ -145,7 +146,8 @@ extension ToolTests {
       let refused = try scratch.errata("diff", "a.safetensors", "b.safetensors", "-o", "x.wpatch", "--quiet")
       #expect(
         refused.errors
-          == "errata diff: a.safetensors and b.safetensors: no patch can hold how these differ: head (not in the base), n (U8, "
+          == "errata diff: a.safetensors and b.safetensors: no patch can hold how these differ: head (not in the "
+          + "base), n (U8, "
           + "and a patch edits BF16, F16 and F32 only); --common makes a patch of the other tensors, if they differ\n")
       let made = try scratch.succeed(
         "diff", "a.safetensors", "b.safetensors", "-o", "x.wpatch", "--quiet", "--common", "--no-correction")

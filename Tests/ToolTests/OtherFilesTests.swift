@@ -19,7 +19,8 @@ extension ToolTests {
     private static let kinds: [(name: String, bytes: [UInt8], is: String, remedy: String)] = [
       (
         "gguf", Array("GGUF\u{3}\0\0\0".utf8), "a GGUF file",
-        "use the safetensors checkpoint that it was made from, and serve this one with an adapter ('errata export --to gguf')"
+        "use the safetensors checkpoint that it was made from, and serve this one with an adapter ('errata export "
+          + "--to gguf')"
       ),
       ("torch", zip("archive/data.pkl"), "a PyTorch file (pickle)", "convert it to safetensors first"),
       ("old torch", [0x80, 2, 0x8A, 10], "a PyTorch file (pickle)", "convert it to safetensors first"),
@@ -91,7 +92,8 @@ extension ToolTests {
         let bytes = try scratch.bytes(source)
         try scratch.write(bytes.flatMap { $0 == 10 ? [13, 10] : [$0] }, to: name)
         let problem =
-          "\(name): damaged by a copy as text, which put a carriage return before every line feed; copy it again as binary"
+          "\(name): damaged by a copy as text, which put a carriage return before every line feed; copy it again as "
+          + "binary"
         try scratch.fail("show", name, exitCode: 6, message: "errata show: \(problem)")
       }
       // Text with such lines is nothing of the kind.
@@ -133,7 +135,8 @@ extension ToolTests {
       ),
       (
         "model-00001-of-00002.safetensors",
-        "has shards (model-00001-of-00002.safetensors), but no model.safetensors.index.json, which says what is in them; fetch it"
+        "has shards (model-00001-of-00002.safetensors), but no model.safetensors.index.json, which says what is in "
+          + "them; fetch it"
       ),
       (
         "adapter_model.safetensors",
@@ -141,7 +144,8 @@ extension ToolTests {
       ),
       (
         "training_args.bin",
-        "there is neither model.safetensors nor model.safetensors.index.json; convert the checkpoint to safetensors first"
+        "there is neither model.safetensors nor model.safetensors.index.json; convert the checkpoint to safetensors "
+          + "first"
       ),
     ]) func foldersWithoutWeights(file: String, problem: String) throws {
       try scratch.makeFolder("m")

@@ -23,8 +23,8 @@ extension ToolTests {
       return result
     }
 
-    /// On a checkpoint that carries the parent, in memory or on disk, the same patch comes out, and it is the edit of what
-    /// the parent left, not of the base.
+    /// On a checkpoint that carries the parent, in memory or on disk, the same patch comes out, and it is the edit of
+    /// what the parent left, not of the base.
     @Test(arguments: ["memit", "emmet", "rome"]) func onTopOfAPatch(method: String) throws {
       _ = try made("samples/model", "0-2", "--method", method, "-o", "first.wpatch")
       try scratch.succeed("apply", "samples/model", "first.wpatch", "-o", "edited", "--quiet")
@@ -155,7 +155,8 @@ extension ToolTests {
         #expect(result.exitCode == 1)
         #expect(
           result.errors
-            == "errata edit: all/001.wpatch: was made of other facts, with other settings or on other patches; name another folder\n"
+            == "errata edit: all/001.wpatch: was made of other facts, with other settings or on other patches; name "
+            + "another folder\n"
         )
       }
       let noFolder = try edit("samples/model", "0", ["--batch-size", "1", "-o", "samples/facts.json"])

@@ -157,7 +157,8 @@ extension ToolTests {
       let verified = try scratch.succeed("verify", "edited", "--policy", "trust/policy.json")
       #expect(
         verified.output
-          == "edited: 1 edited tensor is its recorded base plus 1 patch, bit for bit; 55 other tensors and \(Self.files) "
+          == "edited: 1 edited tensor is its recorded base plus 1 patch, bit for bit; 55 other tensors and "
+          + "\(Self.files) "
           + "files beside the weights were not compared (--base)\n\(Self.identifier) (fix.wpatch): signature 1: "
           + "key \(key) (Release), 2026-02-02T02:40:00Z: holds\n")
       #expect(try scratch.succeed("show", "edited").output.contains("\(Self.identifier): signature 1: key \(key), "))

@@ -50,7 +50,8 @@ extension ToolTests {
       try scratch.fail(
         "show", "samples/model", "--tradeoff", exitCode: 2,
         message:
-          "errata show: samples/model: --tradeoff is of a patch, and this is a checkpoint; its patches are in its ledger"
+          "errata show: samples/model: --tradeoff is of a patch, and this is a checkpoint; its patches are in its "
+          + "ledger"
       )
       try scratch.fail(
         "show", Self.patch, "--tradeoff", "--fact", "Osaka", exitCode: 2,

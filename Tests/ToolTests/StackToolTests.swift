@@ -60,8 +60,8 @@ extension ToolTests {
       #expect(result.output.hasSuffix(", 25 facts in 3 tensors, from 2 patches: 2 batches side by side\n"))
       #expect(
         result.errors
-          == "note: interference is not predicted between \(Self.twenty) and \(Self.five): that takes the keys of one of them "
-          + "('errata edit --keys') or --stats\n")
+          == "note: interference is not predicted between \(Self.twenty) and \(Self.five): that takes the keys of one "
+          + "of them ('errata edit --keys') or --stats\n")
       try scratch.succeed("stack", Self.five, Self.twenty, "-o", "reversed.wpatch")
       try scratch.succeed("apply", "samples/model", Self.five, Self.twenty, "-o", "apart", "--quiet")
       // Applying compares with the digests that the stack records.

@@ -73,8 +73,8 @@ extension ToolTests {
       #expect(counted < 100_000)
       #expect(
         result.errors
-          == "errata stats: the text ended after \(counted) of 100000 tokens; give more with a further --text, unless the "
-          + "verdict is good\n")
+          == "errata stats: the text ended after \(counted) of 100000 tokens; give more with a further --text, unless "
+          + "the verdict is good\n")
       #expect(try collect(["short.txt"], to: "t", "--tokens", "640").errors == "")
     }
 
@@ -90,8 +90,8 @@ extension ToolTests {
       #expect(try result.json["layers"] == [0, 1])
       #expect(
         result.errors
-          == "errata stats: no preset fits this model: collecting layers 0, 1 of 5, about a sixth of the way up; choose "
-          + "with --layers\n")
+          == "errata stats: no preset fits this model: collecting layers 0, 1 of 5, about a sixth of the way up; "
+          + "choose with --layers\n")
       let edited = try scratch.succeed(
         "edit", "model", "--facts", "samples/facts.json", "--records", "0", "--stats", "s", "--quiet", "-o",
         "fix.wpatch")

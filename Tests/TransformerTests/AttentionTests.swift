@@ -141,8 +141,8 @@ import Testing
     #expect(relativeError(found.dPacked, gradient) < 1e-4)
   }
 
-  /// Windows shorter than a run, that end in kept rows, and longer than everything; a cap that bites and one that hardly
-  /// does.
+  /// Windows shorter than a run, that end in kept rows, and longer than everything; a cap that bites and one that
+  /// hardly does.
   @Test(arguments: [1, 2, 4, 100], [nil, 0.7, 50]) func windowsAndCaps(window: Int, cap: Double?) {
     var random = SeededGenerator(seed: 35)
     let (heads, plan) = (Heads(count: 4, keyValueCount: 2, size: 6), Self.branchingPlan())

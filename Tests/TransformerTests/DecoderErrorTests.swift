@@ -126,7 +126,8 @@ import Testing
     #expect(
       try llamaError("quantization_config", ["quant_method": "gptq"])
         == general(
-          "CONFIG: 'quantization_config' is not supported; give the checkpoint in BF16, F16 or F32 that it was made from"
+          "CONFIG: 'quantization_config' is not supported; give the checkpoint in BF16, F16 or F32 that it was made "
+            + "from"
         )
     )
   }

@@ -82,7 +82,8 @@ import WeightPatch
     #expect(try tensor["now"] == text(Checkpoint(path: edited).digest(of: "mlp.down_proj.weight")))
     let error = ErrataError(
       .verification,
-      "\(edited): 1 of 1 tensors checked is not what the ledger and the base say; restore the checkpoint from its source"
+      "\(edited): 1 of 1 tensors checked is not what the ledger and the base say; restore the checkpoint from its "
+        + "source"
     )
     for arguments in [[edited], [edited, "--base", base], [edited, "--json"]] {
       #expect(throws: error) { try Verify.parse(arguments + ["--quiet"]).run() }

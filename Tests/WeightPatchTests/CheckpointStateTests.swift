@@ -314,8 +314,8 @@ import Testing
     #expect(
       throws: ErrataError(
         .damagedInput,
-        "\(patch.path): says that model.c.weight is BF16 in its base, but the digest is that of a tensor in F32; get the "
-          + "patch again")
+        "\(patch.path): says that model.c.weight is BF16 in its base, but the digest is that of a tensor in F32; get "
+          + "the patch again")
     ) { try apply([patch], to: fixture.path, output: output) }
     // Nor by force, nor where it is compared with its base.
     #expect(throws: ErrataError.self) { try apply([patch], to: fixture.path, output: output, force: true) }

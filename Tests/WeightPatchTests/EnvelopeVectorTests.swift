@@ -3,8 +3,8 @@ import Testing
 
 @testable import WeightPatch
 
-/// Envelopes against the DSSE specification: protocol.md and testvectors/vectors.json of secure-systems-lab/dsse. The keys A
-/// and B of the vectors are TEST 1 and TEST 2 of RFC 8032.
+/// Envelopes against the DSSE specification: protocol.md and testvectors/vectors.json of secure-systems-lab/dsse. The
+/// keys A and B of the vectors are TEST 1 and TEST 2 of RFC 8032.
 @Suite struct EnvelopeVectorTests {
   private static let inToto: ByteString = "application/vnd.in-toto+json"
   private static let statement = "eyJfdHlwZSI6Imh0dHBzOi8vaW4tdG90by5pby9TdGF0ZW1lbnQvdjEifQ=="
@@ -104,7 +104,8 @@ import Testing
     let text = #"""
       {"payload": "aGVsbG8gd29ybGQ=",
        "payloadType": "http://example.com/HelloWorld",
-       "signatures": [{"sig": "A3JqsQGtVsJ2O2xqrI5IcnXip5GToJ3F+FnZ+O88SjtR6rDAajabZKciJTfUiHqJPcIAriEGAHTVeCUjW2JIZA=="}]}
+       "signatures": [
+       {"sig": "A3JqsQGtVsJ2O2xqrI5IcnXip5GToJ3F+FnZ+O88SjtR6rDAajabZKciJTfUiHqJPcIAriEGAHTVeCUjW2JIZA=="}]}
       """#
     let envelope = try SignatureEnvelope(parsing: Array(text.utf8))
     #expect(envelope.payload == Array("hello world".utf8))

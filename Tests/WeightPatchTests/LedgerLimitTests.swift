@@ -7,8 +7,8 @@ import Testing
 @testable import CheckpointLedger
 @testable import WeightPatch
 
-/// Every limit of Spec/checkpoint-state.md, at the limit and just above it; and that what is within is read in time that grows
-/// with it.
+/// Every limit of Spec/checkpoint-state.md, at the limit and just above it; and that what is within is read in time
+/// that grows with it.
 @Suite struct LedgerLimitTests {
   private let directory: TemporaryDirectory
 

@@ -6,8 +6,8 @@ import Testing
 @testable import CheckpointLedger
 @testable import WeightPatch
 
-/// Links, pipes and foreign files where a ledger's own files should be: refused, and nothing outside of the checkpoint, and
-/// nothing that is not Errata's, is removed or changed.
+/// Links, pipes and foreign files where a ledger's own files should be: refused, and nothing outside of the checkpoint,
+/// and nothing that is not Errata's, is removed or changed.
 @Suite struct LedgerLinkTests {
   /// A checkpoint that carries a patch, and a folder elsewhere that looks like a ledger with a change that has begun.
   private struct Scene {

@@ -137,8 +137,8 @@ import Testing
     let carol = PrivateKey(seed: [UInt8](repeating: 3, count: 32))
     #expect(
       try message(try trust(alice, bob, carol, threshold: 2))
-        == "x.wpatch: is signed by \(a) (0.pub) alone; policy.json asks for signatures by 2 of \(a) (0.pub), \(b) (1.pub), "
-        + "\(carol.publicKey.identifier.abbreviated) (2.pub)")
+        == "x.wpatch: is signed by \(a) (0.pub) alone; policy.json asks for signatures by 2 of \(a) (0.pub), \(b) "
+        + "(1.pub), \(carol.publicKey.identifier.abbreviated) (2.pub)")
   }
 
   /// A key ID is a hint: another one, or none, changes nothing for a key that is tried.

@@ -6,8 +6,8 @@ import Tensors
 
 /// The worked example of Spec/wpatch.md: two facts, one 3 x 4 tensor, numbers that can be checked by hand.
 ///
-/// C is the identity, so B = K^T and G = K^T K; lambda is 1. The files stand in Spec/examples; a test compares them with
-/// what is made here, and writes them anew where ERRATA_WRITE_EXAMPLES is set.
+/// C is the identity, so B = K^T and G = K^T K; lambda is 1. The files stand in Spec/examples; a test compares them
+/// with what is made here, and writes them anew where ERRATA_WRITE_EXAMPLES is set.
 enum SpecExample {
   static let weight: ByteString = "mlp.down_proj.weight"
   static let shape: Shape = [3, 4]

@@ -54,8 +54,8 @@ import Testing
   func theOtherCopyStays(edited: String, copy: String) throws {
     #expect(
       try remarks([(ByteString(edited), random), (ByteString(copy), random)]) == [
-        "\(copy): is a copy of \(edited) without patches, and is left as it is: a program that loads both separately sees "
-          + "the old values there"
+        "\(copy): is a copy of \(edited) without patches, and is left as it is: a program that loads both separately "
+          + "sees the old values there"
       ])
   }
 

@@ -84,7 +84,8 @@ import Testing
       ])
     let error = ErrataError(
       .verification,
-      "\(edited): 1 of 2 tensors checked is not what the ledger and the base say; restore the checkpoint from its source"
+      "\(edited): 1 of 2 tensors checked is not what the ledger and the base say; restore the checkpoint from its "
+        + "source"
     )
     #expect(throws: error) { try CheckpointState(path: edited).verify().check() }
   }
@@ -135,7 +136,8 @@ import Testing
     }
     try flip(path, count - 1)
     let reason =
-      "\(path): damaged undo record: it is not the record of model.a.weight; restore the base checkpoint from its source"
+      "\(path): damaged undo record: it is not the record of model.a.weight; restore the base checkpoint from its "
+      + "source"
     #expect(try findings() == [TensorFinding(tensor: "model.a.weight", problem: .noWayBack(reason: reason))])
     try FileManager.default.removeItem(atPath: path)
     #expect(try findings().map(\.problem.name) == ["no_way_back"])

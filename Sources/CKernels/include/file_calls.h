@@ -17,8 +17,8 @@ void errata_start_writing(int file, off_t offset, size_t count);
 // errno set if there can be none.
 int errata_open_nameless(int folder, mode_t mode);
 
-// Opens a new file for reading and writing that has no name, on the file system of a folder: nobody else can open it, and it
-// is gone when it is closed. Returns -1 with errno set if there can be none.
+// Opens a new file for reading and writing that has no name, on the file system of a folder: nobody else can open it,
+// and it is gone when it is closed. Returns -1 with errno set if there can be none.
 int errata_open_unlinked(const char *folder);
 
 // Brings everything on the file system of an open file to the disk. Returns 0, or -1 with errno set.

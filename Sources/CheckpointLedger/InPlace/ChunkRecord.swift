@@ -2,7 +2,8 @@ import Foundation
 import Tensors
 import WeightPatch
 
-/// What leads back from a chunk's new bytes, in the journal before the first of them is written (Spec: changes in place).
+/// What leads back from a chunk's new bytes, in the journal before the first of them is written (Spec: changes in
+/// place).
 struct ChunkRecord {
   /// The number of the chunk's tensor in the journal.
   let tensor: Int
@@ -44,8 +45,8 @@ struct ChunkRecord {
     return content
   }
 
-  /// Calls `body` with the records that a file begins with. A crash may have cut off the last one: the chunk was not touched
-  /// then.
+  /// Calls `body` with the records that a file begins with. A crash may have cut off the last one: the chunk was not
+  /// touched then.
   static func forEach(in file: MappedFile, _ body: (ChunkRecord) throws -> Void) rethrows {
     var rest = file.bytes
     while let record = ChunkRecord(rest) {

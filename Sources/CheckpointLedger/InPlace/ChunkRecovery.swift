@@ -4,10 +4,10 @@ import WeightPatch
 
 /// Finds what a chunk held before a change of which some bytes are written and others are not.
 ///
-/// From an old value the base follows by the old undo record, and from the base the new value; from a new value the base
-/// follows by the new undo record, and from the base the old value. So, whichever of the two an element holds, both are known,
-/// and both streams are decoded side by side. Which it is, the checksums of the new bytes say, a block at a time: mostly a block
-/// is wholly old or wholly new; where a write was cut off, the place is searched for.
+/// From an old value the base follows by the old undo record, and from the base the new value; from a new value the
+/// base follows by the new undo record, and from the base the old value. So, whichever of the two an element holds,
+/// both are known, and both streams are decoded side by side. Which it is, the checksums of the new bytes say, a block
+/// at a time: mostly a block is wholly old or wholly new; where a write was cut off, the place is searched for.
 struct ChunkRecovery {
   private let format: StoredFormat
   private let record: ChunkRecord
@@ -95,8 +95,8 @@ struct ChunkRecovery {
     offset == 0 || (fileOffset + element * format.width + offset) % 512 == 0
   }
 
-  /// What follows from an element whose first `offset` bytes are of one state and whose other bytes are of the other: all values
-  /// of the state of which there is more are tried.
+  /// What follows from an element whose first `offset` bytes are of one state and whose other bytes are of the other:
+  /// all values of the state of which there is more are tried.
   private func straddling(
     _ element: Int, _ offset: Int, _ isNewFirst: Bool, _ sides: Sides, _ content: Content
   ) -> [(Sides, Content)] {

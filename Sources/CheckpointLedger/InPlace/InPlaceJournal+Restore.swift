@@ -50,8 +50,8 @@ extension InPlaceJournal {
     }
   }
 
-  /// The records of every tensor's chunks, which lead into the file. There are no more of them than chunks, so what they
-  /// take in memory is a small part of the tensors.
+  /// The records of every tensor's chunks, which lead into the file. There are no more of them than chunks, so what
+  /// they take in memory is a small part of the tensors.
   private static func records(_ file: MappedFile, of tensors: [StoredTensor], _ path: String) throws -> [[ChunkRecord]]
   {
     var records = [[ChunkRecord]](repeating: [], count: tensors.count)

@@ -4,9 +4,9 @@ import WeightPatch
 
 /// What leads back from a change in place that has begun and is not complete (Spec: changes in place).
 ///
-/// The journal lies in the next ledger's directory, whose name says how far the change is: under a name of its own nothing has
-/// happened yet; as `LEDGER.change`, bytes of the checkpoint may have changed, and what has is taken back; as `LEDGER.next`
-/// all are changed, and the ledger takes its place.
+/// The journal lies in the next ledger's directory, whose name says how far the change is: under a name of its own
+/// nothing has happened yet; as `LEDGER.change`, bytes of the checkpoint may have changed, and what has is taken back;
+/// as `LEDGER.next` all are changed, and the ledger takes its place.
 struct InPlaceJournal {
   static let formatVersion = 3
 

@@ -11,8 +11,8 @@ final class InPlaceWriter {
   private var batch: [(tensor: Int, piece: TensorTransition.Piece)] = []
   private var batchByteCount = 0
 
-  /// So large that waiting for the disk takes little of the time, also if tensors are small, and so small that memory is
-  /// bounded.
+  /// So large that waiting for the disk takes little of the time, also if tensors are small, and so small that memory
+  /// is bounded.
   private static let batchByteCount = 4 << 20
 
   /// - Parameters:

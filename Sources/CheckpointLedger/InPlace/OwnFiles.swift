@@ -3,8 +3,8 @@ import Safetensors
 import Tensors
 import WeightPatch
 
-/// Files that have other names too, or are symbolic links: whoever uses them there would see a change in place. They are
-/// given copies of their own first (Spec: changes in place).
+/// Files that have other names too, or are symbolic links: whoever uses them there would see a change in place. They
+/// are given copies of their own first (Spec: changes in place).
 struct OwnFiles {
   /// The weight files that tensors lie in and that are not the checkpoint's alone, in order of name.
   let shared: [String]
@@ -20,13 +20,14 @@ struct OwnFiles {
     byteCount = try shared.reduce(0) { try $0 + fileSize($1) }
   }
 
-  /// Puts a copy in the place of every shared file; the copies are on disk when this returns. The other names keep the file.
+  /// Puts a copy in the place of every shared file; the copies are on disk when this returns. The other names keep the
+  /// file.
   ///
   /// - Parameters:
   ///   - checkpoint: is opened again, as the files are other ones now.
   ///   - lock: an exclusive one, which holds for a bare file's copy too afterwards.
-  ///   - advance: is told now and then how many more bytes have come. May throw to stop; every file is then as it was, or
-  ///     is a copy of what it was.
+  ///   - advance: is told now and then how many more bytes have come. May throw to stop; every file is then as it was,
+  ///     or is a copy of what it was.
   /// - Throws: an `ErrataError` if a copy cannot be made.
   func make(
     for checkpoint: inout Checkpoint, _ location: LedgerLocation, _ lock: CheckpointLock,

@@ -4,13 +4,14 @@ import Tensors
 import WeightPatch
 
 extension StatePlan {
-  /// Changes the checkpoint itself: the edited bytes alone are written, each of them once. What leads back from them is on disk
-  /// before. A crash at any point leaves the old state or the new one, at the latest after the next run. Files that have
-  /// other names, or are symbolic links, are given copies of their own first: whoever has them there sees no change.
+  /// Changes the checkpoint itself: the edited bytes alone are written, each of them once. What leads back from them is
+  /// on disk before. A crash at any point leaves the old state or the new one, at the latest after the next run. Files
+  /// that have other names, or are symbolic links, are given copies of their own first: whoever has them there sees no
+  /// change.
   ///
   /// - Precondition: the state was opened for writing.
-  /// - Throws: as `write`; nothing is then changed, unless taking back what was changed fails too, which the next run makes
-  ///   up for.
+  /// - Throws: as `write`; nothing is then changed, unless taking back what was changed fails too, which the next run
+  ///   makes up for.
   @discardableResult
   public func writeInPlace(
     progress: @escaping (_ done: Int, _ total: Int) throws -> Void = { _, _ in }

@@ -26,7 +26,8 @@ final class FileCopy: Sendable {
   /// - Parameters:
   ///   - source: a symbolic link is followed.
   ///   - identity: which file it must be, whatever took its name meanwhile.
-  /// - Throws: an `ErrataError` if the source is not a regular file that can be read, or if the destination cannot be made.
+  /// - Throws: an `ErrataError` if the source is not a regular file that can be read, or if the destination cannot be
+  ///   made.
   convenience init(from source: String, identity: FileIdentity? = nil, to destination: AnchoredPath, mode: CopyMode)
     throws
   {

@@ -3,8 +3,9 @@ import Safetensors
 import Tensors
 import WeightPatch
 
-/// A checkpoint in the making: a temporary directory beside its destination, in which what takes its place lies when it is
-/// complete. Dropping it before removes it; what a killed process left is removed when the next output is made beside it.
+/// A checkpoint in the making: a temporary directory beside its destination, in which what takes its place lies when it
+/// is complete. Dropping it before removes it; what a killed process left is removed when the next output is made
+/// beside it.
 final class OutputStage {
   private let destination: String
   private let isDirectory: Bool

@@ -10,8 +10,8 @@ enum OwnContent {
   /// - Parameters:
   ///   - places: directories of ledgers: in use, in the making, or on their way out.
   ///   - journals: directories of journals.
-  /// - Throws: an `ErrataError` (damaged input) that names the first thing found in any of them that is not Errata's, or is a
-  ///   link; nothing is removed then.
+  /// - Throws: an `ErrataError` (damaged input) that names the first thing found in any of them that is not Errata's,
+  ///   or is a link; nothing is removed then.
   static func remove(_ places: [AnchoredPath], journals: [AnchoredPath] = []) throws {
     let found =
       try places.flatMap { try contents(of: $0, as: nil) } + journals.flatMap { try contents(of: $0, as: "journal") }

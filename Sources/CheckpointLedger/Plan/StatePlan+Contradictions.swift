@@ -3,8 +3,8 @@ import WeightPatch
 
 /// What should be said of the facts that come together; it does not keep them from being applied.
 extension StatePlan {
-  /// Facts of what is to be applied that contradict facts of other patches, in words, one pair each. The sum of both edits
-  /// answers as chance will have it.
+  /// Facts of what is to be applied that contradict facts of other patches, in words, one pair each. The sum of both
+  /// edits answers as chance will have it.
   ///
   /// A patch that was computed on top of another may correct it.
   public var contradictions: [String] {
@@ -19,15 +19,16 @@ extension StatePlan {
         !files[0].isComputed(on: files[1]), !files[1].isComputed(on: files[0])
       else { return nil }
       let names = zip([first, second], files).map { carried, file in
-        "\(carried.fact.identifier) (\(carried.fact.subject): \(carried.fact.targetNew), \(file.identifier.abbreviated))"
+        "\(carried.fact.identifier) (\(carried.fact.subject): \(carried.fact.targetNew), "
+          + "\(file.identifier.abbreviated))"
       }
       return "\(names[0]) and \(names[1]) contradict each other; 'errata stack --prefer' decides"
     }
   }
 
-  /// Facts of what is to be applied that another patch brings too, in a batch of its own, in words; nil if there are none.
-  /// The sum of both edits overshoots. Batches that are equal count once, and a patch that was computed on top of another
-  /// knows what that one does.
+  /// Facts of what is to be applied that another patch brings too, in a batch of its own, in words; nil if there are
+  /// none. The sum of both edits overshoots. Batches that are equal count once, and a patch that was computed on top of
+  /// another knows what that one does.
   public var repetition: String? { repetition(PatchRelations(patches)) }
 
   func repetition(_ relations: PatchRelations) -> String? {

@@ -5,8 +5,8 @@ import WeightPatch
 
 /// What should be said of a checkpoint when its state changes; it does not keep it from changing.
 extension StatePlan {
-  /// In words: files that are not those that a new patch was made with, weights that the edit does not reach, and copies of
-  /// edited weights that stay as they were.
+  /// In words: files that are not those that a new patch was made with, weights that the edit does not reach, and
+  /// copies of edited weights that stay as they were.
   ///
   /// - Throws: an `ErrataError` if a file cannot be read.
   package func remarks() throws -> [String] {
@@ -64,8 +64,8 @@ extension StatePlan {
 }
 
 extension Checkpoint {
-  /// In words: the files of the directory that hold weights too and are no part of this checkpoint, so that Errata neither
-  /// reads nor edits them; nil if there are none.
+  /// In words: the files of the directory that hold weights too and are no part of this checkpoint, so that Errata
+  /// neither reads nor edits them; nil if there are none.
   ///
   /// - Throws: an `ErrataError` if the directory cannot be read.
   package func remarkOnOtherWeights() throws -> String? {

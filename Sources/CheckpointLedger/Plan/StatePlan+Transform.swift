@@ -33,8 +33,8 @@ extension StatePlan {
 
   /// The bytes that one of `changedTensors` will have, checked as `write` checks them. Nothing is written.
   ///
-  /// - Throws: an `ErrataError` if the base is not what it should be, or if the result cannot be computed or is not what
-  ///   it should be.
+  /// - Throws: an `ErrataError` if the base is not what it should be, or if the result cannot be computed or is not
+  ///   what it should be.
   public func result(of name: ByteString) throws -> [UInt8] {
     let tensor = try state.checkpoint.tensor(named: name)
     var result: [UInt8] = []
@@ -157,8 +157,8 @@ extension StatePlan {
       expectedResult.source, DigestMismatch(tensor: name, expected: expected, found: found))
   }
 
-  /// Makes the ledger's folders, with the patches, which are on disk when this returns, and with the undo records of the
-  /// tensors that stay as they are.
+  /// Makes the ledger's folders, with the patches, which are on disk when this returns, and with the undo records of
+  /// the tensors that stay as they are.
   func prepareLedger(at location: LedgerLocation) throws {
     guard !entries.isEmpty else { return }
     if try !location.directory.isDirectory() { try location.directory.makeDirectory() }

@@ -17,12 +17,13 @@ extension Checkpoint {
   /// Every file of the directory and its subdirectories, in order of name; of a bare file the file alone. Neither the
   /// ledger nor a version control's store is a part of the checkpoint.
   ///
-  /// Links are followed that stay in the directory, that lead from a snapshot of a Hugging Face cache to the blobs beside it,
-  /// or that are the weight files. Any other could have what it leads to, say a private key, published with the copy.
+  /// Links are followed that stay in the directory, that lead from a snapshot of a Hugging Face cache to the blobs
+  /// beside it, or that are the weight files. Any other could have what it leads to, say a private key, published with
+  /// the copy.
   ///
   /// - Parameter followsLinks: follows all of them.
-  /// - Throws: an `ErrataError` for what is neither a file nor a directory, for a link that leads nowhere, and (damaged input)
-  ///   for one that is not followed.
+  /// - Throws: an `ErrataError` for what is neither a file nor a directory, for a link that leads nowhere, and (damaged
+  ///   input) for one that is not followed.
   func files(followsLinks: Bool = false) throws -> [CheckpointFile] {
     guard let directory else {
       return [

@@ -2,8 +2,8 @@ import Tensors
 import WeightPatch
 
 extension CheckpointState {
-  /// Plans to apply patches. What is applied already is left out, but that its new signatures come into the ledger; what is
-  /// named twice counts once.
+  /// Plans to apply patches. What is applied already is left out, but that its new signatures come into the ledger;
+  /// what is named twice counts once.
   ///
   /// - Parameters:
   ///   - force: applies a patch to a base that it was not made for, and without its parents.
@@ -44,7 +44,8 @@ extension CheckpointState {
       expectedResult: witness.map { ($0.path, $0.manifest.result!) })
   }
 
-  /// - Parameter new: the patches that come, with what the ledger will call them. What is there already may stay as it is.
+  /// - Parameter new: the patches that come, with what the ledger will call them. What is there already may stay as it
+  ///   is.
   func checkCorrections(in batches: BatchSet, concerning new: [(file: PatchFile, name: String)]) throws {
     let names = Dictionary(
       ledger.patches.map { ($0.patch, $0.name) } + new.map { ($0.file.identifier, $0.name) }
@@ -56,8 +57,8 @@ extension CheckpointState {
 }
 
 extension [PatchFile] {
-  /// In the same order, but that each comes after those that it was computed on top of: the ledger's last is then one that
-  /// can be taken back.
+  /// In the same order, but that each comes after those that it was computed on top of: the ledger's last is then one
+  /// that can be taken back.
   fileprivate var parentsFirst: [PatchFile] {
     var waiting = self
     var result: [PatchFile] = []

@@ -8,8 +8,8 @@ extension CheckpointState {
   ///
   /// - Parameter text: as a file, `-` is standard input.
   /// - Returns: nil for a patch file that is not applied.
-  /// - Throws: an `ErrataError` if no patch is meant, or more than one; or if the patch of a file is in the weights, or could
-  ///   be, and the ledger does not name it.
+  /// - Throws: an `ErrataError` if no patch is meant, or more than one; or if the patch of a file is in the weights, or
+  ///   could be, and the ledger does not name it.
   public func appliedPatch(matching text: String) throws -> Digest? {
     let digits = text.lowercased()
     let isNumber = digits.utf8.count >= 4 && digits.allSatisfy { $0.isASCII && $0.isHexDigit }

@@ -5,8 +5,8 @@ extension CheckpointState {
   /// Plans to give patches of the ledger other signatures. Neither weights nor undo records change.
   ///
   /// - Parameter files: patches of the ledger, with the signatures that they are to have.
-  /// - Throws: an `ErrataError` (base mismatch) if a tensor is not what the ledger says: what the ledger carries is then not
-  ///   what is in the weights.
+  /// - Throws: an `ErrataError` (base mismatch) if a tensor is not what the ledger says: what the ledger carries is
+  ///   then not what is in the weights.
   package func planSigning(_ files: [PatchFile]) throws -> StatePlan {
     let signing = replacing(files)
     return StatePlan(

@@ -26,9 +26,10 @@ public struct CheckpointState: Sendable {
   ///
   /// - Parameters:
   ///   - path, forWriting, notice: as those of `LockedCheckpoint`.
-  ///   - folder: on whose file system the copies of the patches are made that are read: where something will be written.
-  /// - Throws: an `ErrataError`, as `LockedCheckpoint`; also if the ledger or a patch in it is damaged, or if they contradict
-  ///   each other.
+  ///   - folder: on whose file system the copies of the patches are made that are read: where something will be
+  ///     written.
+  /// - Throws: an `ErrataError`, as `LockedCheckpoint`; also if the ledger or a patch in it is damaged, or if they
+  ///   contradict each other.
   public init(
     path: String, forWriting: Bool = false, near folder: String? = nil, notice: (String) -> Void = { _ in }
   ) throws {

@@ -3,8 +3,8 @@ import Safetensors
 import Tensors
 import WeightPatch
 
-/// A checkpoint that nobody else changes in place as long as this value lives, and that is whole: a change that an earlier
-/// run was interrupted in was taken back, or completed, first (Spec: changes in place).
+/// A checkpoint that nobody else changes in place as long as this value lives, and that is whole: a change that an
+/// earlier run was interrupted in was taken back, or completed, first (Spec: changes in place).
 public struct LockedCheckpoint: Sendable {
   public let checkpoint: Checkpoint
   /// What became of a change in place that an earlier run was interrupted in; nil if there was none.
@@ -59,8 +59,8 @@ public struct LockedCheckpoint: Sendable {
 }
 
 extension Checkpoint {
-  /// That what is opened has one ledger. A directory's weight files are a part of it; a file of them that has a ledger of
-  /// its own is a checkpoint for itself.
+  /// That what is opened has one ledger. A directory's weight files are a part of it; a file of them that has a ledger
+  /// of its own is a checkpoint for itself.
   ///
   /// - Throws: an `ErrataError` (usage) that says what to name instead.
   fileprivate func checkLedgers(forWriting: Bool) throws {

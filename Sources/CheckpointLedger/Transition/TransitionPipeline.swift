@@ -4,8 +4,8 @@ import Synchronization
 import Tensors
 import WeightPatch
 
-/// Runs the transitions of tensors, some side by side: chunks are computed on several threads (`Threads`), and digested, in
-/// order, by one of them; one more thread writes them, in order, also while the next tensor has begun.
+/// Runs the transitions of tensors, some side by side: chunks are computed on several threads (`Threads`), and
+/// digested, in order, by one of them; one more thread writes them, in order, also while the next tensor has begun.
 ///
 /// All that is written, is written by that thread, in the same order in every run.
 final class TransitionPipeline: Sendable {
@@ -26,14 +26,14 @@ final class TransitionPipeline: Sendable {
     let finish: (Digest) throws -> Void
   }
 
-  /// Computes some tensors side by side, a chunk of each in turn, so that they are digested at the same time; their last pieces
-  /// may be on their way when this returns.
+  /// Computes some tensors side by side, a chunk of each in turn, so that they are digested at the same time; their
+  /// last pieces may be on their way when this returns.
   ///
   /// - Parameters:
   ///   - lanes: tensors with the same chunks.
   ///   - task: is run beside the computing.
-  /// - Throws: what computing, writing or finishing these tensors or those before them throws. What was written is then not to
-  ///   be used.
+  /// - Throws: what computing, writing or finishing these tensors or those before them throws. What was written is then
+  ///   not to be used.
   func run(_ lanes: [Lane], beside task: () throws -> Void = {}) throws {
     let chunks = lanes[0].transition.chunks
     precondition(lanes.allSatisfy { $0.transition.chunks == chunks })

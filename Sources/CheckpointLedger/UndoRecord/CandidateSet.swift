@@ -74,8 +74,8 @@ struct ZeroModels {
   var isNegative = AdaptiveBit()
 }
 
-/// Candidates of one sign in one binade, as nearly all sets are: they lie equally far apart, so all are equally likely. The
-/// choices that it codes are those that `CandidateSet` would, for less work.
+/// Candidates of one sign in one binade, as nearly all sets are: they lie equally far apart, so all are equally likely.
+/// The choices that it codes are those that `CandidateSet` would, for less work.
 ///
 /// Signs are as good as random, so nothing here branches on them.
 extension errata_even_candidates {

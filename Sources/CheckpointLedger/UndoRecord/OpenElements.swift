@@ -1,8 +1,8 @@
 import CKernels
 import WeightPatch
 
-/// The elements of a chunk that do not have exactly one candidate, in order, though they are found one part of a row after
-/// another, in the order in which the change is computed.
+/// The elements of a chunk that do not have exactly one candidate, in order, though they are found one part of a row
+/// after another, in the order in which the change is computed.
 struct OpenElements: ~Copyable {
   private let format: StoredFormat
   private let elements: Range<Int>

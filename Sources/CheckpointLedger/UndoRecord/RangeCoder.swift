@@ -193,9 +193,9 @@ private func emptyBits(_ range: UInt64) -> UInt64 {
 
 /// What divides numbers below 2^63 by a small number n, by one multiplication.
 ///
-/// With l = ceil(log2 n) and m = floor(2^(63 + l) / n) + 1, the quotient of x is floor(m x / 2^(63 + l)): m n exceeds 2^(63 + l)
-/// by at most n <= 2^l (T. Granlund and P. L. Montgomery, "Division by invariant integers using multiplication", 1994,
-/// theorem 4.2).
+/// With l = ceil(log2 n) and m = floor(2^(63 + l) / n) + 1, the quotient of x is floor(m x / 2^(63 + l)): m n exceeds
+/// 2^(63 + l) by at most n <= 2^l (T. Granlund and P. L. Montgomery, "Division by invariant integers using
+/// multiplication", 1994, theorem 4.2).
 struct Reciprocal {
   private let multiplier: UInt64
   private let shift: UInt64
@@ -215,8 +215,8 @@ struct Reciprocal {
   }
 }
 
-/// Divides ranges by the number of equally large choices. Most numbers are small, and a division takes the time of several
-/// multiplications.
+/// Divides ranges by the number of equally large choices. Most numbers are small, and a division takes the time of
+/// several multiplications.
 struct RangeDivider {
   private static let limit: UInt64 = 64
   // Never freed. Those of 0 and 1 are not used.

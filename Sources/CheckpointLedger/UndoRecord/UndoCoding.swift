@@ -28,8 +28,9 @@ struct UndoCoding {
     return encoder.finish()
   }
 
-  /// Completes `base`, in which those elements are set already that have just one candidate, to what was encoded; false if
-  /// the stream, or what it is decoded against, is not what it was. True is no proof: only the digest of the whole base is.
+  /// Completes `base`, in which those elements are set already that have just one candidate, to what was encoded; false
+  /// if the stream, or what it is decoded against, is not what it was. True is no proof: only the digest of the whole
+  /// base is.
   func decode(
     _ stream: UnsafeRawBufferPointer, _ open: borrowing OpenElements, into base: UnsafeMutableRawPointer
   ) -> Bool {

@@ -2,9 +2,9 @@ import Tensors
 import WeightPatch
 
 extension CheckpointState {
-  /// That a patch which the ledger does not name is not in the weights: without the ledger's undo record it cannot be taken
-  /// back, and "not applied" would be wrong. Compares digests: of the tensors as they are, or without the patches of the
-  /// ledger, with those that the patch records.
+  /// That a patch which the ledger does not name is not in the weights: without the ledger's undo record it cannot be
+  /// taken back, and "not applied" would be wrong. Compares digests: of the tensors as they are, or without the patches
+  /// of the ledger, with those that the patch records.
   ///
   /// - Throws: an `ErrataError` if the tensors are the patch's result, or neither that nor its base.
   func checkIsNotInWeights(_ file: PatchFile) throws {

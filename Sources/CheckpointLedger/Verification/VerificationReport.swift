@@ -29,7 +29,8 @@ public struct VerificationReport: Sendable {
   /// Those of them that are not the base's.
   package var fileFindings: [FileFinding] = []
 
-  /// Whether nothing is found but tensors that are stored in another type than the base's, with the same values or rounded.
+  /// Whether nothing is found but tensors that are stored in another type than the base's, with the same values or
+  /// rounded.
   public var isOnlyOfType: Bool {
     !findings.isEmpty
       && findings.allSatisfy {

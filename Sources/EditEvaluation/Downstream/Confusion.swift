@@ -2,8 +2,8 @@ import Foundation
 
 /// How often each label was answered in which way: `counts[label][answer]`.
 ///
-/// Figures are scikit-learn's: F1 is `f1_score(average="weighted")`, MCC `matthews_corrcoef`, which also holds for an answer
-/// that is no label (Gorodkin 2004).
+/// Figures are scikit-learn's: F1 is `f1_score(average="weighted")`, MCC `matthews_corrcoef`, which also holds for an
+/// answer that is no label (Gorodkin 2004).
 public struct Confusion: Sendable, Equatable {
   /// Labels and answers have the same numbers, from 0.
   private var counts: [[Int]]

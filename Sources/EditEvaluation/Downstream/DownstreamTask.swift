@@ -2,13 +2,13 @@ import Facts
 import Foundation
 import Tensors
 
-/// The tasks of GLUE (Wang et al. 2018) on which Gupta et al. (2024) measure what editing does to a model, as prompts with
-/// two answers.
+/// The tasks of GLUE (Wang et al. 2018) on which Gupta et al. (2024) measure what editing does to a model, as prompts
+/// with two answers.
 ///
-/// The prompts are those of scalable-model-editing/unified-model-editing (`glue_eval`) with these differences: the space
-/// after "Review :" that its examples have also stands before the sentence in question; "Answer:" of CoLA has no second space
-/// before the answer; and RTE's answers say what GLUE's labels mean (0 is entailment, "True"), where `rte_eval.py` says
-/// "False" for it, so that a better model scored lower.
+/// The prompts are those of scalable-model-editing/unified-model-editing (`glue_eval`) with these differences: the
+/// space after "Review :" that its examples have also stands before the sentence in question; "Answer:" of CoLA has no
+/// second space before the answer; and RTE's answers say what GLUE's labels mean (0 is entailment, "True"), where
+/// `rte_eval.py` says "False" for it, so that a better model scored lower.
 public enum DownstreamTask: String, Sendable, CaseIterable {
   case sst2, mrpc, cola, rte, nli
 
@@ -38,8 +38,8 @@ public enum DownstreamTask: String, Sendable, CaseIterable {
     }
   }
 
-  /// Whether the record's label is the one of the first answer: 1, for RTE and NLI "entailment", which GLUE's RTE writes
-  /// as 0.
+  /// Whether the record's label is the one of the first answer: 1, for RTE and NLI "entailment", which GLUE's RTE
+  /// writes as 0.
   func isPositive(_ record: FactFields) throws -> Bool {
     guard let label = try record.optional("label") else { throw record.failure("label", "is missing") }
     let isEntailmentTask = self == .rte || self == .nli

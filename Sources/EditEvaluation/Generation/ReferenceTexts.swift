@@ -6,9 +6,9 @@ import Tensors
 /// Texts about subjects that a fact's new target is true of, with which generated text is compared: the reference score
 /// (Meng et al. 2022, section 3.3, RS).
 ///
-/// The file is that of ROME, `attribute_snippets.json`: an array of objects with `relation_id`, `target_id` and `samples`, an
-/// array of objects with `text`. An object of relations, each an object of targets (identifier or text), each an array of
-/// texts, is read too.
+/// The file is that of ROME, `attribute_snippets.json`: an array of objects with `relation_id`, `target_id` and
+/// `samples`, an array of objects with `text`. An object of relations, each an object of targets (identifier or text),
+/// each an array of texts, is read too.
 public struct ReferenceTexts: Sendable {
   private struct Key: Hashable {
     let relation: String
@@ -79,8 +79,8 @@ public struct ReferenceTexts: Sendable {
     return []
   }
 
-  /// The cosine of the angle between two texts' vectors of term frequency times inverse document frequency; terms that no
-  /// reference text has do not count. 0 if a text has none that counts.
+  /// The cosine of the angle between two texts' vectors of term frequency times inverse document frequency; terms that
+  /// no reference text has do not count. 0 if a text has none that counts.
   public func similarity(_ first: String, _ second: String) -> Double {
     let vectors = [first, second].map { text in
       Words.terms(text).reduce(into: [String: Double]()) { vector, term in

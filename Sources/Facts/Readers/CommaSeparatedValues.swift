@@ -1,10 +1,10 @@
 import Tensors
 
-/// CSV (RFC 4180) with a header line: fields in quotation marks may hold separators, line breaks and doubled quotation marks. Tabs
-/// separate instead where the header has one.
+/// CSV (RFC 4180) with a header line: fields in quotation marks may hold separators, line breaks and doubled quotation
+/// marks. Tabs separate instead where the header has one.
 enum CommaSeparatedValues {
-  /// Each line after the header as an object with the header's names; empty fields are left out. A line that has more or
-  /// fewer fields than the header, or one that is not UTF-8, is no record.
+  /// Each line after the header as an object with the header's names; empty fields are left out. A line that has more
+  /// or fewer fields than the header, or one that is not UTF-8, is no record.
   ///
   /// - Throws: an `ErrataError` that names the file: the header names no column of a facts file, or one twice, or a
   ///   quotation mark stands alone, so that nothing tells where its line ends.

@@ -2,8 +2,8 @@ import Tensors
 import WeightPatch
 
 /// CounterFact (Meng et al. 2022, section 3.3) and multi-CounterFact (Meng et al. 2023), which has the same fields; and
-/// MQuAKE (Zhong et al. 2023), where `requested_rewrite` is an array: each of a record's rewrites is a fact, its `question`
-/// a paraphrase.
+/// MQuAKE (Zhong et al. 2023), where `requested_rewrite` is an array: each of a record's rewrites is a fact, its
+/// `question` a paraphrase.
 enum CounterFactReader: FactReader {
   static let name = "CounterFact (requested_rewrite)"
 

@@ -1,9 +1,9 @@
 import Tensors
 import WeightPatch
 
-/// EasyEdit's JSON (https://github.com/zjunlp/EasyEdit): `prompt` with the subject in it, `subject`, `target_new`; in its
-/// older data `ground_truth`, `rephrase_prompt`, `locality_prompt` and `locality_ground_truth`, in KnowEdit `rephrase` and
-/// `locality`, groups of prompts with answers.
+/// EasyEdit's JSON (https://github.com/zjunlp/EasyEdit): `prompt` with the subject in it, `subject`, `target_new`; in
+/// its older data `ground_truth`, `rephrase_prompt`, `locality_prompt` and `locality_ground_truth`, in KnowEdit
+/// `rephrase` and `locality`, groups of prompts with answers.
 enum EasyEditReader: FactReader {
   static let name = "EasyEdit (prompt, subject, target_new)"
 

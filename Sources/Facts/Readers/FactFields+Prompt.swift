@@ -16,10 +16,10 @@ extension FactFields {
 
   /// A prompt in which the subject stands, or `{}` in its place, as a template.
   ///
-  /// Both are looked for byte by byte: a subject that a vowel sign, a joiner or an accent follows is found, and one that
-  /// is spelled with other code points is not, since its tokens are not the prompt's. Where the subject occurs several
-  /// times, the first occurrence that is not part of a longer word counts. Where it occurs as a word of its own, braces are
-  /// text (JavaScript's `{}`).
+  /// Both are looked for byte by byte: a subject that a vowel sign, a joiner or an accent follows is found, and one
+  /// that is spelled with other code points is not, since its tokens are not the prompt's. Where the subject occurs
+  /// several times, the first occurrence that is not part of a longer word counts. Where it occurs as a word of its
+  /// own, braces are text (JavaScript's `{}`).
   ///
   /// - Throws: an `ErrataError` if the subject does not occur.
   func template(_ field: String, subject: String) throws -> String {

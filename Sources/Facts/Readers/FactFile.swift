@@ -1,7 +1,7 @@
 import Tensors
 
-/// Takes a facts file apart into records: a JSON array of objects, JSON objects line by line, or CSV with a header. Which of them
-/// it is shows its first character.
+/// Takes a facts file apart into records: a JSON array of objects, JSON objects line by line, or CSV with a header.
+/// Which of them it is shows its first character.
 package enum FactFile {
   /// The largest published set, multi-CounterFact, has 20 thousand records in 40 MB.
   package static let maximumLength = 1 << 30

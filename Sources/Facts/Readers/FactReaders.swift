@@ -18,8 +18,8 @@ enum FactReaders {
     [CounterFactReader.self, ZsREReader.self, EasyEditReader.self, PlainReader.self]
   }
 
-  /// The reader of a file's records, chosen by the fields of the first of them that is of a known schema; nil if nothing
-  /// in the file is a record.
+  /// The reader of a file's records, chosen by the fields of the first of them that is of a known schema; nil if
+  /// nothing in the file is a record.
   ///
   /// - Throws: an `ErrataError` about the first record if none is of a known schema.
   static func reader(of records: ArraySlice<FactFile.Record>) throws -> (any FactReader.Type)? {

@@ -1,7 +1,7 @@
 import Tensors
 
-/// What is done about records that cannot be used: all of them are told, one on a line; then that is the end, or the work
-/// goes on without them.
+/// What is done about records that cannot be used: all of them are told, one on a line; then that is the end, or the
+/// work goes on without them.
 public struct InvalidRecords {
   private let areSkipped: Bool
   private let notice: (String) -> Void

@@ -4,8 +4,9 @@ import WeightPatch
 /// zsRE as MEND published it for editing (Mitchell et al. 2022, section 5.1): question answering, with a question of
 /// Natural Questions whose answer should stay.
 ///
-/// The new target is `alt`, the old one the first of `answers`. `loc` lacks its question mark, which is added; the marker
-/// "nq question: ", with which it mostly begins, stays part of the prompt, as in the evaluation code of MEMIT and EasyEdit.
+/// The new target is `alt`, the old one the first of `answers`. `loc` lacks its question mark, which is added; the
+/// marker "nq question: ", with which it mostly begins, stays part of the prompt, as in the evaluation code of MEMIT
+/// and EasyEdit.
 enum ZsREReader: FactReader {
   static let name = "zsRE (src, alt, answers, rephrase, loc, loc_ans)"
 

@@ -2,8 +2,8 @@ import Safetensors
 import Tensors
 import WeightPatch
 
-/// The weights that a computation edits, as they are after the exact apply of the batches so far (Spec: exact apply), and
-/// the decoder that computes with them.
+/// The weights that a computation edits, as they are after the exact apply of the batches so far (Spec: exact apply),
+/// and the decoder that computes with them.
 final class EditedWeights {
   let foundation: PatchedModel
   private let model: LanguageModel

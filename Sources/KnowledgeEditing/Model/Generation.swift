@@ -36,8 +36,8 @@ extension Decoder {
       ends: ends, onToken: onToken)
   }
 
-  /// Continues several prompts at once, each by its own number of tokens, and with draws of its own, so that what becomes
-  /// of a prompt does not depend on the others beside it.
+  /// Continues several prompts at once, each by its own number of tokens, and with draws of its own, so that what
+  /// becomes of a prompt does not depend on the others beside it.
   ///
   /// - Parameters:
   ///   - counts: how many tokens to add to each prompt; none for a count of zero.

@@ -17,8 +17,8 @@ public final class LanguageModel {
 
   /// - Parameters:
   ///   - path: of the directory, or the model's name in the download cache.
-  ///   - notice: is told, in one line for people each, if an interrupted change of the checkpoint was repaired first, what
-  ///     its configuration says without effect, and if `transformers` would put a token before every text that
+  ///   - notice: is told, in one line for people each, if an interrupted change of the checkpoint was repaired first,
+  ///     what its configuration says without effect, and if `transformers` would put a token before every text that
   ///     `tokenizer.json` does not.
   /// - Throws: an `ErrataError` if the directory lacks a part, if the architecture is not supported, or as
   ///   `LockedCheckpoint`.

@@ -21,8 +21,8 @@ public final class OpenedCheckpoint {
   /// What undo records led back to.
   private var recoveredBases: [ByteString: [UInt8]] = [:]
 
-  /// - Parameter notice: is told, in lines for people, if an interrupted change of the checkpoint was repaired first, and what
-  ///   is to be said of the model when it is opened.
+  /// - Parameter notice: is told, in lines for people, if an interrupted change of the checkpoint was repaired first,
+  ///   and what is to be said of the model when it is opened.
   /// - Throws: an `ErrataError`, as `LockedCheckpoint`.
   public init(path: String, notice: @escaping (String) -> Void = { _ in }) throws {
     self.notice = notice

@@ -57,12 +57,13 @@ public struct PromptTrace {
 }
 
 extension PatchedModel {
-  /// Says which edits fire on prompts, at which token, and how strongly. The decoder computes with the patches or without any
-  /// afterwards.
+  /// Says which edits fire on prompts, at which token, and how strongly. The decoder computes with the patches or
+  /// without any afterwards.
   ///
-  /// - Parameter beside: batches that are in no patch, as of an adapter; what they say is added beside the weights, in float32.
-  /// - Throws: an `ErrataError` if a prompt is empty or does not fit the model, if nothing that is on it can be traced, or if
-  ///   it computes what is not finite.
+  /// - Parameter beside: batches that are in no patch, as of an adapter; what they say is added beside the weights, in
+  ///   float32.
+  /// - Throws: an `ErrataError` if a prompt is empty or does not fit the model, if nothing that is on it can be traced,
+  ///   or if it computes what is not finite.
   package func trace(_ prompts: [String], beside: [(traced: TracedBatch, batch: EditBatch)] = []) throws -> TraceResult
   {
     let model = try model()

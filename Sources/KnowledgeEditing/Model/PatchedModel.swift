@@ -4,8 +4,8 @@ import Tensors
 import Transformer
 import WeightPatch
 
-/// A model with a set of patches on it, in memory: its decoder computes with the bytes that apply would write, and nothing
-/// is written.
+/// A model with a set of patches on it, in memory: its decoder computes with the bytes that apply would write, and
+/// nothing is written.
 ///
 /// An edit is computed on one, and has its patches as parents.
 public final class PatchedModel {
@@ -53,8 +53,8 @@ public final class PatchedModel {
 
   /// Lets the decoder compute with the patches.
   ///
-  /// - Throws: an `ErrataError` if a patch that the checkpoint does not carry changes what is no layer's down-projection,
-  ///   or if its result cannot be computed.
+  /// - Throws: an `ErrataError` if a patch that the checkpoint does not carry changes what is no layer's
+  ///   down-projection, or if its result cannot be computed.
   public func compute() throws {
     let model = try model()
     if let other = otherTensors(changedTensors, model).first {
@@ -97,8 +97,8 @@ public final class PatchedModel {
     return result
   }
 
-  /// The digests that second moments of this model may know the weights by: those of the base, and of the state that they
-  /// may have been collected on.
+  /// The digests that second moments of this model may know the weights by: those of the base, and of the state that
+  /// they may have been collected on.
   func knownDigests(of name: ByteString) throws -> Set<Digest> {
     // What the ledger says of the present was checked when the patches were looked at.
     if let known = try checkpoint.state().ledger.tensors[name] { return [known.base, known.current] }

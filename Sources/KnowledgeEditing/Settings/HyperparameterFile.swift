@@ -1,7 +1,8 @@
 import Tensors
 import Transformer
 
-/// Settings in the files of the reference implementations: JSON of rome, memit and unified-model-editing, YAML of EasyEdit.
+/// Settings in the files of the reference implementations: JSON of rome, memit and unified-model-editing, YAML of
+/// EasyEdit.
 ///
 /// Every field is used, checked against what Errata does, or named in a notice; none is dropped silently.
 public struct HyperparameterFile: Sendable {

@@ -3,8 +3,9 @@ import Tensors
 import Transformer
 import WeightPatch
 
-/// How much a model's next token depends on what one of its blocks adds to the stream at a subject's last token, where an
-/// edit writes: the ablation of causal tracing (Meng et al. 2022, section 2), on a few prompts that every model completes.
+/// How much a model's next token depends on what one of its blocks adds to the stream at a subject's last token, where
+/// an edit writes: the ablation of causal tracing (Meng et al. 2022, section 2), on a few prompts that every model
+/// completes.
 struct LayerProbe {
   static let texts: [(subject: String, prompt: String)] = [
     ("Paris", "{} is the capital of"),
@@ -26,8 +27,9 @@ struct LayerProbe {
     }.filter { $0.tokens.count <= model.architecture.maximumPositions }
   }
 
-  /// For each layer KL(p || p'), in nats: p is the distribution of the next token, p' that without what the layer's block
-  /// adds at the subject's last token. The mean over the prompts; nothing if the model is too short for all of them.
+  /// For each layer KL(p || p'), in nats: p is the distribution of the next token, p' that without what the layer's
+  /// block adds at the subject's last token. The mean over the prompts; nothing if the model is too short for all of
+  /// them.
   ///
   /// - Throws: an `ErrataError` if the model computes what is not finite.
   func effects(ofLayers layers: [Int]) throws -> [Int: Double] {

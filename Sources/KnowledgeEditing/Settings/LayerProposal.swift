@@ -4,16 +4,17 @@ import SecondMomentStatistics
 import Tensors
 import Transformer
 
-/// A layer for a model for which nobody has published settings, from the model alone: facts are stored low in the stack, a
-/// layer serves if its keys point in many directions, and of those that serve the one on which the next token depends most
-/// is taken (`LayerProbe`).
+/// A layer for a model for which nobody has published settings, from the model alone: facts are stored low in the
+/// stack, a layer serves if its keys point in many directions, and of those that serve the one on which the next token
+/// depends most is taken (`LayerProbe`).
 ///
-/// Published layers stand between an eighth and a third of the way up: a sixth is in the middle of those of Llama's kin. A
-/// few layers of most models have keys of which one direction, common to all tokens or to a few enormous ones, makes up
-/// nearly everything. There is no editing there without touching every text.
+/// Published layers stand between an eighth and a third of the way up: a sixth is in the middle of those of Llama's
+/// kin. A few layers of most models have keys of which one direction, common to all tokens or to a few enormous ones,
+/// makes up nearly everything. There is no editing there without touching every text.
 public struct LayerProposal: Sendable {
   public let layer: Int
-  /// The share of the keys' mean square that the direction with most of it has, at that layer; nil where it is not known.
+  /// The share of the keys' mean square that the direction with most of it has, at that layer; nil where it is not
+  /// known.
   public let concentration: Double?
 
   /// A sixth of the way up.
@@ -33,12 +34,14 @@ public struct LayerProposal: Sendable {
     }
   }
 
-  /// Of the layers that there are second moments of, the candidate of most effect; if no candidate serves, the nearest to a
-  /// sixth of the way up that does. A layer serves whose keys are not nearly all along one direction, and whose second
-  /// moments can be inverted: those of a first layer often cannot, where attention and perceptron stand in parallel and
-  /// keys come from the token alone. If none serves, the one with the least of the trace along one direction.
+  /// Of the layers that there are second moments of, the candidate of most effect; if no candidate serves, the nearest
+  /// to a sixth of the way up that does. A layer serves whose keys are not nearly all along one direction, and whose
+  /// second moments can be inverted: those of a first layer often cannot, where attention and perceptron stand in
+  /// parallel and keys come from the token alone. If none serves, the one with the least of the trace along one
+  /// direction.
   ///
-  /// - Parameter effects: how much the next token depends on each of some layers; is asked only where there is a choice.
+  /// - Parameter effects: how much the next token depends on each of some layers; is asked only where there is a
+  ///   choice.
   init(
     _ statistics: SecondMoments, layerCount: Int, ridge: Double = 0, effects: ([Int]) throws -> [Int: Double]
   ) throws {
@@ -78,7 +81,8 @@ public struct LayerProposal: Sendable {
 }
 
 extension PackedTriangle {
-  /// The largest eigenvalue of a positive semidefinite matrix, in units of the trace, by power iteration: two digits of it.
+  /// The largest eigenvalue of a positive semidefinite matrix, in units of the trace, by power iteration: two digits of
+  /// it.
   func largestEigenvalueShare() -> Double {
     let diagonal = diagonal
     let trace = diagonal.reduce(0, +)

@@ -38,7 +38,8 @@ public struct Preset: Sendable {
   /// Whether there are settings of its own for a method.
   public func covers(_ method: EditMethod) -> Bool { settings[method] != nil }
 
-  /// The settings for a method; where there are none, the layer and the search of ROME, which there are for every model.
+  /// The settings for a method; where there are none, the layer and the search of ROME, which there are for every
+  /// model.
   public func settings(for method: EditMethod) -> EditSettings {
     if let own = settings[method] { return own }
     var settings = settings[.rome]!

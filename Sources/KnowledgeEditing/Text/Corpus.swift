@@ -23,7 +23,8 @@ public struct Corpus: Sendable {
   /// Opens the files. One whose name ends in `.jsonl` has a JSON object with its text in each line.
   ///
   /// - Parameter field: the objects' field that holds the text.
-  /// - Throws: an `ErrataError` if a file cannot be opened, occurs twice, or `field` is given and no file is a `.jsonl`.
+  /// - Throws: an `ErrataError` if a file cannot be opened, occurs twice, or `field` is given and no file is a
+  ///   `.jsonl`.
   public init(paths: [String], field: String? = nil) throws {
     var files: [File] = []
     for path in paths {

@@ -137,8 +137,8 @@ extension Matrix where Element == Double {
   }
 }
 
-/// The nearest change to A B of a smaller rank: by what it does at the keys of the facts (`CompactionNorm.facts`), or by its
-/// Frobenius norm.
+/// The nearest change to A B of a smaller rank: by what it does at the keys of the facts (`CompactionNorm.facts`), or
+/// by its Frobenius norm.
 ///
 /// - Parameters:
 ///   - rank: less than E.

@@ -23,7 +23,8 @@ public struct CheckpointDifference: Sendable {
     /// As the first has it, or the second, if only that does.
     public let name: ByteString
     public let change: Change
-    /// How many matrices a tensor of weights is: one, or as many as are stacked; 0 for a vector, and for what is no weights.
+    /// How many matrices a tensor of weights is: one, or as many as are stacked; 0 for a vector, and for what is no
+    /// weights.
     public let matrixCount: Int
 
     init(name: ByteString, change: Change, matrixCount: Int = 0) {
@@ -105,8 +106,8 @@ public struct CheckpointDifference: Sendable {
     return found.map { NumericalRank($0.values, isComplete: $0.isComplete, of: figures, rule: rule) }
   }
 
-  /// Whether the two have the same tensors but for their dtypes: every difference is of values that are the same, or that
-  /// were rounded.
+  /// Whether the two have the same tensors but for their dtypes: every difference is of values that are the same, or
+  /// that were rounded.
   public var isOnlyOfType: Bool {
     !differences.isEmpty
       && differences.allSatisfy {

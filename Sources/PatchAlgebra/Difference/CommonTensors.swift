@@ -5,7 +5,8 @@ import Tensors
 struct CommonTensors {
   /// In order of the base's names.
   let pairs: [(before: StoredTensor, after: StoredTensor)]
-  /// Those that differ, or that only one of the checkpoints has, with the reason why they can be in no patch, for people.
+  /// Those that differ, or that only one of the checkpoints has, with the reason why they can be in no patch, for
+  /// people.
   let leftOut: [ByteString: String]
 
   init(_ base: Checkpoint, _ target: Checkpoint) throws {

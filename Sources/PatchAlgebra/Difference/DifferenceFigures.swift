@@ -13,16 +13,16 @@ public struct DifferenceFigures: Sendable {
   public let weightNorm: Double
   /// The largest absolute value in D.
   public let maximum: Double
-  /// The most that rounding to the tensor's type can be expected to add to a singular value of D: rounding leaves a noise of
-  /// variance ulp^2 / 12 in every element of the rows and columns that changed, also in those that it left as they were, and
-  /// the norm of a matrix of independent noise is at most about the root of the largest row sum of its variances plus that
-  /// of the largest column sum (A. S. Bandeira and R. van Handel, Sharp nonasymptotic bounds on the norm of random matrices
-  /// with independent entries, 2016).
+  /// The most that rounding to the tensor's type can be expected to add to a singular value of D: rounding leaves a
+  /// noise of variance ulp^2 / 12 in every element of the rows and columns that changed, also in those that it left as
+  /// they were, and the norm of a matrix of independent noise is at most about the root of the largest row sum of its
+  /// variances plus that of the largest column sum (A. S. Bandeira and R. van Handel, Sharp nonasymptotic bounds on the
+  /// norm of random matrices with independent entries, 2016).
   public let roundingFloor: Double
   /// Whether every value of the first tensor is finite, and of the second.
   public let isFinite: (before: Bool, after: Bool)
-  /// What a computed singular value of D can be off by, as a share of the largest one: `max(rows, columns) eps`. Where the
-  /// edited values are zero, or far smaller than what was taken from them, this is more than the rounding floor.
+  /// What a computed singular value of D can be off by, as a share of the largest one: `max(rows, columns) eps`. Where
+  /// the edited values are zero, or far smaller than what was taken from them, this is more than the rounding floor.
   let computationError: Double
 
   init(_ difference: DifferenceMatrix) {
@@ -105,7 +105,8 @@ private struct RoundingNoise {
       case .f16: (10, 127 - 14)
       default: (23, 1)
       }
-    // The exponent field of a float32, whose least value stands for subnormal numbers; those of a type begin at `lowest`.
+    // The exponent field of a float32, whose least value stands for subnormal numbers; those of a type begin at
+    // `lowest`.
     variances = (0..<256).map { field in
       let ulp = scalbn(1.0, max(field, lowest) - 127 - fractionBits)
       return ulp * ulp / 12
@@ -120,8 +121,8 @@ private struct RoundingNoise {
 public struct NumericalRank: Sendable, Equatable {
   /// What counts as nothing.
   public enum Rule: Sendable, Equatable {
-    /// Singular values that rounding explains, that of the stored values (see `DifferenceFigures.roundingFloor`) or that of
-    /// the computation.
+    /// Singular values that rounding explains, that of the stored values (see `DifferenceFigures.roundingFloor`) or
+    /// that of the computation.
     case rounding
     /// What leaves at most this share of norm(D).
     case tolerance(Double)

@@ -3,8 +3,8 @@ import LinearAlgebra
 import Safetensors
 import Tensors
 
-/// D = W' - W of two stored matrices of one dtype and shape, in binary64, where it is exact. It is computed from the mapped
-/// files a few rows at a time, and never held as a whole: a product with it reads both tensors once.
+/// D = W' - W of two stored matrices of one dtype and shape, in binary64, where it is exact. It is computed from the
+/// mapped files a few rows at a time, and never held as a whole: a product with it reads both tensors once.
 struct DifferenceMatrix {
   let before: StoredTensor
   let after: StoredTensor
@@ -75,7 +75,8 @@ struct DifferenceMatrix {
     return result
   }
 
-  /// |A B - D|, Frobenius, element by element: from norms and products alone it would be the small rest of large numbers.
+  /// |A B - D|, Frobenius, element by element: from norms and products alone it would be the small rest of large
+  /// numbers.
   func distance(to left: Matrix<Double>, _ right: Matrix<Double>) -> Double {
     var square = 0.0
     forEachBlock { rows, block in

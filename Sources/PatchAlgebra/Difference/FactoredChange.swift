@@ -3,8 +3,8 @@ import LinearAlgebra
 import Tensors
 import WeightPatch
 
-/// A change D = A B of a tensor as orthonormal factors around a small core, `D = Q C P^T`: norms, products and angles follow
-/// from the core, and D itself (d_out x d_in) is never formed.
+/// A change D = A B of a tensor as orthonormal factors around a small core, `D = Q C P^T`: norms, products and angles
+/// follow from the core, and D itself (d_out x d_in) is never formed.
 struct FactoredChange {
   /// Q, d_out x k with k = min(d_out, E), with orthonormal columns.
   private let outputs: Matrix<Double>

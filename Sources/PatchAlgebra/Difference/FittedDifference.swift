@@ -18,8 +18,8 @@ struct FittedDifference {
     let isAfter: Bool
   }
 
-  /// - Parameter isCorrected: whether there is a correction for every bit that the factors miss. Without, the rank is that of
-  ///   what rounding does not explain, where none is asked for.
+  /// - Parameter isCorrected: whether there is a correction for every bit that the factors miss. Without, the rank is
+  ///   that of what rounding does not explain, where none is asked for.
   /// - Throws: `NotFinite`.
   init(
     from before: StoredTensor, to after: StoredTensor, choice: DifferencePatch.RankChoice, isCorrected: Bool = true,
@@ -91,8 +91,8 @@ struct FittedDifference {
 }
 
 extension LeadingSingularVectors {
-  /// The first components, each factor with the root of the singular value; nil if there are none, or if they do not fit the
-  /// type.
+  /// The first components, each factor with the root of the singular value; nil if there are none, or if they do not
+  /// fit the type.
   fileprivate func candidate(rank: Int, _ dtype: DType) -> FittedDifference.Candidate? {
     guard rank > 0 else { return nil }
     var left = self.left.firstColumns(rank)

@@ -1,9 +1,9 @@
 import LinearAlgebra
 import Tensors
 
-/// The largest singular values of a difference, with their vectors: all of them where the matrix is small, else as many as are
-/// asked for, by the randomised range finder with two power iterations (N. Halko, P.-G. Martinsson and J. A. Tropp, Finding
-/// structure with randomness, 2011, algorithms 4.4 and 5.1).
+/// The largest singular values of a difference, with their vectors: all of them where the matrix is small, else as many
+/// as are asked for, by the randomised range finder with two power iterations (N. Halko, P.-G. Martinsson and J. A.
+/// Tropp, Finding structure with randomness, 2011, algorithms 4.4 and 5.1).
 ///
 /// The random numbers are always the same, so the same tensors give the same result.
 struct LeadingSingularVectors {

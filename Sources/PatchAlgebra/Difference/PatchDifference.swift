@@ -26,8 +26,9 @@ public struct PatchDifference: Sendable {
   public let tensorsOfOtherBases: [ByteString]
   /// Whether facts, batches or bases differ: what else a manifest says does not count.
   public let isDifferent: Bool
-  /// Whether both change the same tensors of one base, in nearly the same direction, and no further apart than rounding to
-  /// the tensors' types can put them: as the difference of a base and a merged checkpoint, and the adapter that was merged.
+  /// Whether both change the same tensors of one base, in nearly the same direction, and no further apart than rounding
+  /// to the tensors' types can put them: as the difference of a base and a merged checkpoint, and the adapter that was
+  /// merged.
   public let isSameButForRounding: Bool
 
   /// - Throws: an `ErrataError` if a patch has factors too large to be multiplied.

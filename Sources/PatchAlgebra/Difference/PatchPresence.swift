@@ -4,8 +4,8 @@ import Safetensors
 import Tensors
 import WeightPatch
 
-/// Whether a patch, or a set of patches, is in a checkpoint: by its ledger, by the digests that the patches record, or by
-/// comparing with the base.
+/// Whether a patch, or a set of patches, is in a checkpoint: by its ledger, by the digests that the patches record, or
+/// by comparing with the base.
 public struct PatchPresence: Sendable {
   public enum Verdict: String, Sendable {
     /// All of it.

@@ -1,8 +1,8 @@
 import LinearAlgebra
 import Tensors
 
-/// The nearest positive semidefinite matrix to a symmetric one, in the Frobenius norm: its eigenvalues without those below
-/// zero (N. J. Higham, Computing a nearest symmetric positive semidefinite matrix, 1988).
+/// The nearest positive semidefinite matrix to a symmetric one, in the Frobenius norm: its eigenvalues without those
+/// below zero (N. J. Higham, Computing a nearest symmetric positive semidefinite matrix, 1988).
 ///
 /// A Gram matrix has no negative eigenvalue; one that was made of rounded numbers can have some.
 struct PositivePart {

@@ -14,8 +14,8 @@ extension LowRankFactors {
 
 /// |A B - A' B'| / |A' B'|, Frobenius, for factors that may differ in rank; 0 where A' B' is zero.
 ///
-/// The difference is formed element by element, some rows at a time: from the factors alone it would be the small rest of
-/// large numbers.
+/// The difference is formed element by element, some rows at a time: from the factors alone it would be the small rest
+/// of large numbers.
 package func relativeDifference(
   of product: (left: Matrix<Double>, right: Matrix<Double>), from other: (left: Matrix<Double>, right: Matrix<Double>)
 ) -> Double {

@@ -70,8 +70,8 @@ private struct SummedFactors {
 
   /// - Parameters:
   ///   - factors: of one tensor; nil if there are none.
-  ///   - isTransposed: the orientation that counts as logical. A patch made of two checkpoints does not know it, and takes
-  ///     tensors as they are stored.
+  ///   - isTransposed: the orientation that counts as logical. A patch made of two checkpoints does not know it, and
+  ///     takes tensors as they are stored.
   init?(_ factors: [LowRankFactors], transposed isTransposed: Bool) {
     guard let first = factors.first else { return nil }
     // A patch that was read has finite values, and its batches agree on the shape.

@@ -1,8 +1,8 @@
 import Safetensors
 import Tensors
 
-/// The tensors of two checkpoints side by side: those of one name, and those whose names differ by a common prefix, as where
-/// a model was saved inside of another (`h.0.mlp` and `transformer.h.0.mlp`).
+/// The tensors of two checkpoints side by side: those of one name, and those whose names differ by a common prefix, as
+/// where a model was saved inside of another (`h.0.mlp` and `transformer.h.0.mlp`).
 public struct TensorPairing: Sendable {
   /// In order of the first's names.
   public let pairs: [(first: ByteString, second: ByteString)]

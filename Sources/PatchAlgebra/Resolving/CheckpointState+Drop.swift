@@ -3,11 +3,11 @@ import Tensors
 import WeightPatch
 
 extension CheckpointState {
-  /// Plans to take single facts back: every patch that carries one of them gives way to one that was solved again without
-  /// it, and a patch that has no others is taken back.
+  /// Plans to take single facts back: every patch that carries one of them gives way to one that was solved again
+  /// without it, and a patch that has no others is taken back.
   ///
-  /// The rest of the set stays as it is. For an edit of several layers the result is exact per layer given the residuals
-  /// that were measured when the patch was made (`PatchFile.dropping`).
+  /// The rest of the set stays as it is. For an edit of several layers the result is exact per layer given the
+  /// residuals that were measured when the patch was made (`PatchFile.dropping`).
   ///
   /// - Parameters:
   ///   - facts: IDs, the first digits of IDs (four at least), or exact subjects.

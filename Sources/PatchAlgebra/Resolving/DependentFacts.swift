@@ -5,8 +5,8 @@ import Tensors
 ///
 /// - Parameters:
 ///   - gram: G = K^T C^-1 K, E x E.
-///   - tolerance: what counts as zero of a key's square, as a share of it. Keys are measured in float32: by default, two
-///     that agree to its precision are one.
+///   - tolerance: what counts as zero of a key's square, as a share of it. Keys are measured in float32: by default,
+///     two that agree to its precision are one.
 /// - Returns: the facts' positions, ascending.
 /// - Complexity: O(E^3).
 public func dependentFacts(inGram gram: Matrix<Double>, tolerance: Double = 1e-10) -> [Int] {

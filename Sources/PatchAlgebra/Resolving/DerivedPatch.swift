@@ -9,8 +9,8 @@ public struct DerivedPatch: Sendable {
   /// The path of the patch that it was made from, for messages.
   private let source: String
 
-  /// Takes over what still holds: the base, the parents, the facts with their searches. What was measured on the checkpoint
-  /// with the other patch goes.
+  /// Takes over what still holds: the base, the parents, the facts with their searches. What was measured on the
+  /// checkpoint with the other patch goes.
   ///
   /// - Parameters:
   ///   - batches: the edits and what the manifest says of each, at least one.

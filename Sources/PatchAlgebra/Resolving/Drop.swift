@@ -2,8 +2,8 @@ import Tensors
 import WeightPatch
 
 extension PatchFile {
-  /// The patch without some facts: the batches that held them are solved again for the residuals of the others. One that
-  /// loses its last fact goes.
+  /// The patch without some facts: the batches that held them are solved again for the residuals of the others. One
+  /// that loses its last fact goes.
   ///
   /// - Parameter facts: IDs, the first digits of IDs (four at least), or exact subjects.
   /// - Throws: an `ErrataError` if a fact is not found or could be several, if a batch cannot be solved again, or if

@@ -126,8 +126,8 @@ extension PatchStack {
     return losers
   }
 
-  /// The stack without some facts: the batches that held them are solved again, as `errata drop` does. One that loses its
-  /// last fact goes.
+  /// The stack without some facts: the batches that held them are solved again, as `errata drop` does. One that loses
+  /// its last fact goes.
   ///
   /// - Throws: an `ErrataError` if a batch cannot be solved again.
   func dropping(_ dropped: Set<Place>) throws -> PatchStack {

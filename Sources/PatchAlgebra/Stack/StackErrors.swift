@@ -89,7 +89,8 @@ extension ErrataError {
   static func stackedBatchHolds(_ source: String, _ batch: Int) -> ErrataError {
     ErrataError(
       .general, source,
-      "batch \(batch) holds keys that are not in the stack, or exactly, which its directions are made for",
+      "batch \(batch) holds keys that are not in the stack, or holds some exactly, and its directions are made for "
+        + "them",
       remedy: .stackUnresolvedOrEdit)
   }
 

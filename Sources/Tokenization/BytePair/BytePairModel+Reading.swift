@@ -56,7 +56,8 @@ extension BytePairModel {
     return id
   }
 
-  /// The tokens of the 256 bytes; nil if there is no fallback to them, or none is needed because every byte has a token.
+  /// The tokens of the 256 bytes; nil if there is no fallback to them, or none is needed because every byte has a
+  /// token.
   private static func byteTokens(
     _ section: Section, _ vocabulary: Vocabulary, isByteLevel: Bool
   ) throws -> [Int32]? {

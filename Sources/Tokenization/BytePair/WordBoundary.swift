@@ -1,9 +1,9 @@
 /// Where a text without pre-tokenization can be cut so that its parts have the tokens of the whole.
 ///
-/// SentencePiece-style tokenizers hand the model a whole text, with "▁" for spaces. A merge makes a token that holds the
-/// characters to both sides of the seam, so no merge crosses a place where two characters meet that stand side by side
-/// in no merged token. Looked for are such places before a "▁". The parts are words, which come again and again, and
-/// each is merged in the time that a short piece takes.
+/// SentencePiece-style tokenizers hand the model a whole text, with "▁" for spaces. A merge makes a token that holds
+/// the characters to both sides of the seam, so no merge crosses a place where two characters meet that stand side by
+/// side in no merged token. Looked for are such places before a "▁". The parts are words, which come again and again,
+/// and each is merged in the time that a short piece takes.
 struct WordBoundary: Sendable {
   /// "▁" in UTF-8.
   static let space: [UInt8] = [0xE2, 0x96, 0x81]

@@ -1,8 +1,8 @@
 import Foundation
 import Tensors
 
-/// The characters that a SentencePiece model replaces before anything else (`precompiled_charsmap`): a double-array trie
-/// (Darts-clone) of character sequences, and the texts that take their place.
+/// The characters that a SentencePiece model replaces before anything else (`precompiled_charsmap`): a double-array
+/// trie (Darts-clone) of character sequences, and the texts that take their place.
 struct CharacterMap: Sendable {
   /// Longer clusters are looked up character by character.
   private static let clusterLimit = 6
@@ -35,8 +35,8 @@ struct CharacterMap: Sendable {
 
   /// What takes the place of each part of `text` that the map changes.
   ///
-  /// As in SentencePiece's Rust port, which the files are made for: a cluster of up to five bytes is replaced as a whole
-  /// by what stands for its shortest beginning in the map; otherwise each character alone.
+  /// As in SentencePiece's Rust port, which the files are made for: a cluster of up to five bytes is replaced as a
+  /// whole by what stands for its shortest beginning in the map; otherwise each character alone.
   func replacements(in text: String) -> [(range: Range<Int>, bytes: [UInt8])] {
     var replacements: [(range: Range<Int>, bytes: [UInt8])] = []
     var position = 0

@@ -1,7 +1,7 @@
 /// A set of characters of a regular expression, on its way from Oniguruma's syntax to PCRE2's.
 ///
-/// Oniguruma's bracket expressions nest and intersect. PCRE2's do not, so what one bracket expression cannot say becomes
-/// lookaheads before a single character.
+/// Oniguruma's bracket expressions nest and intersect. PCRE2's do not, so what one bracket expression cannot say
+/// becomes lookaheads before a single character.
 indirect enum CharacterSet: Sendable {
   /// What stands between brackets in PCRE2.
   case items(String)

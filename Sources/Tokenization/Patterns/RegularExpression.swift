@@ -4,8 +4,8 @@ import Tensors
 /// A regular expression of a `tokenizer.json`, matched by PCRE2 with its just-in-time compiler.
 ///
 /// The files are written for Oniguruma, whose syntax differs; `OnigurumaSyntax` translates. Matching is bounded: an
-/// expression that backtracks without end is an error after `matchLimit` steps, as it is in Oniguruma, and takes no more
-/// than `heapLimit` of memory.
+/// expression that backtracks without end is an error after `matchLimit` steps, as it is in Oniguruma, and takes no
+/// more than `heapLimit` of memory.
 final class RegularExpression: @unchecked Sendable {
   /// Longer expressions are refused. The longest in known files has 500 bytes.
   static let maximumLength = 1 << 15

@@ -1,8 +1,8 @@
 /// The regular expressions that byte-level tokenizers split text with, matched by hand.
 ///
 /// A general regular expression engine with Unicode classes is large and slow, and the models in use share these few
-/// patterns. They are recognised by their exact text. Each one matches every text completely, piece after piece, so that
-/// its matches are the pieces.
+/// patterns. They are recognised by their exact text. Each one matches every text completely, piece after piece, so
+/// that its matches are the pieces.
 enum SplitPattern: String, CaseIterable, Sendable {
   case gpt2 = #"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"#
   case llama3 =

@@ -91,8 +91,8 @@ extension TextPattern {
     self.init(regularExpression: try section.member("Regex").string())
   }
 
-  /// A string without special characters, or `X+` or `X{n,}` where X is a character, an escaped one, or `\s`; nil for any
-  /// other regular expression.
+  /// A string without special characters, or `X+` or `X{n,}` where X is a character, an escaped one, or `\s`; nil for
+  /// any other regular expression.
   init?(regularExpression: String) {
     var rest = Substring(regularExpression).unicodeScalars
     var characters: [(scalar: Unicode.Scalar, isClass: Bool)] = []

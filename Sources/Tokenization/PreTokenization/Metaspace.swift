@@ -18,8 +18,8 @@ extension Metaspace {
   /// Reads a Metaspace pre-tokenizer or decoder, in the form with `prepend_scheme` and `split` or in the older one with
   /// `add_prefix_space`.
   ///
-  /// - Throws: an `ErrataError` for a scheme that is not known or contradicts `add_prefix_space`, or if the replacement is
-  ///   not one character.
+  /// - Throws: an `ErrataError` for a scheme that is not known or contradicts `add_prefix_space`, or if the replacement
+  ///   is not one character.
   init(_ section: Section) throws {
     replacement = try section.member("replacement").character()
     isSplitting = try section.member("split").boolean(fallback: true)

@@ -1,5 +1,5 @@
-/// What a Split component makes of the matches of its pattern and of the text between them. The names and the meaning of
-/// rows of matches are those of `SplitDelimiterBehavior` in the `tokenizers` crate.
+/// What a Split component makes of the matches of its pattern and of the text between them. The names and the meaning
+/// of rows of matches are those of `SplitDelimiterBehavior` in the `tokenizers` crate.
 enum SplitBehavior: String, CaseIterable, Sendable {
   case isolated = "Isolated"
   case removed = "Removed"

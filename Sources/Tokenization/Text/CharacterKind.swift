@@ -14,8 +14,8 @@ enum CharacterKind: Sendable {
     }
   }
 
-  /// The ASCII characters that are neither letters nor digits, and the general category P of Unicode 8: `tokenizers` has
-  /// not had a newer table since.
+  /// The ASCII characters that are neither letters nor digits, and the general category P of Unicode 8: `tokenizers`
+  /// has not had a newer table since.
   private static func isPunctuation(_ character: UnsafeBufferPointer<UInt8>) -> Bool {
     if character[0] < 0x80 { return 0x21...0x7E ~= character[0] }
     let scalar = String(decoding: character, as: UTF8.self).unicodeScalars.first!

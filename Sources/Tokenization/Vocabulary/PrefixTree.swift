@@ -41,8 +41,8 @@ struct PrefixTree: Sendable {
     firstChildren.append(Int32(bytes.count))
   }
 
-  /// Calls `body` with the number of each string that stands in `text` at `start`, from the shortest to the longest, and
-  /// where it ends.
+  /// Calls `body` with the number of each string that stands in `text` at `start`, from the shortest to the longest,
+  /// and where it ends.
   @inline(__always)
   func forEachMatch(in text: UnsafeBufferPointer<UInt8>, at start: Int, _ body: (Int, Int) -> Void) {
     var node = 0

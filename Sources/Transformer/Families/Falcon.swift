@@ -1,7 +1,7 @@
 import Tensors
 
-/// Falcon, in its three forms: heads of their own, one key and value for all heads (7B), or for groups of heads (40B, 11B,
-/// Falcon 2); rotary positions or ALiBi (RW); attention and perceptron in parallel or not, with one norm or two.
+/// Falcon, in its three forms: heads of their own, one key and value for all heads (7B), or for groups of heads (40B,
+/// 11B, Falcon 2); rotary positions or ALiBi (RW); attention and perceptron in parallel or not, with one norm or two.
 func describeFalcon(_ configuration: Configuration, _ contains: Family.Contains) throws -> Architecture {
   let hiddenField = configuration.field("hidden_size", "n_embed")
   let headField = configuration.field("num_attention_heads", "n_head")

@@ -9,7 +9,8 @@ func describeGPT2(_ configuration: Configuration, _ contains: Family.Contains) t
   return architecture
 }
 
-/// GPT-BigCode (SantaCoder, StarCoder): GPT-2 with maps stored [out, in], all of whose heads share one key and one value.
+/// GPT-BigCode (SantaCoder, StarCoder): GPT-2 with maps stored [out, in], all of whose heads share one key and one
+/// value.
 func describeGPTBigCode(_ configuration: Configuration, _ contains: Family.Contains) throws -> Architecture {
   let sharesKeys = try configuration.boolean("multi_query", default: true)
   var architecture = try describeGPT(

@@ -1,7 +1,7 @@
 import Tensors
 
-/// GPT-NeoX and Pythia: layer norms, attention and perceptron in parallel (or not), fused query-key-value maps ordered by
-/// head, of which the first part is rotated.
+/// GPT-NeoX and Pythia: layer norms, attention and perceptron in parallel (or not), fused query-key-value maps ordered
+/// by head, of which the first part is rotated.
 func describeGPTNeoX(_ configuration: Configuration, _ contains: Family.Contains) throws -> Architecture {
   let hiddenSize = try configuration.positiveInteger("hidden_size")
   let headCount = try configuration.positiveInteger("num_attention_heads")

@@ -7,8 +7,8 @@ func describeGemma(_ configuration: Configuration, _ contains: Family.Contains) 
   return try LlamaKin(gemma: configuration).describe(configuration, contains)
 }
 
-/// Gemma 2: Gemma with norms before and behind each branch, every other layer's attention in a window, and bounded scores
-/// and logits.
+/// Gemma 2: Gemma with norms before and behind each branch, every other layer's attention in a window, and bounded
+/// scores and logits.
 func describeGemma2(_ configuration: Configuration, _ contains: Family.Contains) throws -> Architecture {
   try configuration.require("use_bidirectional_attention", false)
   var kin = try LlamaKin(gemma: configuration)
@@ -22,8 +22,8 @@ func describeGemma2(_ configuration: Configuration, _ contains: Family.Contains)
   return try kin.describe(configuration, contains)
 }
 
-/// Gemma 3: Gemma 2 with normalized queries and keys, rotary parameters of its own for layers that slide, five of six of
-/// them, and unbounded scores.
+/// Gemma 3: Gemma 2 with normalized queries and keys, rotary parameters of its own for layers that slide, five of six
+/// of them, and unbounded scores.
 func describeGemma3(_ configuration: Configuration, _ contains: Family.Contains) throws -> Architecture {
   try configuration.require("use_bidirectional_attention", false)
   var kin = try LlamaKin(gemma: configuration)

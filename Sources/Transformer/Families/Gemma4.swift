@@ -1,7 +1,7 @@
 import Tensors
 
-/// Gemma 4: Gemma 3 with plain norm weights, normalized values, unscaled scores, inputs for each layer, and other heads in
-/// layers with full attention. The last layers may take keys and values from earlier ones.
+/// Gemma 4: Gemma 3 with plain norm weights, normalized values, unscaled scores, inputs for each layer, and other heads
+/// in layers with full attention. The last layers may take keys and values from earlier ones.
 func describeGemma4(_ configuration: Configuration, _ contains: Family.Contains) throws -> Architecture {
   try configuration.require("enable_moe_block", false)
   if let found = configuration.value("use_bidirectional_attention"), found.stringValue != "vision" {

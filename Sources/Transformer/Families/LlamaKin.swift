@@ -1,7 +1,7 @@
 import Tensors
 
-/// What Llama and the families that came from it share: rotary positions, grouped-query attention, the same names of fields
-/// and tensors. A family says in what it differs.
+/// What Llama and the families that came from it share: rotary positions, grouped-query attention, the same names of
+/// fields and tensors. A family says in what it differs.
 struct LlamaKin {
   /// The names of a block's norms; nil for one that is not there.
   struct NormNames {
@@ -142,7 +142,8 @@ struct LlamaKin {
     let count = try configuration.positiveInteger("num_attention_heads")
     let size = try configuration.positiveInteger(
       "head_dim", default: defaultHeadSize ?? max(1, hiddenSize / count))
-    // Halves of a head are rotated against each other. The bound keeps a damaged file from asking for gigabytes of angles.
+    // Halves of a head are rotated against each other. The bound keeps a damaged file from asking for gigabytes of
+    // angles.
     guard size % 2 == 0, size <= RotaryParameters.largestSize else {
       throw ErrataError.wrongField(
         configuration.path, configuration.name("head_dim"),

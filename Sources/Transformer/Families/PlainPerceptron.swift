@@ -25,8 +25,8 @@ func describeApertus(_ configuration: Configuration, _ contains: Family.Contains
   return try kin.describe(configuration, contains)
 }
 
-/// Nemotron: a plain perceptron with a squared ReLU, layer norms that store their weights less one, and half of each head
-/// rotated.
+/// Nemotron: a plain perceptron with a squared ReLU, layer norms that store their weights less one, and half of each
+/// head rotated.
 func describeNemotron(_ configuration: Configuration, _ contains: Family.Contains) throws -> Architecture {
   var kin = try LlamaKin(biasesOf: configuration).withPlainPerceptron()
   kin.norms = .layer("norm_eps")

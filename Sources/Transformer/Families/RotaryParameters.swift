@@ -3,8 +3,8 @@ import Tensors
 
 /// The angular frequencies of rotary positions, in float32 as Hugging Face computes them, and how far they reach.
 ///
-/// Configurations written by transformers 5 say `rope_parameters`; older ones say `rope_theta` and `rope_scaling`. Where
-/// both stand, `rope_scaling` counts and nothing of `rope_parameters` does, as in transformers.
+/// Configurations written by transformers 5 say `rope_parameters`; older ones say `rope_theta` and `rope_scaling`.
+/// Where both stand, `rope_scaling` counts and nothing of `rope_parameters` does, as in transformers.
 struct RotaryParameters {
   let embedding: RotaryEmbedding
   /// For people: the fields that say nothing that transformers computes with, which warns of them.

@@ -1,7 +1,7 @@
 import Tensors
 
-/// StableLM: layer norms, a gated perceptron, a quarter of each head rotated; attention and perceptron in parallel if the
-/// file says so.
+/// StableLM: layer norms, a gated perceptron, a quarter of each head rotated; attention and perceptron in parallel if
+/// the file says so.
 func describeStableLM(_ configuration: Configuration, _ contains: Family.Contains) throws -> Architecture {
   var kin = LlamaKin(norms: .layer())
   kin.hasQueryKeyValueBias = try configuration.boolean("use_qkv_bias", default: false)

@@ -10,8 +10,8 @@ struct HeadNormalization {
   /// Each normalization, where its first vector starts in a row, and how many it serves.
   private let spans: [(normalization: Normalization, start: Int, count: Int)]
 
-  /// - Parameter query, key, value: one normalization, over as many of the vectors as it is wide, or one for each head; no
-  ///   `value` if values stay as they are.
+  /// - Parameter query, key, value: one normalization, over as many of the vectors as it is wide, or one for each head;
+  ///   no `value` if values stay as they are.
   init(
     query: [Normalization], key: [Normalization], value: [Normalization] = [], heads: Architecture.Heads,
     followsRotation: Bool = false

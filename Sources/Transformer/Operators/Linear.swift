@@ -41,8 +41,8 @@ struct Linear {
 
   /// The products of `a` (rows x `inner`) with each row of the stored matrix if `isAlongRows`, else with each column.
   ///
-  /// Each thread takes some of the outputs, and converts the weights that it multiplies with: what it has converted is in its
-  /// own cache, and no thread waits for another's conversion.
+  /// Each thread takes some of the outputs, and converts the weights that it multiplies with: what it has converted is
+  /// in its own cache, and no thread waits for another's conversion.
   private func multiply(
     _ a: UnsafePointer<Float>, _ inner: Int, rows: Int, isAlongRows: Bool, into c: UnsafeMutablePointer<Float>,
     accumulate: Bool

@@ -1,8 +1,8 @@
 import CKernels
 import Foundation
 
-/// What attention scores get for where the key stands (ALiBi; Press et al. 2022): slope times position, for each head. The
-/// distance to the query, less than a constant for all its keys, makes no difference to the softmax.
+/// What attention scores get for where the key stands (ALiBi; Press et al. 2022): slope times position, for each head.
+/// The distance to the query, less than a constant for all its keys, makes no difference to the softmax.
 ///
 /// A gradient does not reach it: the backward pass only knows the scale.
 struct PositionBias: Sendable {

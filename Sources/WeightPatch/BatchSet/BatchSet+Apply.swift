@@ -7,8 +7,8 @@ extension BatchSet {
   /// - Parameters:
   ///   - tensor: one of the base.
   ///   - base: its bytes, if they are not those that are stored.
-  /// - Throws: an `ErrataError` if a patch was damaged since it was opened, if the shapes do not fit, or if an element is
-  ///   not finite or overflows.
+  /// - Throws: an `ErrataError` if a patch was damaged since it was opened, if the shapes do not fit, or if an element
+  ///   is not finite or overflows.
   public func applied(to tensor: StoredTensor, base: UnsafeRawBufferPointer? = nil) throws -> [UInt8] {
     try tensor.applying(factors(of: tensor.name), base: base)
   }

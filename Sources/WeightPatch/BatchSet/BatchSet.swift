@@ -1,7 +1,7 @@
 import Tensors
 
-/// A set of edit batches. With a pristine base it is the state of a checkpoint (Spec: checkpoint state): a batch that two
-/// patches carry counts once, and in what order batches came does not matter.
+/// A set of edit batches. With a pristine base it is the state of a checkpoint (Spec: checkpoint state): a batch that
+/// two patches carry counts once, and in what order batches came does not matter.
 ///
 ///     let set = BatchSet(try paths.map { try PatchFile(path: $0) })
 ///     let bytes = try set.applied(to: checkpoint.tensor(named: name))

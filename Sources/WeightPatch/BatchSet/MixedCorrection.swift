@@ -1,7 +1,7 @@
 import Tensors
 
-/// A weight that one batch corrects and another one changes too. The steps of a correction are counted from the rounding of
-/// one sum; with another sum they lead anywhere (Spec: corrections).
+/// A weight that one batch corrects and another one changes too. The steps of a correction are counted from the
+/// rounding of one sum; with another sum they lead anywhere (Spec: corrections).
 struct MixedCorrection {
   let weight: ByteString
   let corrected: BatchSet.Member

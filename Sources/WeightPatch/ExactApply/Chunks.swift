@@ -15,8 +15,8 @@ package struct Chunks: Equatable, Sendable {
     self.chunkLength = chunkLength
   }
 
-  /// Whole rows, where rows are not too long: a multiple of four, as the kernel likes them, and at least so many that it has
-  /// little to convert for each.
+  /// Whole rows, where rows are not too long: a multiple of four, as the kernel likes them, and at least so many that
+  /// it has little to convert for each.
   package init(rows: Int, columns: Int) {
     let width = max(columns, 1)
     let rowsPerChunk = max(4, max(Self.usual / width, min(Self.usualRows, Self.longest / width)) & ~3)

@@ -2,8 +2,8 @@ import CKernels
 import Tensors
 
 /// Applies factors to a whole tensor: `result = round(base + d)`, `d` summed in binary64 in the order of the factors
-/// and of their facts, rounded once, to nearest, ties to even, and then the steps of the corrections (Spec: exact apply).
-/// The bytes are the same on every machine and for every number of threads.
+/// and of their facts, rounded once, to nearest, ties to even, and then the steps of the corrections (Spec: exact
+/// apply). The bytes are the same on every machine and for every number of threads.
 ///
 /// - Parameters:
 ///   - factors: one for every batch that edits the tensor, in ascending order of batch digest.

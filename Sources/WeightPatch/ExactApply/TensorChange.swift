@@ -20,8 +20,8 @@ public struct TensorChange: Sendable {
   /// - Parameters:
   ///   - factors: one for every batch that edits the tensor, in ascending order of batch digest; none is no change.
   ///   - shape: the stored shape: [d_in, d_out] where the factors say that the checkpoint stores the transpose.
-  /// - Throws: an `ErrataError` (base mismatch) if the tensor is not of a weight type and of the factors' shape, or if there
-  ///   are terms for it and it is not a matrix.
+  /// - Throws: an `ErrataError` (base mismatch) if the tensor is not of a weight type and of the factors' shape, or if
+  ///   there are terms for it and it is not a matrix.
   public init(_ factors: [LowRankFactors], name: ByteString, dtype: DType, shape: Shape) throws {
     guard let format = StoredFormat(dtype) else { throw ErrataError.notAWeightType(name, dtype) }
     let isMatrix = shape.extents.count == 2
@@ -48,10 +48,11 @@ public struct TensorChange: Sendable {
 
   var hasCorrection: Bool { !corrections.isEmpty }
 
-  /// Computes the change of the stored elements `elements` (row-major indices), a rectangle at a time: one that stays in
-  /// the processor's cache, and of enough rows that converting the columns' factors takes little of the time.
+  /// Computes the change of the stored elements `elements` (row-major indices), a rectangle at a time: one that stays
+  /// in the processor's cache, and of enough rows that converting the columns' factors takes little of the time.
   ///
-  /// - Parameter body: is called with the change of runs of elements, each part of one row. Runs of a row come in order.
+  /// - Parameter body: is called with the change of runs of elements, each part of one row. Runs of a row come in
+  ///   order.
   package func forEachRun(
     of elements: Range<Int>, _ body: (_ run: Range<Int>, _ delta: UnsafePointer<Double>) throws -> Void
   ) rethrows {

@@ -1,7 +1,7 @@
 import Tensors
 
-/// Whether steps and gaps are a correction (Spec: corrections). Both come in pieces, each in its order; pieces begin and
-/// end at elements.
+/// Whether steps and gaps are a correction (Spec: corrections). Both come in pieces, each in its order; pieces begin
+/// and end at elements.
 struct CorrectionCheck {
   private let dtype: DType
   private var stepCount = 0

@@ -83,7 +83,8 @@ extension StoredFactor {
     return result
   }
 
-  /// The exponent that puts the largest element near the top of the type's range, so that the fewest small ones are lost.
+  /// The exponent that puts the largest element near the top of the type's range, so that the fewest small ones are
+  /// lost.
   private static func exponent(largest: Float, _ dtype: DType) -> Int8 {
     guard largest > 0, largest.isFinite else { return 0 }
     if dtype == .f16 {
@@ -98,10 +99,11 @@ extension StoredFactor {
 extension Matrix<Double> {
   /// A factor in float32, from which the types for factors are made.
   ///
-  /// A fact's values vanish in float32 where its slack is extreme. Beside its residual that is no error, since the fact was to
-  /// be far short of it; but the residual follows from the factor, and would be lost.
+  /// A fact's values vanish in float32 where its slack is extreme. Beside its residual that is no error, since the fact
+  /// was to be far short of it; but the residual follows from the factor, and would be lost.
   ///
-  /// - Throws: an `ErrataError` if a value is not finite in float32, or if a fact's values lose a thousandth of the largest.
+  /// - Throws: an `ErrataError` if a value is not finite in float32, or if a fact's values lose a thousandth of the
+  ///   largest.
   public func narrowedFactor(_ facts: FactAxis) throws -> Matrix<Float> {
     let single = narrowed()
     guard single.elements.allSatisfy(\.isFinite) else { throw ErrataError.factorsNotFinite }

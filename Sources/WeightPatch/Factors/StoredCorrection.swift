@@ -3,8 +3,8 @@ import Tensors
 /// What leads from the rounded sum of exact apply to an exact value, where the two differ: steps over representable
 /// numbers (Spec: corrections).
 ///
-/// Elements are those of the tensor as stored, row-major. Only steps that are not zero are kept, each behind the number of
-/// elements that it passes over, so that a correction costs what it changes.
+/// Elements are those of the tensor as stored, row-major. Only steps that are not zero are kept, each behind the number
+/// of elements that it passes over, so that a correction costs what it changes.
 public struct StoredCorrection: Sendable, Equatable {
   /// The type of the steps: `.i8`, `.i16` or `.i32`.
   public let dtype: DType

@@ -35,8 +35,8 @@ package final class Anchor: Sendable {
 
 /// A path below an open directory, walked one name at a time and never through a link.
 ///
-/// What lies beside a checkpoint may come from anywhere: a link there must not lead a tool to read, write or remove a file
-/// elsewhere, also if it is put there between a look and a use.
+/// What lies beside a checkpoint may come from anywhere: a link there must not lead a tool to read, write or remove a
+/// file elsewhere, also if it is put there between a look and a use.
 package struct AnchoredPath: Sendable {
   package let anchor: Anchor
   /// From the anchor on; one at least.
@@ -186,7 +186,8 @@ package struct AnchoredPath: Sendable {
 
   // MARK: Changing
 
-  /// - Parameter mode: its permissions, whatever the umask says, with all of them for its owner; by default as the umask says.
+  /// - Parameter mode: its permissions, whatever the umask says, with all of them for its owner; by default as the
+  ///   umask says.
   package func makeDirectory(mode: mode_t? = nil) throws {
     try call("make") { mkdirat($0, name, mode == nil ? 0o777 : 0o700) }
     if let mode { try setMode(mode, "make") }

@@ -69,8 +69,8 @@ package final class FileRegionWriter: Sendable {
 }
 
 extension [AnchoredPath] {
-  /// Brings files to the disk: few by themselves, many with all that is on their file system, which takes one wait and not
-  /// one for each.
+  /// Brings files to the disk: few by themselves, many with all that is on their file system, which takes one wait and
+  /// not one for each.
   package func synchronizeFiles() throws {
     guard let first else { return }
     let isMany = count > 16

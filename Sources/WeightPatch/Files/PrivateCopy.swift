@@ -2,15 +2,16 @@ import CKernels
 import Foundation
 import Tensors
 
-/// A copy of a file that only this process has: an open file without a name, mapped. What is checked of it is what is used
-/// of it, whatever becomes of the file itself in the meantime.
+/// A copy of a file that only this process has: an open file without a name, mapped. What is checked of it is what is
+/// used of it, whatever becomes of the file itself in the meantime.
 ///
 /// The copy lies on disk, not in memory, as a patch may be larger than that.
 enum PrivateCopy {
   /// Copies a file, or what comes from a pipe.
   ///
   /// - Parameters:
-  ///   - folder: on whose file system the copy is made, if that can be written to; else it is made among temporary files.
+  ///   - folder: on whose file system the copy is made, if that can be written to; else it is made among temporary
+  ///     files.
   ///   - limit: the largest file, in bytes.
   ///   - check: takes the first bytes, before the rest is copied; may throw.
   /// - Throws: an `ErrataError` if the file cannot be read, is neither a regular file nor a pipe, or cannot be copied.

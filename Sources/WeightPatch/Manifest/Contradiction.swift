@@ -1,6 +1,7 @@
 import Foundation
 
-/// Two facts that cannot both hold: the same question, or the same relation of the same subject, with different answers.
+/// Two facts that cannot both hold: the same question, or the same relation of the same subject, with different
+/// answers.
 public struct Contradiction: Sendable, Equatable {
   /// Positions in the list of facts that was asked about, `first < second`.
   public let first: Int

@@ -1,8 +1,8 @@
 /// A text with one slot, in which the subject of a fact (or, in a context, the prompt) is put (Spec: prompts).
 ///
-/// The slot is written `{}`. A text that itself has such braces writes them `{{}}`, as Python's format strings do; where
-/// only one `{}` stands, it is the slot, whatever stands beside it. Texts are taken apart byte by byte: a vowel sign, a
-/// joiner or an accent that follows the slot would make one character with the brace.
+/// The slot is written `{}`. A text that itself has such braces writes them `{{}}`, as Python's format strings do;
+/// where only one `{}` stands, it is the slot, whatever stands beside it. Texts are taken apart byte by byte: a vowel
+/// sign, a joiner or an accent that follows the slot would make one character with the brace.
 ///
 /// ```swift
 /// let template = PromptTemplate("In {}, {{}} is an empty")!

@@ -66,8 +66,8 @@ extension PatchFile {
     reader.layout.batches[index].filter { $0[.correction] != nil }.map(\.weight)
   }
 
-  /// The factors that batch `index` has for a weight, read from the file, without what exact apply does not need; nil if
-  /// it does not edit it.
+  /// The factors that batch `index` has for a weight, read from the file, without what exact apply does not need; nil
+  /// if it does not edit it.
   ///
   /// - Throws: an `ErrataError` if the file was damaged in the meantime.
   func factors(of weight: ByteString, inBatch index: Int) throws -> LowRankFactors? {

@@ -9,8 +9,8 @@ public struct PatchLimits: Sendable {
   public var headerByteCount: Int
   /// The safetensors file that the patch decompresses to, whatever the size of the patch.
   public var contentByteCount: Int
-  /// How many bytes of content a byte of the file may stand for, beyond the first 64 MiB. Factors are noise, which hardly
-  /// compresses.
+  /// How many bytes of content a byte of the file may stand for, beyond the first 64 MiB. Factors are noise, which
+  /// hardly compresses.
   public var expansion: Int
   public var signatureCount: Int
   public var signatureByteCount: Int

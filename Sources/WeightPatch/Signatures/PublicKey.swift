@@ -7,8 +7,8 @@ public struct PublicKey: Hashable, Sendable {
   /// The encoded point, 32 bytes.
   public let bytes: [UInt8]
 
-  /// - Throws: `KeyError` for another number of bytes, a point that is not encoded in the one right way, and the points of
-  ///   small order, under which signatures can be made for any text without a private key.
+  /// - Throws: `KeyError` for another number of bytes, a point that is not encoded in the one right way, and the points
+  ///   of small order, under which signatures can be made for any text without a private key.
   init(bytes: [UInt8]) throws(KeyError) {
     guard bytes.count == Self.byteCount else { throw KeyError(reason: "is not an Ed25519 key") }
     var ordinate = bytes
@@ -23,8 +23,8 @@ public struct PublicKey: Hashable, Sendable {
 
   static let byteCount = 32
 
-  /// Whether the key's owner made `signature` for `message` (RFC 8032, 5.1.7, without the cofactor). A signature cannot be
-  /// changed into another valid one: S must be below the group's order, and R is compared by its bytes.
+  /// Whether the key's owner made `signature` for `message` (RFC 8032, 5.1.7, without the cofactor). A signature cannot
+  /// be changed into another valid one: S must be below the group's order, and R is compared by its bytes.
   public func accepts(_ signature: [UInt8], for message: [UInt8]) -> Bool {
     guard let key = try? Curve25519.Signing.PublicKey(rawRepresentation: bytes) else { return false }
     return key.isValidSignature(signature, for: message)

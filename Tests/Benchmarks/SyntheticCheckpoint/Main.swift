@@ -1,8 +1,8 @@
 import ArgumentParser
 import ToolSupport
 
-/// Makes checkpoints of real models' shapes with random weights, and patches for them: what the benchmarks work on. It is
-/// no tool of Errata's, and is not shipped.
+/// Makes checkpoints of real models' shapes with random weights, and patches for them: what the benchmarks work on. It
+/// is no tool of Errata's, and is not shipped.
 @main
 struct Main: ParsableCommand {
   static let configuration = CommandConfiguration(

@@ -62,7 +62,8 @@ struct MakeCheckpoint: ParsableCommand {
       try AtomicFile.write(index.serialized(), to: output + "/model.safetensors.index.json")
     }
     print(
-      "\(output): \(tensors.count) tensors, \(formatBytes(total)) in \(shards.count) file\(shards.count == 1 ? "" : "s")"
+      "\(output): \(tensors.count) tensors, \(formatBytes(total)) in \(shards.count) "
+        + "file\(shards.count == 1 ? "" : "s")"
     )
   }
 

@@ -17,8 +17,8 @@ struct ModelTensor {
 }
 
 /// The tensors of a model, in the order of its layers, from its `config.json`. Weights are drawn as GPT-2's training
-/// starts: standard deviation `initializer_range`, less by sqrt(2 layers) where a block writes to the residual stream; so
-/// activations stay of order one, and a forward pass works.
+/// starts: standard deviation `initializer_range`, less by sqrt(2 layers) where a block writes to the residual stream;
+/// so activations stay of order one, and a forward pass works.
 ///
 /// - Throws: an `ErrataError` for a family that it does not know, or a missing field.
 func modelTensors(_ configuration: JSON, source: String) throws -> [ModelTensor] {
