@@ -12,9 +12,11 @@ enum BrokenMapping {
   /// Whether a thread is saying it: several may be reading the file.
   private static let isSaid = Atomic(false)
 
-  private static let remark: StaticString =
-    ": became shorter, or could not be read, while it was in use; check the disk, and try again when no other program "
-    + "writes the file\n"
+  private static let remark: StaticString = """
+    : became shorter, or could not be read, while it was in use; check the disk, and try again when no other program \
+    writes the file
+
+    """
 
   static func explain(as name: String) {
     prefix = strdup(name + ": ")

@@ -122,6 +122,9 @@ enum HostilePatches {
       let count = (size - first.utf8.count - last.utf8.count) / unit.utf8.count
       return Array(first.utf8) + Array(repeating: Array(unit.utf8), count: count).joined() + Array(last.utf8)
     }
+    func members(_ count: Int, _ member: (Int) -> String) -> [UInt8] {
+      Array("{\((0..<count).map(member).joined(separator: ","))}".utf8)
+    }
     let tensor = #"{"0/w/left":{"dtype":"F32","shape":[1048576,1048576],"data_offsets":[0,4398046511104]}}"#
     let near = #"{"0/w/left":{"dtype":"U8","shape":[60000000],"data_offsets":[0,60000000]}}"#
     return [
@@ -131,15 +134,9 @@ enum HostilePatches {
       header("a header of objects", repeated(#"{"a":["#, "{},", "0]}")),
       header("a header of one name", repeated(#"{""#, "x", #"":0}"#)),
       header("a header of brackets", repeated(#"{"a":"#, "[", "")),
-      header("a header of members", Array("{\((0..<700_000).map { "\"\($0)\":0" }.joined(separator: ","))}".utf8)),
+      header("a header of members", members(700_000) { #""\#($0)":0"# }),
       header(
-        "a header of tensors",
-        Array(
-          "{"
-            + (0..<130_000).map { "\"\($0)\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]}" }
-            .joined(separator: ",")
-            + "}"
-            .utf8)),
+        "a header of tensors", members(130_000) { #""\#($0)":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}"# }),
       header("a manifest of zeros", repeated(#"{"__metadata__":{"wpatch":"{\"a\":["#, "0,", #"0]}"}}"#)),
       header("a manifest of text", repeated(#"{"__metadata__":{"wpatch":"{\"a\":\""#, "x", #"\"}"}}"#)),
       header("a manifest of escapes", repeated(#"{"__metadata__":{"wpatch":""#, "\\u0041", #""}}"#)),

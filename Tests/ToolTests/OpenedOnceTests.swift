@@ -62,11 +62,11 @@ extension ToolTests {
         for file in files { #expect(counts[file] == 1, "errata \(command[0]): \(file)") }
         #expect(counts.values.allSatisfy { $0 == 1 }, "errata \(command[0]): \(counts)")
       }
-      // A sequence does not read what it has written.
+      // What a sequence has written it reads once, when it is done: to say how far later batches moved earlier facts.
       try scratch.remove("all")
       let written = try opened(
         edit("samples/model", "--layers", "1", "--batch-size", "1", output: "all"), in: "all")
-      #expect(!written.keys.contains { $0.hasSuffix(".wpatch") })
+      #expect(written.filter { $0.key.hasSuffix(".wpatch") }.values.allSatisfy { $0 == 1 })
     }
 
     @Test(.enabled(if: isTraceable, "needs strace")) func everyFileOfALedger() throws {
