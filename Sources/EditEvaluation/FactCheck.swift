@@ -40,8 +40,12 @@ public struct FactCheck {
   public let repeats: [[Int]]
   public let sharedSubjects: [SharedSubject]
 
-  /// Whether an edit would refuse some of the facts.
-  public var hasProblems: Bool { !unusable.isEmpty || !contradictions.isEmpty || !repeats.isEmpty }
+  /// How often an edit would refuse some of the facts. Contradictions whose questions differ in how they are written
+  /// are edited: two spellings of a subject are two subjects, as their tokens differ.
+  public var problemCount: Int {
+    func question(_ index: Int) -> ByteString { ByteString(findings[index].record.fact.question) }
+    return unusable.count + repeats.count + contradictions.count { question($0.first) == question($0.second) }
+  }
 
   /// Another spelling must be so many times as likely to be worth a word.
   private static let worthAWord = 2.0

@@ -24,7 +24,7 @@ public struct FactCheckReport: Answer {
 
   /// - Throws: an `ErrataError` if an edit would refuse these facts.
   public func requireUsable() throws {
-    let count = check.unusable.count + check.contradictions.count + check.repeats.count
+    let count = check.problemCount
     if count > 0 { throw ErrataError.factsHaveProblems(path, count) }
   }
 

@@ -161,6 +161,19 @@ extension ToolTests {
       #expect(json["facts"]?.arrayValue?[0]["tokens"]?.arrayValue?.isEmpty == false)
     }
 
+    /// Their tokens differ, so that both can be edited; a reader is told all the same.
+    @Test func twoSpellingsOfASubjectAreTwo() throws {
+      let records = [("Andr\u{E9}", "German"), ("Andre\u{301}", "French")].map {
+        #"{"prompt": "The mother tongue of {} is", "subject": "\#($0)", "target_new": "\#($1)"}"#
+      }
+      try scratch.write(records.joined(separator: "\n"), to: "spellings.jsonl")
+      let check = try scratch.succeed("facts", "check", "spellings.jsonl", "samples/model").output
+      #expect(check.contains("records 0 and 1 contradict each other") && check.contains("2 facts: 2 to edit"))
+      try scratch.succeed(
+        "edit", "samples/model", "--facts", "spellings.jsonl", "--stats", "samples/stats.safetensors", "-o",
+        "spellings.wpatch", "--quiet")
+    }
+
     @Test func knownFactsAreSkipped() throws {
       try scratch.write(
         """

@@ -38,8 +38,7 @@ final class TransitionPipeline: Sendable {
     let chunks = lanes[0].transition.chunks
     precondition(lanes.allSatisfy { $0.transition.chunks == chunks })
     nonisolated(unsafe) let lanes = lanes
-    // For a single chunk no other thread is woken: of thousands of small tensors, that would be most of the time.
-    let workers = lanes.count * chunks.count == 1 ? 1 : Threads.count
+    let workers = Threads.count
     // Enough chunks for every worker and lane, and no more than 8 Mi elements, so that memory is bounded.
     let room = DispatchSemaphore(value: 0)
     for _ in 0..<max(workers, lanes.count, min(16 * workers, (8 << 20) / chunks.chunkLength)) { room.signal() }
