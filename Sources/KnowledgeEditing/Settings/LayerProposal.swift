@@ -48,27 +48,29 @@ public struct LayerProposal: Sendable {
     let middle = Self.layer(of: layerCount)
     let measured = statistics.layers.filter { $0 < layerCount }.sorted { abs($0 - middle) < abs($1 - middle) }
     var concentrations: [Int: Double] = [:]
-    for layer in measured {
-      concentrations[layer] = try statistics.triangle(layer: layer).largestEigenvalueShare()
+    func isSpread(_ layer: Int) throws -> Bool {
+      let share = try statistics.triangle(layer: layer).largestEigenvalueShare()
+      concentrations[layer] = share
+      return share < Self.largestConcentration
     }
-    let spread = measured.filter { concentrations[$0]! < Self.largestConcentration }
-    let (candidates, others) = (
-      spread.filter(Self.candidates(of: layerCount).contains),
-      spread.filter { !Self.candidates(of: layerCount).contains($0) }
-    )
+    func canBeInverted(_ layer: Int) throws -> Bool {
+      switch try SecondMomentCondition(statistics, layer: layer, ridge: ridge).verdict {
+      case .singular, .illConditioned: false
+      case .good, .usable, .poor: true
+      }
+    }
+    let near = Self.candidates(of: layerCount)
+    let candidates = try measured.filter { try near.contains($0) && isSpread($0) }
     let effect = candidates.count > 1 ? try effects(candidates) : [:]
     // Of equals the nearest, which stands first.
     let ordered = candidates.enumerated().sorted {
       let (left, right) = (effect[$0.element] ?? 0, effect[$1.element] ?? 0)
       return left == right ? $0.offset < $1.offset : left > right
     }.map(\.element)
-    // Of large models a factorization takes a while: no more of them than needed.
-    let serving = try (ordered + others).first {
-      switch try SecondMomentCondition(statistics, layer: $0, ridge: ridge).verdict {
-      case .singular, .illConditioned: return false
-      case .good, .usable, .poor: return true
-      }
-    }
+    // Of large models looking at a layer takes a while: at no more of them than needed.
+    let serving =
+      try ordered.first(where: canBeInverted)
+      ?? measured.first { try !near.contains($0) && isSpread($0) && canBeInverted($0) }
     let layer = serving ?? measured.min { concentrations[$0]! < concentrations[$1]! } ?? middle
     self.init(layer: layer, concentration: concentrations[layer])
   }
