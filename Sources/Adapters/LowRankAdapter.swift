@@ -115,15 +115,6 @@ extension LowRankAdapter.Module {
 }
 
 extension Matrix where Element == Float {
-  fileprivate func padded(rows: Int, columns: Int) -> Matrix<Float> {
-    guard rows != self.rows || columns != self.columns else { return self }
-    var result = Matrix(rows: rows, columns: columns)
-    for row in 0..<self.rows {
-      for column in 0..<self.columns { result[row, column] = self[row, column] }
-    }
-    return result
-  }
-
   fileprivate func rounded(to dtype: DType) -> Matrix<Float> {
     guard dtype != .f32 else { return self }
     let stored = stored(as: dtype)

@@ -118,7 +118,7 @@ public final class AtomicFile {
       try flush()
     }
     if bytes.count >= Self.bufferSize {
-      try writeThrough(bytes)
+      try writeAll(bytes, to: descriptor, path: path)
     } else {
       buffer.append(contentsOf: bytes)
     }
@@ -176,20 +176,8 @@ public final class AtomicFile {
   }
 
   private func flush() throws {
-    try buffer.withUnsafeBytes { try writeThrough($0) }
+    try buffer.withUnsafeBytes { try writeAll($0, to: descriptor, path: path) }
     buffer.removeAll(keepingCapacity: true)
-  }
-
-  private func writeThrough(_ bytes: UnsafeRawBufferPointer) throws {
-    var rest = bytes
-    while !rest.isEmpty {
-      let written = Foundation.write(descriptor, rest.baseAddress, rest.count)
-      if written < 0 {
-        if errno == EINTR { continue }
-        throw ErrataError.system("write", path, errno)
-      }
-      rest = UnsafeRawBufferPointer(rebasing: rest[written...])
-    }
   }
 
   /// Writes `bytes` to `path` atomically.

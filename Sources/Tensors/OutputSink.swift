@@ -42,17 +42,25 @@ package final class StandardOutput: OutputSink {
   deinit { close(descriptor) }
 
   package func write(_ bytes: UnsafeRawBufferPointer) throws {
-    var rest = bytes
-    while !rest.isEmpty {
-      let count = Foundation.write(descriptor, rest.baseAddress, rest.count)
-      if count < 0 {
-        if errno == EINTR { continue }
-        throw ErrataError.system("write", path, errno)
-      }
-      rest = UnsafeRawBufferPointer(rebasing: rest[count...])
-    }
+    try writeAll(bytes, to: descriptor, path: path)
     byteCount += bytes.count
   }
 
   package func commit() throws {}
+}
+
+/// Writes all of the bytes where the descriptor stands, in as many calls as it takes.
+///
+/// - Parameter path: what messages call the file.
+/// - Throws: an `ErrataError` if the system does not take them.
+func writeAll(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32, path: String) throws {
+  var rest = bytes
+  while !rest.isEmpty {
+    let written = Foundation.write(descriptor, rest.baseAddress, rest.count)
+    if written < 0 {
+      if errno == EINTR { continue }
+      throw ErrataError.system("write", path, errno)
+    }
+    rest = UnsafeRawBufferPointer(rebasing: rest[written...])
+  }
 }

@@ -125,9 +125,11 @@ extension Matrix where Element == Double {
     }
     return result
   }
+}
 
+extension Matrix where Element: AdditiveArithmetic {
   /// This matrix in the upper left corner of one of zeros.
-  fileprivate func padded(rows: Int, columns: Int) -> Matrix<Double> {
+  package func padded(rows: Int, columns: Int) -> Matrix {
     guard rows != self.rows || columns != self.columns else { return self }
     var result = Matrix(rows: rows, columns: columns)
     for row in 0..<self.rows {
