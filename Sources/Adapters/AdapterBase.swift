@@ -73,11 +73,14 @@ package struct AdapterBase: Sendable {
 
   /// The target of a module's name, with any of the prefixes that checkpoints and programs put before the blocks; nil
   /// if there is none. A prefix of something else, as of a tower for images, is none of them.
-  func target(module: String) -> Target? {
+  func target(module: String) -> Target? { blockPath(ofModule: module).flatMap { byPath[$0] }.map { targets[$0] } }
+
+  /// A module's name from the list of blocks on; nil if it is none of a block of this model.
+  func blockPath(ofModule module: String) -> String? {
     guard let path = Architecture.blockPath(module), Self.prefixes.contains(String(module.dropLast(path.count))) else {
       return nil
     }
-    return byPath[path].map { targets[$0] }
+    return path
   }
 
   private static let prefixes: Set<String> = [

@@ -3,7 +3,8 @@ import Safetensors
 import Tensors
 import WeightPatch
 
-/// An adapter that somebody made: a folder in PEFT's format, a GGUF file, or a safetensors file of weight deltas.
+/// An adapter that somebody made: a folder in PEFT's format, a GGUF file, or a safetensors or `.npz` file of weight
+/// deltas.
 package enum AdapterFile {
   /// - Parameters:
   ///   - path: of the folder, of `adapter_model.safetensors` or `adapter_config.json` in it, or of the file.
@@ -20,7 +21,10 @@ package enum AdapterFile {
       guard !file.header.tensors.contains(where: { $0.name.description.contains(".lora_") }) else {
         throw ErrataError.noAdapter(path, "without an adapter_config.json beside it, its scale is not known")
       }
-      return try WeightDeltas.read(file, for: base)
+      return try withExtendedLifetime(file) { try WeightDeltas.read(DeltaFile(file), for: base) }
+    case .numpyArchive:
+      let largest = base.targets.map { $0.inputSize * $0.outputSize }.max() ?? 0
+      return try WeightDeltas.read(DeltaFile(numpy: path, largestCount: largest), for: base)
     case .pytorch: throw ErrataError.pickledAdapter(path)
     default: return try GGUFAdapter.read(path, for: base)
     }
@@ -51,7 +55,7 @@ package enum AdapterFile {
       let configuration = "\(folder)/\(PEFTAdapter.configurationName)"
       record.configuration = try Digest(contentsOf: configuration)
       try PEFTConfiguration(contentsOf: configuration).describe(in: &record)
-    } else if FileKind(path: path) != .safetensors {
+    } else if FileKind(path: path) == .gguf {
       record.alpha = try GGUFAdapter.alpha(GGUFFile(path: path), path)
     }
     return record

@@ -103,6 +103,10 @@ extension ErrataError {
       .general, path, "is a pickle, which is a program", remedy: .convertPickle)
   }
 
+  static func deltaType(_ path: String, _ name: String, _ type: String) -> ErrataError {
+    ErrataError(.general, path, "\"\(name)\" is of type \(type), and a change is of floating-point numbers")
+  }
+
   static func wholeDeltaTooLarge(_ path: String, _ name: String) -> ErrataError {
     ErrataError(
       .general, path, "\"\(name)\" is a whole change, too large to be decomposed", remedy: .addAndCompare)

@@ -39,16 +39,15 @@ struct FactorPairs {
 
   /// - Parameters:
   ///   - missing: what the file calls the right factor and the left one.
-  ///   - target: which map of the base is meant.
+  ///   - placement: which maps of the base are meant.
   ///   - scale: what a module's product is multiplied by, for its rank.
   /// - Throws: an `ErrataError` if a factor is missing, or if a module does not fit the base.
   func adapter(
-    for base: AdapterBase, missing: (right: String, left: String), target: (String) -> AdapterBase.Target?,
+    for base: AdapterBase, missing: (right: String, left: String), placement: (String) -> ModulePlacement?,
     scale: (String, Int) -> Double
   ) throws -> LowRankAdapter {
     guard !modules.isEmpty else { throw ErrataError.adapterEmpty(path) }
-    var result: [LowRankAdapter.Module] = []
-    var known: Set<Int> = []
+    var placed: [Int: PlacedFactors] = [:]
     for (name, pair) in modules.sorted(by: { $0.key < $1.key }) {
       guard let left = pair.left else { throw ErrataError.adapterHalf(path, name, missing: missing.left) }
       guard let right = pair.right else { throw ErrataError.adapterHalf(path, name, missing: missing.right) }
@@ -58,16 +57,23 @@ struct FactorPairs {
       guard right.rows <= Self.largestRank else {
         throw ErrataError.adapterFactorShape(path, name, [right.rows, right.columns])
       }
-      guard let target = target(name) else { throw ErrataError.adapterNoModule(path, name, base.checkpoint.path) }
-      guard left.rows == target.outputSize, right.columns == target.inputSize else {
+      guard let placement = placement(name) else { throw ErrataError.adapterNoModule(path, name, base.checkpoint.path) }
+      guard left.rows == placement.outputSize, right.columns == placement.inputSize else {
         throw ErrataError.adapterShape(
-          path, name, found: [left.rows, right.columns], wanted: [target.outputSize, target.inputSize])
+          path, name, found: [left.rows, right.columns], wanted: [placement.outputSize, placement.inputSize])
       }
-      guard known.insert(target.position).inserted else { throw ErrataError.adapterModuleTwice(path, name) }
       let scale = scale(name, right.rows)
-      result.append(LowRankAdapter.Module(target: target, left: left, right: right, scale: scale))
+      var start = 0
+      for part in placement.parts {
+        let piece = PlacedFactors.Piece(
+          left: left.rows(at: Array(start..<start + part.size)), right: right, scale: scale, outputs: part.outputs)
+        start += part.size
+        guard placed[part.target.position, default: PlacedFactors(target: part.target)].append(piece) else {
+          throw ErrataError.adapterModuleTwice(path, name)
+        }
+      }
     }
-    return LowRankAdapter(result)
+    return LowRankAdapter(try placed.values.map { try $0.module() })
   }
 
   private static let largestRank = 65_536

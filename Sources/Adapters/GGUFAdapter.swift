@@ -63,7 +63,7 @@ package enum GGUFAdapter {
     }
     return try withExtendedLifetime(file) {
       try factors.adapter(
-        for: base, missing: ("lora_a", "lora_b"), target: base.target(ggufName:),
+        for: base, missing: ("lora_a", "lora_b"), placement: { base.target(ggufName: $0).map(ModulePlacement.init) },
         // llama.cpp takes an alpha of 0 for no scale.
         scale: { _, rank in alpha == 0 ? 1 : alpha / Double(rank) })
     }

@@ -19,7 +19,8 @@ package struct ImportedAdapter: Sendable {
     package let name: String
     package let rank: Int
     package let scale: Double
-    /// |D - D'| / |D'|, Frobenius, where D' is the adapter's change: 0 where the scale is a power of two.
+    /// |D - D'| / |D'|, Frobenius, where D' is the adapter's change: 0 where float32 holds its factors and the scale is
+    /// a power of two; at most this where both round.
     package let error: Double
     package let storage: String
   }
@@ -41,7 +42,7 @@ package struct ImportedAdapter: Sendable {
     modules = zip(zip(used.modules, errors), factors).map { pair, factors in
       Module(
         tensor: pair.0.target.tensor, name: pair.0.target.module, rank: pair.0.rank, scale: pair.0.scale,
-        error: pair.1, storage: factors.storage)
+        error: pair.0.readingError + pair.1, storage: factors.storage)
     }
     var tensors: [ByteString: Manifest.BaseTensor] = [:]
     var results: [ByteString: Digest] = [:]

@@ -16,6 +16,8 @@ package struct LowRankAdapter: Sendable {
     package var right: Matrix<Float>
     /// What the product is multiplied by.
     package var scale = 1.0
+    /// |D - D'| / |D'|, Frobenius, where D' is the change in the file that it was read from: 0 where float32 holds it.
+    package var readingError = 0.0
 
     package var rank: Int { right.rows }
     /// Whether it changes nothing.
@@ -106,6 +108,31 @@ package struct LowRankAdapter: Sendable {
 }
 
 extension LowRankAdapter.Module {
+  /// Of factors in binary64, which are rounded to float32, and what that changes.
+  ///
+  /// - Parameters:
+  ///   - factors: d_out x r and r x d_in.
+  ///   - scale: what their product is multiplied by.
+  ///   - whole: what is meant, d_out x d_in, if not their product.
+  /// - Throws: an `ErrataError` if a factor leaves the range of float32.
+  init(
+    target: AdapterBase.Target, rounding factors: (left: Matrix<Double>, right: Matrix<Double>), scale: Double = 1,
+    of whole: Matrix<Double>? = nil
+  ) throws {
+    self.init(target: target, left: factors.left.narrowed(), right: factors.right.narrowed(), scale: scale)
+    guard (left.elements + right.elements).allSatisfy(\.isFinite) else {
+      throw ErrataError.adapterOutOfRange(target.tensor, .f32)
+    }
+    let stored = (left: left.widened(), right: right.widened())
+    if let whole {
+      let norm = whole.frobeniusNorm
+      let rest = stored.left.multiplied(by: stored.right).subtracting(whole).frobeniusNorm
+      readingError = norm > 0 ? rest / norm : 0
+    } else if stored.left.elements != factors.left.elements || stored.right.elements != factors.right.elements {
+      readingError = relativeDifference(of: stored, from: factors)
+    }
+  }
+
   /// The two factors in binary64, the scale in the first.
   fileprivate var scaledProduct: (left: Matrix<Double>, right: Matrix<Double>) {
     let scale = scale

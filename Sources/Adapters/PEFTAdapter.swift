@@ -79,7 +79,7 @@ package enum PEFTAdapter {
     }
     return try withExtendedLifetime(file) {
       try factors.adapter(
-        for: base, missing: ("lora_A", "lora_B"), target: base.target(module:),
+        for: base, missing: ("lora_A", "lora_B"), placement: base.placement(module:),
         scale: { configuration.scale(of: $0, rank: $1) })
     }
   }

@@ -58,6 +58,27 @@ extension Architecture {
     }
   }
 
+  /// Where the outputs of a map that other checkpoints hold apart stand in the tensor that this one has for several.
+  ///
+  /// - Parameters:
+  ///   - part: `.query`, `.key`, `.value`, `.gate` or `.up`.
+  ///   - layer: whose.
+  /// - Returns: the ranges of outputs that make up the part, in its order; nil if the layer has a tensor for it alone.
+  package func outputs(of part: MapRole, inFusedMapOf layer: Int) -> [Range<Int>]? {
+    let layer = layers[layer]
+    switch part {
+    case .query, .key, .value:
+      guard layer.queryKeyValue.count == 1, layer.keyValueSource == nil else { return nil }
+      let rows = fusedLayout.rows(layer.heads)
+      return part == .query ? rows.query : part == .key ? rows.key : rows.value
+    case .gate, .up:
+      guard case .gated = perceptron, layer.up.count == 1 else { return nil }
+      let size = layer.intermediateSize
+      return [part == .gate ? 0..<size : size..<2 * size]
+    case .queryKeyValue, .attentionOutput, .gateUp, .down: return nil
+    }
+  }
+
   /// The part of a tensor's or a module's name that begins with the list of blocks, without `.weight`: of
   /// `model.layers.3.mlp.down_proj.weight` it is `layers.3.mlp.down_proj`.
   ///
@@ -69,5 +90,29 @@ extension Architecture {
       number > 0
     else { return nil }
     return parts[(number - 1)...].joined(separator: ".")
+  }
+}
+
+extension Architecture.FusedLayout {
+  /// The outputs of a fused map that are queries, keys and values, each in the order of heads.
+  func rows(_ heads: Architecture.Heads) -> (query: [Range<Int>], key: [Range<Int>], value: [Range<Int>]) {
+    let size = heads.size
+    switch self {
+    case .concatenated:
+      let (queries, keys) = (heads.querySize, heads.keyValueSize)
+      return ([0..<queries], [queries..<queries + keys], [queries + keys..<queries + 2 * keys])
+    case .groupedByHead:
+      let group = heads.count / heads.keyValueCount
+      func rows(_ first: Int, _ count: Int) -> [Range<Int>] {
+        (0..<heads.keyValueCount).map { ((group + 2) * $0 + first) * size..<((group + 2) * $0 + first + count) * size }
+      }
+      return (rows(0, group), rows(group, 1), rows(group + 1, 1))
+    case .sharded(let count):
+      let share = heads.querySize / count
+      func rows(_ part: Int) -> [Range<Int>] {
+        (0..<count).map { (3 * $0 + part) * share..<(3 * $0 + part + 1) * share }
+      }
+      return (rows(0), rows(2), rows(1))
+    }
   }
 }

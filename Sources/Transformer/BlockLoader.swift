@@ -207,21 +207,8 @@ extension Normalization {
 extension Architecture.FusedLayout {
   /// The rows of a fused map that make up all queries, all keys and all values, in that order; nil if they stand so.
   fileprivate func order(_ heads: Architecture.Heads) -> [Range<Int>]? {
-    let size = heads.size
-    switch self {
-    case .concatenated: return nil
-    case .groupedByHead:
-      let group = heads.count / heads.keyValueCount
-      func rows(_ first: Int, _ count: Int) -> [Range<Int>] {
-        (0..<heads.keyValueCount).map { ((group + 2) * $0 + first) * size..<((group + 2) * $0 + first + count) * size }
-      }
-      return rows(0, group) + rows(group, 1) + rows(group + 1, 1)
-    case .sharded(let count):
-      let share = heads.querySize / count
-      func rows(_ part: Int) -> [Range<Int>] {
-        (0..<count).map { (3 * $0 + part) * share..<(3 * $0 + part + 1) * share }
-      }
-      return rows(0) + rows(2) + rows(1)
-    }
+    if case .concatenated = self { return nil }
+    let rows = rows(heads)
+    return rows.query + rows.key + rows.value
   }
 }

@@ -15,9 +15,12 @@ struct Import: ParsableCommand {
       adapter. Its factors become the components of a batch; a scale (alpha / r) that is a power of two goes into \
       them exactly, and another rounds them once, to float32, which is said.
 
-      Also changes of weights as EasyEdit and the memit code have them, from a safetensors file: for a weight N the \
-      pair N.0 (keys, d_in x E) and N.1 (values, d_out x E), or the whole change as N or N.0, which is cut to the rank \
-      that its type's rounding leaves. A .pt file of them is a pickle; torch makes it one that can be read:
+      A module that the checkpoint has with others in one tensor (q_proj in qkv_proj, gate_proj in gate_up_proj), or \
+      the other way round, finds its place.
+
+      Also changes of weights as EasyEdit and the memit code have them, from a safetensors or .npz file: for a weight \
+      N the pair N.0 (keys, d_in x E) and N.1 (values, d_out x E), or the whole change as N or N.0, which is cut to \
+      the rank that its type's rounding leaves. A .pt file of them is a pickle; torch makes it one that can be read:
 
         tensors = {}
         for name, parts in torch.load("deltas.pt").items():
@@ -30,7 +33,7 @@ struct Import: ParsableCommand {
       """,
     version: errataVersion)
 
-  @Argument(help: "The adapter: a folder in PEFT's format, a GGUF file, or a safetensors file of weight deltas.")
+  @Argument(help: "The adapter: a folder in PEFT's format, a GGUF file, or weight deltas: safetensors or .npz.")
   var adapter: String
 
   @Option(help: "The checkpoint that it is for, without patches: its directory, or its name in the download cache.")

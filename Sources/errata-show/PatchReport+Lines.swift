@@ -148,13 +148,17 @@ extension PatchReport {
   }
 
   private func facts(_ batch: Manifest.Batch, _ figures: BatchFigures) -> [String] {
-    var table = TextTable(Manifest.Fact.columns + [("short", .right)])
+    let isDisturbed = figures.isDisturbed
+    var table = TextTable(Manifest.Fact.columns + [("short", .right)] + (isDisturbed ? [("disturbed", .right)] : []))
     for (index, fact) in batch.facts.enumerated() {
       // Without a step there was nothing to reach, and a share of nothing says nothing.
       let short = fact.outcome?.steps == 0 ? "nothing to do" : share(figures.shortfall(ofFact: index))
-      table.append(fact.cells(isElided: true) + [short])
+      table.append(
+        fact.cells(isElided: true) + [short] + (isDisturbed ? [share(figures.disturbance(ofFact: index))] : []))
     }
     return table.lines
+      + (figures.hasUnknownDisturbance
+        ? ["what the components beside these facts do to them takes keys: 'errata stack' says it with --stats"] : [])
   }
 
   private func tensors(_ batch: Manifest.Batch, _ figures: BatchFigures) -> [String] {

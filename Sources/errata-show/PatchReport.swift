@@ -29,7 +29,9 @@ struct PatchReport: Answer {
     self.batchByteCounts = batchByteCounts
     extent = patch.extent
     self.signatures = signatures
-    batches = zip(patch.batches, patch.manifest.batches).map(BatchFigures.init)
+    batches = patch.batches.indices.map {
+      BatchFigures(patch.batches[$0], patch.manifest.batches[$0], disturbances: patch.disturbances(ofBatch: $0))
+    }
   }
 
   /// From the header alone: the figures are those that the manifest records.
@@ -76,6 +78,9 @@ struct BatchFigures {
     let memorization: [Double?]?
     /// The largest.
     let worstMemorization: Double?
+    /// What components of other batches do to each fact (`Patch.disturbances(ofBatch:)`); nil if nothing does, or where
+    /// only the header was read, and empty if the patch does not tell.
+    let disturbance: [Double?]?
     let rank: Int
     /// What the manifest records.
     let recorded: Manifest.TensorFigures?
@@ -83,7 +88,7 @@ struct BatchFigures {
 
   let tensors: [Tensor]
 
-  init(_ batch: EditBatch, _ described: Manifest.Batch) {
+  init(_ batch: EditBatch, _ described: Manifest.Batch, disturbances: [ByteString: [Double?]]) {
     tensors = batch.tensors.map { factors in
       let recorded = described.tensors[factors.name]
       let memorization =
@@ -94,7 +99,7 @@ struct BatchFigures {
           ridge: described.ridge(of: factors.name) ?? 0, metric: described.metric) ?? recorded?.preservation,
         isUpperBound: described.ridge(of: factors.name) == nil, memorization: memorization,
         worstMemorization: memorization.map { $0.compactMap(\.self).max() } ?? recorded?.memorization,
-        rank: factors.rank, recorded: recorded)
+        disturbance: disturbances[factors.name], rank: factors.rank, recorded: recorded)
     }
   }
 
@@ -104,9 +109,20 @@ struct BatchFigures {
       return Tensor(
         name: weight, storage: storage, deltaNorm: figures?.deltaNorm,
         preservation: figures?.preservation, isUpperBound: described.ridge(of: weight) == nil, memorization: nil,
-        worstMemorization: figures?.memorization,
+        worstMemorization: figures?.memorization, disturbance: nil,
         rank: rank, recorded: figures)
     }
+  }
+
+  /// Whether components beside the facts change what they change.
+  var isDisturbed: Bool { tensors.contains { $0.disturbance != nil } }
+
+  /// Whether some of that is not known, for want of keys.
+  var hasUnknownDisturbance: Bool { tensors.contains { $0.disturbance?.isEmpty == true } }
+
+  /// What others do to fact `index`, in the tensor where that is worst.
+  func disturbance(ofFact index: Int) -> Double? {
+    tensors.compactMap { ($0.disturbance ?? []).isEmpty ? nil : $0.disturbance![index] }.max()
   }
 
   /// What fact `index` falls short of, in the tensor where that is worst.
@@ -142,6 +158,7 @@ extension BatchFigures {
         "preservation": JSON(tensor.preservation), "preservation_is_upper_bound": .bool(tensor.isUpperBound),
         "memorization": tensor.memorization.map { .array($0.map { JSON($0) }) } ?? .null,
         "worst_memorization": JSON(tensor.worstMemorization),
+        "disturbance": tensor.disturbance.map { .array($0.map { JSON($0) }) } ?? .null,
       ]
     }
     return .object(object)

@@ -15,6 +15,9 @@ struct Show: ParsableCommand {
                        squared output where the patch records that
         short          how far a fact falls short of its residual, |D k - r| / |r|, in
                        the layer where it is worst
+        disturbed      what an adapter in the same patch does at the fact's key, as a
+                       share of its residual, |D k| / |r|, in the tensors that both
+                       change; from the keys that the patch carries
         size           what a batch takes in the file, and that by its facts, where
                        batches differ in it
 

@@ -57,6 +57,23 @@ import WeightPatch
     #expect(adapter.modules[0].rank == 1 && adapter.modules[0].product.allSatisfy { $0 == 6 })
   }
 
+  /// What numpy wrote (Tests/Golden/make_npz.py): binary64 is rounded to float32, and that is said.
+  @Test(arguments: [("float64", 1e-7), ("float16", 0)]) func readsNumpyArchives(type: String, error: Double) throws {
+    let base = try AdapterBase.golden("llama_tied")
+    let path = URL(filePath: #filePath).deletingLastPathComponent()
+      .appending(path: "../Golden/npz/deltas_\(type).npz").standardizedFileURL.path
+    let module = try AdapterFile.read(path, for: base).modules[0]
+    #expect(module.target.tensor == "model.layers.1.mlp.down_proj.weight" && module.rank == 2)
+    #expect(error == 0 ? module.readingError == 0 : module.readingError > 0 && module.readingError < error)
+    let product = module.product
+    for output in 0..<64 {
+      for input in 0..<160 {
+        let exact = (0..<2).reduce(0.0) { $0 + Double(output - 32) / Double(3 + $1) / Double(1 + input + $1) }
+        #expect(abs(product[output * 160 + input] - exact) <= (error == 0 ? 0.02 : 1e-6))
+      }
+    }
+  }
+
   @Test func refusesWhatDoesNotFit() throws {
     let base = try AdapterBase.golden("llama_tied")
     let target = base.downProjection(0)
@@ -73,6 +90,12 @@ import WeightPatch
       ["norm.weight": ([1], [1])], .baseMismatch,
       "\"norm.weight\" is no linear map of a block of \(base.checkpoint.path); it belongs to another model, or "
         + "changes what no patch of factors can")
+    let numbers = directory("numbers.safetensors")
+    try SafetensorsWriter.write([ByteString("\(target.tensor).0"): (.i32, [1], [0, 0, 0, 0])], to: numbers)
+    #expect(
+      throws: ErrataError(
+        .general, "\(numbers): \"\(name).0\" is of type I32, and a change is of floating-point numbers")
+    ) { try AdapterFile.read(numbers, for: base) }
     try directory.write("\u{1}", to: "x.pt")
     try AtomicFile.write([0x80, 0x02, 0x7D, 0x2E], to: directory("x.pt"))
     #expect(

@@ -1,4 +1,7 @@
-"""Writes the second moments of Tests/Golden/npz as numpy does for the ROME and MEMIT code: python make_npz.py npz"""
+"""Writes Tests/Golden/npz as numpy does: second moments as the ROME and MEMIT code has them, and weight deltas.
+
+python make_npz.py npz
+"""
 
 import sys
 
@@ -29,3 +32,11 @@ numpy.savez_compressed(f"{folder}/runs.npz", **state(numpy.zeros((24, 24), numpy
 numpy.savez(f"{folder}/fortran.npz", **state(numpy.asfortranarray(matrix + numpy.triu(matrix))))
 numpy.savez(f"{folder}/half.npz", **state(matrix.astype(numpy.float16)))
 numpy.savez(f"{folder}/mean.npz", mean=numpy.zeros(24))
+
+# The change of a down-projection of families/llama_tied, as its factors: keys 160 x 2, values 64 x 2.
+weight = "model.layers.1.mlp.down_proj.weight"
+keys = 1 / (1 + numpy.arange(160)[:, None] + numpy.arange(2)[None, :])
+values = (numpy.arange(64)[:, None] - 32) / (3 + numpy.arange(2)[None, :])
+numpy.savez_compressed(f"{folder}/deltas_float64.npz", **{f"{weight}.0": keys, f"{weight}.1": values})
+half = {f"{weight}.0": keys.astype(numpy.float16), f"{weight}.1": values.astype(numpy.float16)}
+numpy.savez(f"{folder}/deltas_float16.npz", **half)

@@ -148,6 +148,33 @@ extension ToolTests {
       #expect(try scratch.succeed("diff", patch, "lora.wpatch", "--json").json["different"] == true)
     }
 
+    /// What an adapter does to the facts beside it is predicted by `stack`, and `show` says the same of the stack.
+    @Test func saysWhatAnAdapterDoesToFacts() throws {
+      try scratch.succeed(
+        "export", "samples/five-facts.wpatch", "--base", "samples/model", "--to", "peft", "-o", "lora")
+      try scratch.succeed("import", "lora", "--base", "samples/model", "-o", "lora.wpatch")
+      try scratch.succeed(
+        "edit", "samples/model", "--facts", "samples/facts.json", "--records", "0-2", "--stats",
+        "samples/stats.safetensors", "--layers", "1", "--keys", "-o", "facts.wpatch", "--quiet")
+      let stacked = try scratch.succeed(
+        "stack", "facts.wpatch", "lora.wpatch", "--threshold", "0", "-o", "both.wpatch", "--json"
+      ).json
+      let predicted = try #require(stacked["interference"]?["facts"]?.arrayValue)
+      #expect(predicted.count == 3 && predicted.allSatisfy { $0["mostly_by"] == .null })
+      let shown = try scratch.succeed("show", "both.wpatch", "--json").json
+      let facts = try #require(shown["manifest"]?["batches"]?.arrayValue?.firstIndex { $0["terms"] != "components" })
+      let tensor = try #require(shown["figures"]?.arrayValue?[facts][ByteString(tensor + ".weight")])
+      let shares = tensor["disturbance"]?.arrayValue?.compactMap(\.doubleValue) ?? []
+      let expected = predicted.compactMap { $0["share"]?.doubleValue }
+      #expect(zip(shares.sorted(by: >), expected).allSatisfy { abs($0 - $1) < 1e-9 * $1 } && shares.count == 3)
+      #expect(try scratch.succeed("show", "both.wpatch").output.contains("disturbed"))
+      // A patch without keys does not tell, and says who does.
+      try scratch.succeed("stack", patch, "lora.wpatch", "-o", "bare.wpatch")
+      #expect(
+        try scratch.succeed("show", "bare.wpatch").output.contains(
+          "what the components beside these facts do to them takes keys: 'errata stack' says it with --stats\n"))
+    }
+
     // MARK: What is served
 
     @Test func asksWhatIsServed() throws {

@@ -221,7 +221,7 @@ extension ToolTests {
         "none.npz: not a .npz file of second moments: 'mom2.count' is not a positive number of keys")
       try fail(
         ["samples/corpus.txt", "--layers", "1"], 6,
-        "samples/corpus.txt: not a .npz file of second moments: it is no zip archive, or cut off")
+        "samples/corpus.txt: not a .npz file of arrays: it is no zip archive, or cut off")
       try fail([], 2, "Missing expected argument '<files> ...' (see 'errata stats import --help')")
     }
 

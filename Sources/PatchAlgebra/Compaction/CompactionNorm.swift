@@ -117,7 +117,7 @@ extension SingularValueDecomposition {
 }
 
 extension Matrix where Element == Double {
-  func scalingColumns(by scales: [Double]) -> Matrix<Double> {
+  package func scalingColumns(by scales: [Double]) -> Matrix<Double> {
     precondition(scales.count == columns)
     var result = self
     for row in 0..<rows {

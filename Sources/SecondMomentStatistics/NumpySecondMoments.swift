@@ -1,5 +1,6 @@
 import Foundation
 import LinearAlgebra
+import NumpyArchive
 import Tensors
 
 /// Second moments as the ROME and MEMIT code keeps them (`util/runningstats.py`, as on rome.baulab.info/data/stats): a
@@ -74,30 +75,28 @@ public struct NumpySecondMoments: Sendable {
 
   /// sum k k^T, d_in x d_in, and the number of keys.
   func read(keyLength: Int) throws -> (sum: PackedTriangle, count: Int) {
-    let archive = try ZipArchive(path: path)
+    let archive = try NumpyArchive(path: path)
     func array<Result>(_ name: String, _ maximumCount: Int, _ body: (NumpyArray) throws -> Result) throws -> Result {
-      let result = try archive.withEntry(ByteString(name + ".npy"), maximumCount: maximumCount + 1 << 16) { bytes in
-        do {
-          return try body(NumpyArray(bytes))
-        } catch let error as NumpyArray.FormatError {
-          throw ErrataError.notNumpyArchive(path, "'\(name)': \(error.reason)")
-        }
+      guard let result = try archive.withArray(name, maximumByteCount: maximumCount, body) else {
+        throw ErrataError.notNumpySecondMoments(path, "it has no '\(name)'")
       }
-      guard let result else { throw ErrataError.notNumpyArchive(path, "it has no '\(name)'") }
       return result
     }
     let count = try array("mom2.count", 8) { array -> Double in
       guard array.shape.allSatisfy({ $0 == 1 }) else {
-        throw ErrataError.notNumpyArchive(path, "'mom2.count' is not one number")
+        throw ErrataError.notNumpySecondMoments(path, "'mom2.count' is not one number")
       }
       return array.number(0)
     }
     guard count >= 1, count < 0x1p53, count == count.rounded() else {
-      throw ErrataError.notNumpyArchive(path, "'mom2.count' is not a positive number of keys")
+      throw ErrataError.notNumpySecondMoments(path, "'mom2.count' is not a positive number of keys")
     }
     let sum = try array("mom2.mom2", 8 * keyLength * keyLength) { array -> PackedTriangle in
       guard array.shape == [keyLength, keyLength] else {
         throw ErrataError.numpyFileOfAnotherModel(path, shape: array.shape, keyLength: keyLength)
+      }
+      guard array.type != .float16 else {
+        throw ErrataError.notNumpySecondMoments(path, "'mom2.mom2' is of half precision, too coarse for sums")
       }
       return try symmetricMatrix(array)
     }
@@ -109,7 +108,7 @@ public struct NumpySecondMoments: Sendable {
     let size = array.shape[0]
     let diagonal = (0..<size).map { array.number($0 * size + $0) }
     guard diagonal.allSatisfy({ $0.isFinite && $0 >= 0 }) else {
-      throw ErrataError.notNumpyArchive(path, "'mom2.mom2' has a diagonal element that is negative or not finite")
+      throw ErrataError.notNumpySecondMoments(path, "'mom2.mom2' has a diagonal element that is negative or not finite")
     }
     var result = PackedTriangle(size: size)
     for row in 0..<size {
@@ -117,7 +116,7 @@ public struct NumpySecondMoments: Sendable {
         let (lower, upper) = (array.number(row * size + column), array.number(column * size + row))
         // Bounds also the elements that are not finite: then the comparison is false.
         guard abs(lower - upper) <= 1e-3 * (diagonal[row] * diagonal[column]).squareRoot() else {
-          throw ErrataError.notNumpyArchive(path, "'mom2.mom2' is not a symmetric, finite matrix")
+          throw ErrataError.notNumpySecondMoments(path, "'mom2.mom2' is not a symmetric, finite matrix")
         }
         result[row, column] = (lower + upper) / 2
       }

@@ -1,7 +1,7 @@
 import Tensors
 
 extension ErrataError {
-  static func notNumpyArchive(_ path: String, _ reason: String) -> ErrataError {
+  static func notNumpySecondMoments(_ path: String, _ reason: String) -> ErrataError {
     ErrataError(.damagedInput, path, "not a .npz file of second moments", cause: reason)
   }
 

@@ -1,13 +1,14 @@
 import Tensors
 
 /// An array in numpy's `.npy` format (NEP 1, versions 1 to 3): little-endian numbers in C order.
-struct NumpyArray {
+package struct NumpyArray {
   /// What is wrong with the bytes.
   struct FormatError: Error {
     let reason: String
   }
 
-  enum ElementType: String {
+  package enum ElementType: String, Sendable {
+    case float16 = "<f2"
     case float32 = "<f4"
     case float64 = "<f8"
     case int32 = "<i4"
@@ -15,15 +16,16 @@ struct NumpyArray {
 
     var byteCount: Int {
       switch self {
+      case .float16: 2
       case .float32, .int32: 4
       case .float64, .int64: 8
       }
     }
   }
 
-  let type: ElementType
+  package let type: ElementType
   /// Empty for a scalar.
-  let shape: [Int]
+  package let shape: [Int]
   /// As many as type and shape need.
   let elements: UnsafeRawBufferPointer
 
@@ -45,7 +47,7 @@ struct NumpyArray {
     guard let match = header.firstMatch(of: pattern)
     else { throw FormatError(reason: "its header is not one of numbers") }
     guard let type = ElementType(rawValue: String(match.1)) else {
-      throw FormatError(reason: "its type is '\(match.1)', not one of <f4, <f8, <i4, <i8")
+      throw FormatError(reason: "its type is '\(match.1)', not one of <f2, <f4, <f8, <i4, <i8")
     }
     let extents = match.3.split(separator: ",").map { $0.filter { $0 != " " } }.filter { !$0.isEmpty }.map { Int($0) }
     var count = type.byteCount
@@ -65,8 +67,9 @@ struct NumpyArray {
   }
 
   /// - Precondition: `index` is less than the number of elements.
-  func number(_ index: Int) -> Double {
+  package func number(_ index: Int) -> Double {
     switch type {
+    case .float16: Double(Float16(bitPattern: load(index, UInt16.self)))
     case .float32: Double(Float(bitPattern: load(index, UInt32.self)))
     case .float64: Double(bitPattern: load(index, UInt64.self))
     case .int32: Double(load(index, Int32.self))

@@ -2,8 +2,8 @@ import CZlib
 import Tensors
 
 /// The entries of a zip archive, stored or deflated, also in zip64 (PKWARE APPNOTE 6.3): as much as `.npz` files need.
-struct ZipArchive {
-  private struct Entry {
+struct ZipArchive: Sendable {
+  private struct Entry: Sendable {
     let name: ByteString
     let flags: Int
     let method: Int
@@ -13,7 +13,7 @@ struct ZipArchive {
     let headerOffset: Int
   }
 
-  /// A `.npz` of second moments has five.
+  /// A `.npz` of second moments has five, one of weight deltas two for each layer.
   private static let maximumEntryCount = 1000
   let path: String
   private let file: MappedFile
