@@ -103,6 +103,7 @@ let package = Package(
       dependencies: [
         "Errata",
         "Safetensors",
+        "SecondMomentStatistics",
         "Tensors",
         "TestSupport",
         "ToolSupport",

@@ -94,15 +94,38 @@ public final class EditComputation {
     }
   }
 
+  /// The length of a value.
+  var valueSize: Int { model.architecture.hiddenSize }
+
   /// What a run is given and tells.
   struct Hooks {
     let values: [String: FoundValue]
     /// Where an earlier run was with some facts, searched together.
     let resumed: (facts: [String], state: ValueSearchState)?
+    /// Called with the number of facts that have no value, and of all, where they are not to be searched.
+    var whenMissing: ((_ count: Int, _ of: Int) throws -> Void)? = nil
     let onStep: (ValueSearchProgress) -> Bool
     let onFound: ([(fact: String, value: FoundValue)]) throws -> Void
     /// Called before each `onStep` with the facts that are searched together, and where they are.
     let onState: (_ facts: [String], ValueSearchState) throws -> Void
+  }
+
+  /// Searches the values of a part of the facts: of whole groups, so that they are those that one run would find. What
+  /// is found goes to the hooks.
+  ///
+  /// - Returns: the values of the part's facts, by fact ID; nil if `onStep` said stop.
+  /// - Throws: an `ErrataError`, also for ROME, whose facts are searched one on top of another.
+  func search(_ part: Part, of facts: [Manifest.Fact], _ hooks: Hooks) throws -> [String: FoundValue]? {
+    guard settings.method != .rome else { throw ErrataError.romeHasNoParts }
+    let prepared = try Profile.measure("tokens") { try facts.map(prepare) }
+    hold(besides: facts)
+    try weights.withdraw()
+    let independent = try independentFacts(prepared)
+    guard let values = try search(independent, after: 0, of: nil, part, hooks) else { return nil }
+    return Dictionary(
+      uniqueKeysWithValues: zip(independent, values).compactMap { fact, value in
+        value.map { (fact.fact.identifier, $0) }
+      })
   }
 
   func run(_ facts: [Manifest.Fact], _ hooks: Hooks) throws -> [ComputedBatch]? {
@@ -113,16 +136,14 @@ public final class EditComputation {
     switch settings.method {
     case .memit, .emmet:
       let independent = try independentFacts(prepared)
-      guard let found = try search(independent, of: independent.count, after: 0, hooks) else { return nil }
-      return [try solve(independent, found)]
+      guard let found = try search(independent, after: 0, of: nil, nil, hooks) else { return nil }
+      return [try solve(independent, found.map { $0! })]
     case .rome:
       var batches: [ComputedBatch] = []
       for (index, fact) in prepared.enumerated() {
         // A later fact's value depends on the earlier edits, so an earlier run's serve only in the same order.
-        guard
-          let found = try search([fact], of: prepared.count, after: index, hooks)
-        else { return nil }
-        batches.append(try solveROME(fact, found[0]))
+        guard let found = try search([fact], after: index, of: prepared.count, nil, hooks) else { return nil }
+        batches.append(try solveROME(fact, found[0]!))
       }
       return batches
     }
@@ -159,40 +180,47 @@ public final class EditComputation {
   }
 
   /// - Parameters:
-  ///   - count: of all facts.
-  ///   - done: how many of them were searched before these.
+  ///   - done: how many facts of the run were searched before these.
+  ///   - count: of all facts of the run; nil if these are all.
+  ///   - part: whose groups are searched; nil for all.
+  /// - Returns: a value for each fact, nil for those that are not the part's; nil as a whole if `onStep` said stop.
   private func search(
-    _ facts: [PreparedFact], of count: Int, after done: Int, _ hooks: Hooks
-  ) throws -> [FoundValue]? {
+    _ facts: [PreparedFact], after done: Int, of count: Int?, _ part: Part?, _ hooks: Hooks
+  ) throws -> [FoundValue?]? {
     let identifiers = facts.map(\.fact.identifier)
-    var values = identifiers.map { hooks.values[$0] }
-    let missing = values.indices.filter { values[$0] == nil }
-    let before = done + facts.count - missing.count
     let valueSearch = ValueSearch(
       model.decoder, layer: settings.layers.last!, site: site, settings: settings)
+    let problems = facts.map(\.problem)
+    let groups = valueSearch.groups(problems).enumerated().filter { part?.takes($0.offset) ?? true }.map(\.element)
+    var values = [FoundValue?](repeating: nil, count: facts.count)
+    for index in groups.joined() { values[index] = hooks.values[identifiers[index]] }
+    let missing = groups.filter { group in group.contains { values[$0] == nil } }
+    if let whenMissing = hooks.whenMissing, !missing.isEmpty {
+      try whenMissing(values.count { $0 == nil }, values.count)
+    }
+    let mine = groups.reduce(0) { $0 + $1.count }
+    let before = done + mine - missing.reduce(0) { $0 + $1.count }
     // It belongs to these facts, or to others of the run.
     let resumed = hooks.resumed.flatMap { earlier in
-      missing.map { identifiers[$0] }.starts(with: earlier.facts) ? earlier.state : nil
+      missing.first.map { $0.map { identifiers[$0] } } == earlier.facts ? earlier.state : nil
     }
-    guard
-      let found = try Profile.measure(
-        "value search",
-        {
-          try valueSearch.search(
-            missing.map { facts[$0].problem }, resumed: resumed,
-            onStep: { progress in
-              var progress = progress
-              progress.found += before
-              progress.steps += before * settings.steps
-              progress.totalSteps = count * settings.steps
-              return hooks.onStep(progress)
-            },
-            onFound: { found in try hooks.onFound(found.map { (identifiers[missing[$0.index]], $0.value) }) },
-            onState: { range, state in try hooks.onState(range.map { identifiers[missing[$0]] }, state) })
-        })
-    else { return nil }
-    for (index, value) in zip(missing, found) { values[index] = value }
-    return values.map { $0! }
+    let isComplete = try Profile.measure("value search") {
+      try valueSearch.search(
+        problems, groups: missing, resumed: resumed,
+        onStep: { progress in
+          var progress = progress
+          progress.found += before
+          progress.steps += before * settings.steps
+          progress.totalSteps = (count ?? mine) * settings.steps
+          return hooks.onStep(progress)
+        },
+        onFound: { found in
+          for (index, value) in found { values[index] = value }
+          try hooks.onFound(found.map { (identifiers[$0.index], $0.value) })
+        },
+        onState: { group, state in try hooks.onState(group.map { identifiers[$0] }, state) })
+    }
+    return isComplete ? values : nil
   }
 
   // MARK: - Batches

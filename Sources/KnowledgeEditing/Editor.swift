@@ -55,17 +55,22 @@ public final class Editor {
   ///   - origin: who makes the patch, and when.
   ///   - archive: keeps values as they are found, and brings those of an earlier run that was interrupted. It may be
   ///     removed when the patch is written.
+  ///   - values: files of all facts' values, as `searchValues` makes them; nil searches here.
   ///   - onStep: called while values are searched; false stops.
   /// - Returns: the patch, with each fact's probability before and on the exact result.
   /// - Throws: an `EditInterruption` if `onStep` said stop; an `ErrataError` if the layers do not fit the model or the
   ///   method, if the statistics do not, or if something is wrong with a fact.
   public func edit(
-    _ facts: [Manifest.Fact], origin: PatchOrigin, archive: ValueArchive? = nil,
+    _ facts: [Manifest.Fact], origin: PatchOrigin, archive: ValueArchive? = nil, values: [String]? = nil,
     onStep: (EditProgress) -> Bool = { _ in true }
   ) throws -> Patch {
     let computation = try computation()
-    try archive?.open(computation.valueIdentity(facts), learningRate: settings.learningRate)
-    let computed = try withoutActuallyEscaping(onStep) { try run(computation, facts, archive, onStep: $0) }
+    let identity = try computation.valueIdentity(facts)
+    try archive?.open(identity, learningRate: settings.learningRate, size: computation.valueSize)
+    let given = try values.map { try ValueParts($0, identity, settings, size: computation.valueSize) }
+    let computed = try withoutActuallyEscaping(onStep) { onStep in
+      try run(facts, archive, given, onStep: onStep) { try computation.run(facts, $0) }
+    }
     guard let computed else {
       throw EditInterruption(foundCount: archive?.values.count ?? 0, factCount: facts.count, archive: archive?.path)
     }
@@ -79,15 +84,48 @@ public final class Editor {
     return patch
   }
 
-  /// Runs the computation from where the archive says that an earlier run was, and keeps there where this one is.
-  private func run(
-    _ computation: EditComputation, _ facts: [Manifest.Fact], _ archive: ValueArchive?,
-    onStep: @escaping (EditProgress) -> Bool
-  ) throws -> [EditComputation.ComputedBatch]? {
+  /// Searches the values of a part of the facts, and writes them to the archive's output: `edit` makes a patch of all
+  /// parts, to the byte the one that it makes alone.
+  ///
+  /// - Parameters:
+  ///   - facts: of all parts, in the order in which they will be edited.
+  ///   - archive: as for `edit`.
+  ///   - onStep: called while values are searched; false stops.
+  /// - Returns: how many facts the part has.
+  /// - Throws: as `edit`.
+  public func searchValues(
+    _ part: Part, of facts: [Manifest.Fact], archive: ValueArchive, onStep: (EditProgress) -> Bool = { _ in true }
+  ) throws -> Int {
+    let computation = try computation()
+    try archive.open(
+      computation.valueIdentity(facts), learningRate: settings.learningRate, size: computation.valueSize)
+    let found = try withoutActuallyEscaping(onStep) { onStep in
+      try run(facts, archive, nil, onStep: onStep) { try computation.search(part, of: facts, $0) }
+    }
+    guard let found else {
+      throw EditInterruption(foundCount: archive.values.count, factCount: facts.count, archive: archive.path)
+    }
+    try archive.finish(part, found)
+    return found.count
+  }
+
+  /// Before long work: values can be written there, and replace nothing but values.
+  ///
+  /// - Throws: an `ErrataError` if not.
+  public static func checkOutput(ofValues path: String) throws {
+    try AtomicFile.check(path: path, inputs: []) { ValueFile.isOne($0) }
+  }
+
+  /// Runs a computation from where the archive says that an earlier run was, and keeps there where this one is.
+  private func run<Result>(
+    _ facts: [Manifest.Fact], _ archive: ValueArchive?, _ given: ValueParts?,
+    onStep: @escaping (EditProgress) -> Bool, _ compute: (EditComputation.Hooks) throws -> Result?
+  ) throws -> Result? {
     var resumedSteps: Int?
-    var latest: (facts: [String], state: ValueSearchState)?
+    var latest: ValueFile.Search?
     let hooks = EditComputation.Hooks(
-      values: archive?.values ?? [:], resumed: archive?.search,
+      values: given?.values ?? archive?.values ?? [:], resumed: archive?.search,
+      whenMissing: given.map { given in { count, factCount in throw given.missing(count, of: factCount) } },
       onStep: { progress in
         resumedSteps = resumedSteps ?? progress.steps - 1
         return onStep(EditProgress(progress, of: facts.count, resumedSteps: resumedSteps!))
@@ -96,7 +134,7 @@ public final class Editor {
         latest = (facts, state)
         try archive?.keep(state, of: facts, atOnce: false)
       })
-    let computed = try computation.run(facts, hooks)
+    let computed = try compute(hooks)
     if computed == nil, let latest { try archive?.keep(latest.state, of: latest.facts, atOnce: true) }
     return computed
   }

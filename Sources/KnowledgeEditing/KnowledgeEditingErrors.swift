@@ -31,6 +31,38 @@ extension ErrataError {
     ErrataError(.usage, path, at: "the chat format", problem)
   }
 
+  // MARK: Values in files
+
+  static func notValues(_ path: String) -> ErrataError {
+    ErrataError(.general, path, "is no file of values", remedy: .searchParts)
+  }
+
+  static func valuesDamaged(_ path: String, _ name: String, _ count: Int, _ size: Int) -> ErrataError {
+    ErrataError(
+      .damagedInput, path, "'\(name)' has \(count) numbers, and the model's hidden size is \(size)",
+      remedy: "search them again")
+  }
+
+  static func valuesOfAnotherSearch(_ path: String) -> ErrataError {
+    ErrataError(
+      .baseMismatch, path, "its values were searched on another model, or with other templates, settings or parents",
+      remedy: "search them again with these")
+  }
+
+  /// - Parameter parts: those that no file was given of; empty if the files do not tell.
+  static func valuesMissing(_ count: Int, of factCount: Int, parts: [Part]) -> ErrataError {
+    let names = boundedList(parts.map(\.description))
+    return ErrataError(
+      .general,
+      "the files have no values of \(count) of \(factCount) facts"
+        + (parts.isEmpty ? "; they were made of other facts" : ": those of part \(names) are missing"),
+      remedy: parts.isEmpty ? "search these in parts again" : .searchParts)
+  }
+
+  static let romeHasNoParts = ErrataError(
+    .usage, "rome searches each fact on top of those before it, which cannot be done in parts",
+    remedy: "use memit or emmet")
+
   static func notTemplates(_ path: String) -> ErrataError {
     ErrataError(.usage, path, "context templates are a JSON array of strings")
   }

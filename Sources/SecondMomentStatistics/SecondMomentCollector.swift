@@ -24,7 +24,10 @@ public final class SecondMomentCollector {
   }
 
   private let source: any KeySource
-  private let wantedTokens: Int
+  /// Of all parts.
+  private let allTokens: Int
+  /// How many tokens are counted if the text does not end before.
+  public let wantedTokens: Int
   private let outputPath: String
   private var sums: [Int: PackedTriangle]
   private var tokens = 0
@@ -39,13 +42,14 @@ public final class SecondMomentCollector {
   /// Takes up what an interrupted run left for the same output.
   ///
   /// - Parameters:
-  ///   - tokenCount: how many tokens to count; fewer are counted if the text ends.
+  ///   - tokenCount: how many tokens to count, in all parts together; fewer are counted if the text ends.
   ///   - outputPath: the second-moment file to write; an interrupted run's is that with `.partial`.
   /// - Throws: an `ErrataError`, also if the interrupted run was one of another model, text or setting.
   package init(_ source: any KeySource, tokenCount: Int, outputPath: String) throws {
     self.source = source
     self.outputPath = outputPath
-    wantedTokens = tokenCount
+    allTokens = tokenCount
+    wantedTokens = source.origin.tokenCount(of: tokenCount)
     sums = Dictionary(
       uniqueKeysWithValues: source.layers.map { ($0, PackedTriangle(size: source.model.keyLength(ofLayer: $0))) })
     guard FileManager.default.fileExists(atPath: partialPath) else { return }
@@ -65,8 +69,13 @@ public final class SecondMomentCollector {
     let length = origin.sequenceLength
     var sequences: [[Int32]] = []
     var skipped = tokens
-    for sequence in source.sequences() {
+    for (index, sequence) in source.sequences().enumerated() {
       let sequence = try sequence.get()
+      if let part = origin.part {
+        // The parts' sequences are together those of one run over the text.
+        if index * length >= allTokens { break }
+        guard part.takes(index) else { continue }
+      }
       // The interrupted run ended with a whole sequence.
       if skipped > 0 {
         skipped -= sequence.count
@@ -127,6 +136,15 @@ public final class SecondMomentCollector {
   }
 }
 
+extension SecondMomentOrigin {
+  /// Of so many tokens those that are counted, in whole sequences of the part.
+  fileprivate func tokenCount(of count: Int) -> Int {
+    let sequences = (count + sequenceLength - 1) / sequenceLength
+    let mine = part.map { part in (sequences - part.index + part.count) / part.count } ?? sequences
+    return mine * sequenceLength
+  }
+}
+
 // MARK: - Interrupted runs
 
 extension SecondMomentCollector {
@@ -154,7 +172,7 @@ extension SecondMomentCollector {
       ("model or set of layers", found.weights == origin.weights), ("tokenizer", found.tokenizer == origin.tokenizer),
       ("text", found.corpusDigest == origin.corpusDigest),
       ("sequence length", found.sequenceLength == origin.sequenceLength),
-      ("set of special tokens", found.specialTokens == origin.specialTokens),
+      ("set of special tokens", found.specialTokens == origin.specialTokens), ("part", found.part == origin.part),
     ]
     if let different = fields.first(where: { !$0.1 }) {
       throw ErrataError.partialOfAnotherRun(partialPath, different.0)

@@ -47,7 +47,8 @@ package struct SecondMomentDescription {
       model: try field("model", json["model"]?.stringValue), tokenizer: try digest("tokenizer"),
       corpus: try field("corpus", json["corpus"]?.stringValue), corpusDigest: try digest("corpus_digest"),
       sequenceLength: try field("sequence_length", json["sequence_length"]?.integerValue), weights: weights,
-      specialTokens: .init(before: try tokens("tokens_before_text"), after: try tokens("tokens_after_text")))
+      specialTokens: .init(before: try tokens("tokens_before_text"), after: try tokens("tokens_after_text")),
+      part: try json["part"].map { try field("part", $0.stringValue.flatMap(Part.init)) })
     tokenCount = try field("tokens", json["tokens"]?.integerValue.flatMap { $0 >= 0 ? $0 : nil })
     isComplete = try field("complete", json["complete"]?.boolValue)
     outputPowers = powers
@@ -61,12 +62,14 @@ package struct SecondMomentDescription {
       layers[ByteString(String(layer))] = .object(fields)
     }
     let special = origin.specialTokens
-    return [
+    var object = JSONObject([
       "model": JSON(origin.model), "tokenizer": JSON(origin.tokenizer.description), "corpus": JSON(origin.corpus),
       "corpus_digest": JSON(origin.corpusDigest.description), "sequence_length": .integer(origin.sequenceLength),
       "tokens_before_text": .array(special.before.map { JSON($0) }),
       "tokens_after_text": .array(special.after.map { JSON($0) }),
       "tokens": .integer(tokenCount), "complete": .bool(isComplete), "layers": .object(layers),
-    ]
+    ])
+    if let part = origin.part { object["part"] = JSON(part.description) }
+    return .object(object)
   }
 }

@@ -9,7 +9,8 @@ extension SecondMoments {
   /// the result differs from that of one run over all texts by binary32 rounding.
   ///
   /// - Parameters:
-  ///   - parts: at least one, of the same model and layers and of different texts.
+  ///   - parts: at least one, of the same model and layers, and of different texts or of different parts of one text.
+  ///     All parts of a text count as that text.
   ///   - path: the file to write.
   /// - Throws: an `ErrataError` if the files do not fit together.
   public static func merge(_ parts: [SecondMoments], to path: String) throws {
@@ -26,7 +27,7 @@ extension SecondMoments {
       guard part.origin.specialTokens == first.origin.specialTokens else {
         throw ErrataError.mergedModelsDiffer(first.path, part.path, "the special tokens around the text")
       }
-      if let same = parts[..<index].first(where: { $0.origin.corpusDigest == part.origin.corpusDigest }) {
+      if let same = parts[..<index].first(where: { part.origin.countsWhat($0.origin) }) {
         throw ErrataError.mergedTextsEqual(same.path, part.path)
       }
       let (sum, overflow) = tokenCount.addingReportingOverflow(part.tokenCount)
@@ -52,16 +53,40 @@ extension SecondMoments {
       let known = parts.compactMap { part in part.outputPowers[layer].map { $0 * Double(part.tokenCount) } }
       if known.count == parts.count { powers[layer] = known.reduce(0, +) / Double(tokenCount) }
     }
-    var origin = first.origin
-    if parts.count > 1 {
-      origin.corpus = parts.map(\.origin.corpus).joined(separator: ", ")
-      var hasher = DigestHasher()
-      for part in parts { hasher.update(part.origin.corpusDigest.description + "\n") }
-      origin.corpusDigest = hasher.finalize()
-      if parts.contains(where: { $0.origin.sequenceLength != origin.sequenceLength }) {
-        origin.sequenceLength = SecondMomentOrigin.unknownSequenceLength
-      }
+    try write(
+      sums, tokenCount: tokenCount, outputPowers: powers, origin: SecondMomentOrigin(merged: parts.map(\.origin)),
+      to: path)
+  }
+}
+
+extension SecondMomentOrigin {
+  /// Whether both count some of the same text.
+  fileprivate func countsWhat(_ other: SecondMomentOrigin) -> Bool {
+    guard corpusDigest == other.corpusDigest else { return false }
+    guard let part, let otherPart = other.part, part.count == otherPart.count,
+      sequenceLength == other.sequenceLength
+    else { return true }
+    return part == otherPart
+  }
+
+  /// Of several, of one model.
+  fileprivate init(merged origins: [SecondMomentOrigin]) {
+    self = origins[0]
+    guard origins.count > 1 else { return }
+    if let part, origins.count == part.count, origins.allSatisfy({ $0.corpusDigest == corpusDigest }) {
+      // They are different parts of it: all.
+      self.part = nil
+      return
     }
-    try write(sums, tokenCount: tokenCount, outputPowers: powers, origin: origin, to: path)
+    part = nil
+    corpus = origins.map { $0.corpus + ($0.part.map { " (part \($0))" } ?? "") }.joined(separator: ", ")
+    var hasher = DigestHasher()
+    for origin in origins {
+      hasher.update(origin.corpusDigest.description + (origin.part.map { " \($0)" } ?? "") + "\n")
+    }
+    corpusDigest = hasher.finalize()
+    if origins.contains(where: { $0.sequenceLength != sequenceLength }) {
+      sequenceLength = Self.unknownSequenceLength
+    }
   }
 }

@@ -18,6 +18,8 @@ public struct SecondMomentOrigin: Sendable, Equatable {
   public var weights: [Int: Digest]
   /// The tokenizer's own, which stood around the text of each sequence and were counted with it.
   public var specialTokens: SpecialTokens
+  /// Which part of the corpus was counted, every so many sequences; nil for all of it.
+  public var part: Part?
 
   /// As the tokenizer's file spells them.
   public struct SpecialTokens: Sendable, Equatable {
@@ -37,7 +39,7 @@ public struct SecondMomentOrigin: Sendable, Equatable {
 
   package init(
     model: String, tokenizer: Digest, corpus: String, corpusDigest: Digest, sequenceLength: Int, weights: [Int: Digest],
-    specialTokens: SpecialTokens = .none
+    specialTokens: SpecialTokens = .none, part: Part? = nil
   ) {
     self.model = model
     self.tokenizer = tokenizer
@@ -46,6 +48,7 @@ public struct SecondMomentOrigin: Sendable, Equatable {
     self.sequenceLength = sequenceLength
     self.weights = weights
     self.specialTokens = specialTokens
+    self.part = part
   }
 }
 

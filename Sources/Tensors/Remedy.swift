@@ -42,6 +42,7 @@ public enum Remedy: Sendable {
   case dropDependent
   case gentlerSearch
   case describeChatFormat
+  case searchParts
 
   // MARK: Patches that are solved again
 
@@ -130,6 +131,7 @@ extension Remedy: CustomStringConvertible {
     case .giveOneLayer: "give one"
     case .dropDependent: "remove them, or have them dropped"
     case .gentlerSearch: "try a smaller learning rate or clamp, or another layer"
+    case .searchParts: "search them in parts"
     case .describeChatFormat: "describe the format in a file"
     case .nameFact: "give an ID, its first digits (four at least) or the exact subject"
     case .prefer: "decide which to prefer: those of the first patch, of the last, or one by its ID"

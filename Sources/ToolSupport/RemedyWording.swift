@@ -35,6 +35,7 @@ extension Remedy {
     case .longerSequence: "raise --sequence-length"
     case .dropDependent: "remove them, or add --drop-dependent"
     case .gentlerSearch: "try a smaller --learning-rate or --clamp, or another layer"
+    case .searchParts: "search them with 'errata edit --part'"
     case .describeChatFormat: "describe the format with --chat-format"
     case .nameFact: "\(description), as 'errata show' lists them"
     case .prefer: "decide with --prefer first, --prefer last or --prefer ID"

@@ -22,6 +22,14 @@ extension ErrataError {
     )
   }
 
+  static var noPartInEnvironment: ErrataError {
+    ErrataError(
+      .usage,
+      "--part auto: no job array or mpirun says which part (SLURM_ARRAY_TASK_ID, OMPI_COMM_WORLD_RANK and PMI_RANK are "
+        + "not set)",
+      remedy: "say it: --part 1/8")
+  }
+
   static func badEnvironment(_ variable: String, _ value: String, wanted: String) -> ErrataError {
     ErrataError(.usage, variable, "'\(value)' is not \(wanted)", remedy: "set another, or none")
   }

@@ -26,6 +26,10 @@ struct Edit: ParsableCommand {
       Values are searched for as many facts at once as fit into memory. Ctrl-C keeps what is found, and how far the \
       search is, in OUTPUT.partial; the same command continues from there, to the same patch.
 
+      --part 3/8 searches the values of a part of the facts alone and writes them to OUTPUT: as many processes or \
+      machines do the parts, in any order, and one that is lost is run again. With --values and the files of all parts \
+      the edit is solved from them, to the byte the patch of one run (with equal ERRATA_THREADS and ERRATA_KERNELS).
+
       At the end stands how many facts hold: the model's greedy reply, with the patch, begins with the target.
 
       On a checkpoint that carries patches, or with --after, the edit is computed on top of those patches and names \
@@ -97,6 +101,14 @@ struct Edit: ParsableCommand {
       valueName: "facts"))
   var batchSize: Int?
 
+  @OptionGroup
+  var part: PartOption
+
+  @Option(
+    parsing: .upToNextOption,
+    help: "Solve with the values in these files, which --part wrote, instead of searching them.")
+  var values: [String] = []
+
   @Flag(help: "With --batch-size: do not score all facts so far after each batch.")
   var noEvaluation = false
 
@@ -136,13 +148,23 @@ struct Edit: ParsableCommand {
     if require != nil, noEvaluation {
       throw ValidationError("--require needs the evaluation that --no-evaluation leaves out")
     }
+    if part.isGiven || !values.isEmpty {
+      if part.isGiven && !values.isEmpty { throw ValidationError("--part and --values exclude each other") }
+      if batchSize != nil { throw ValidationError("--part and --values are of one batch, without --batch-size") }
+      if part.isGiven && (require != nil || output == "-") {
+        throw ValidationError("--part writes values to a file; --require and -o - are for the patch")
+      }
+    }
     if noEvaluation, batchSize == nil { throw ValidationError("--no-evaluation goes with --batch-size") }
   }
 
   func run() throws {
     profile.start()
     // What is cheap to check is checked before the model is opened.
-    if batchSize == nil, let output {
+    let part = try part.chosen()
+    if part != nil, let output {
+      try Editor.checkOutput(ofValues: output)
+    } else if batchSize == nil, let output {
       try PatchWriter.checkOutput(output, inputs: after, replacing: replacement.isAllowed)
     }
     let invalid = InvalidRecords(areSkipped: skipInvalid) { printNotice("errata edit: \($0)") }
@@ -168,6 +190,7 @@ struct Edit: ParsableCommand {
           + "and these second moments are not those of the patch")
     }
     Interruption.install()
+    if let part { return try search(part, records, editor) }
     let summary = try batchSize == nil ? edit(records, editor) : editInSequence(records, editor, parents, statistics)
     if let require { try summary?.check(require) }
   }
@@ -209,7 +232,9 @@ struct Edit: ParsableCommand {
     let lines = ProgressLines(isQuiet: quiet)
     let patch: Patch
     do {
-      patch = try editor.edit(records.map(\.fact), origin: origin.origin(), archive: archive) {
+      patch = try editor.edit(
+        records.map(\.fact), origin: origin.origin(), archive: archive, values: values.isEmpty ? nil : values
+      ) {
         lines.update("values", $0)
       }
     } catch let interruption as EditInterruption {
@@ -225,6 +250,22 @@ struct Edit: ParsableCommand {
       profile: profile.report)
     json.give(report)
     return report.summary
+  }
+
+  private func search(_ part: Part, _ records: [FactRecord], _ editor: Editor) throws {
+    let lines = ProgressLines(isQuiet: quiet)
+    do {
+      let count = try editor.searchValues(
+        part, of: records.map(\.fact), archive: ValueArchive(outputPath: output!)
+      ) { lines.update("values", $0) }
+      lines.finish()
+      json.give(
+        PartReport(
+          part: part, path: output!, found: count, factCount: records.count, seconds: lines.secondsElapsed,
+          profile: profile.report))
+    } catch let interruption as EditInterruption {
+      throw ErrataError.interrupted(interruption)
+    }
   }
 
   private func editInSequence(

@@ -19,6 +19,9 @@ struct Stats: ParsableCommand {
 
       Ctrl-C keeps what was counted in OUTPUT.partial; the same command continues from there.
 
+      --part 3/8 counts every eighth sequence, from the third on: the eight files, made by as many processes or machines, \
+      are made one by 'errata stats merge'. One that is lost is made again alone.
+
       Of files that were collected:
         errata stats show FILE                   says how well they can be inverted
         errata stats factor FILE                 keeps their factors, for edits of large models
@@ -49,6 +52,9 @@ struct Stats: ParsableCommand {
   @Option(help: "How many tokens stand in one sequence.")
   var sequenceLength = 512
 
+  @OptionGroup
+  var part: PartOption
+
   @Option(name: [.short, .long], help: "The file to write.")
   var output: String
 
@@ -70,11 +76,12 @@ struct Stats: ParsableCommand {
     profile.start()
     try checkOutput(output)
     let layers = try self.layers.map(parseLayers)
+    let part = try part.chosen()
     let model = try Profile.measure("open the model") { try LanguageModel(path: self.model, notice: printNotice) }
     let wanted = tokens ?? SecondMomentCollector.defaultTokenCount(model.architecture)
     let collector = try SecondMomentCollector(
       model, corpus: try Corpus(paths: text, field: field), layers: layers ?? chosenLayers(model.architecture),
-      tokenCount: wanted, sequenceLength: sequenceLength, outputPath: output)
+      tokenCount: wanted, sequenceLength: sequenceLength, part: part, outputPath: output)
     Interruption.install()
     var progress: Progress?
     let outcome = try collector.run(
@@ -91,9 +98,9 @@ struct Stats: ParsableCommand {
     case .interrupted(let tokens, let partialPath):
       throw ErrataError.interrupted(after: tokens, keptIn: partialPath)
     case .complete(let counted):
-      if counted < wanted {
+      if counted < collector.wantedTokens {
         printNotice(
-          "errata stats: the text ended after \(counted) of \(wanted) tokens; give more with a further --text, unless "
+          "errata stats: the text ended after \(counted) of \(min(wanted, collector.wantedTokens)) tokens; give more with a further --text, unless "
             + "the verdict is good")
       }
       var report = try Profile.measure("condition of C") { try ConditionReport(output) }

@@ -65,7 +65,7 @@ import WeightPatch
   @Test func otherSearchesAreNotTakenUp() throws {
     let archive = ValueArchive(outputPath: scratch("x"))
     let identity = Digest(of: Array("settings".utf8))
-    try archive.open(identity, learningRate: 0.5)
+    try archive.open(identity, learningRate: 0.5, size: 3)
     var state = ValueSearchState(factCount: 2, size: 3, learningRate: 0.5)
     let gradient: [Float] = [1, 2, 3]
     state.optimizers[1].update(&state.deltas[1], gradient: gradient)
@@ -77,7 +77,7 @@ import WeightPatch
     try archive.keep(state, of: ["a", "b"], atOnce: true)
 
     let again = ValueArchive(outputPath: scratch("x"))
-    try again.open(identity, learningRate: 0.5)
+    try again.open(identity, learningRate: 0.5, size: 3)
     let read = try #require(again.search)
     #expect(read.facts == ["a", "b"] && read.state.step == 4 && read.state.active == [1])
     #expect(read.state.deltas == state.deltas)
@@ -85,7 +85,7 @@ import WeightPatch
     #expect(read.state.optimizers[1].secondMoment == state.optimizers[1].secondMoment)
     #expect(read.state.optimizers.map(\.step) == [0, 1])
     #expect(read.state.histories.map(\.count) == [0, 1])
-    try again.open(Digest(of: Array("others".utf8)), learningRate: 0.5)
+    try again.open(Digest(of: Array("others".utf8)), learningRate: 0.5, size: 3)
     #expect(again.search == nil && again.values.isEmpty)
   }
 }

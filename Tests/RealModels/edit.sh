@@ -6,7 +6,8 @@ PATH="$(cd "$1" && pwd):$PATH"
 model=$2
 facts=$3
 text=$4
-out=$model/edit
+# Not in the model's folder, which no output may lie in.
+out=$model-edit
 rm -rf "$out"
 mkdir -p "$out"
 

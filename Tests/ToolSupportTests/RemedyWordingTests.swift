@@ -37,6 +37,7 @@ import Testing
     (.sayLayer, "say the layer with --layers"), (.nameField, "name the field with --field"),
     (.longerSequence, "raise --sequence-length"), (.giveOneLayer, "give one with --layers"),
     (.dropDependent, "remove them, or add --drop-dependent"),
+    (.searchParts, "search them with 'errata edit --part'"),
     (.describeChatFormat, "describe the format with --chat-format"),
     (.gentlerSearch, "try a smaller --learning-rate or --clamp, or another layer"),
     (

@@ -14,7 +14,7 @@ private struct CorpusKeys: KeySource {
   var model: any MeasuredModel { language }
 
   /// - Throws: an `ErrataError` if the model has no such layers, or if a sequence has no room for text.
-  init(_ model: LanguageModel, _ corpus: Corpus, layers: [Int], sequenceLength: Int) throws {
+  init(_ model: LanguageModel, _ corpus: Corpus, layers: [Int], sequenceLength: Int, part: Part?) throws {
     try model.check(layers: layers)
     language = model
     self.layers = layers
@@ -27,7 +27,7 @@ private struct CorpusKeys: KeySource {
       corpusDigest: corpus.digest, sequenceLength: length,
       weights: Dictionary(
         uniqueKeysWithValues: try layers.map { ($0, try model.weightDigest(ofLayer: $0)) }),
-      specialTokens: model.specialTokens)
+      specialTokens: model.specialTokens, part: part)
   }
 
   func sequences() -> AnySequence<Result<[Int32], ErrataError>> {
@@ -71,13 +71,15 @@ extension SecondMomentCollector {
   ///
   /// - Parameters:
   ///   - layers: ascending.
-  ///   - tokenCount: how many tokens to count; fewer are counted if the text ends.
+  ///   - tokenCount: how many tokens to count, in all parts together; fewer are counted if the text ends.
+  ///   - part: counts every so many sequences alone; `SecondMoments.merge` makes one of all parts.
   ///   - outputPath: the second-moment file to write; an interrupted run's is that with `.partial`.
   /// - Throws: an `ErrataError`, also if the interrupted run was one of another model, text or setting.
   public convenience init(
-    _ model: LanguageModel, corpus: Corpus, layers: [Int], tokenCount: Int, sequenceLength: Int, outputPath: String
+    _ model: LanguageModel, corpus: Corpus, layers: [Int], tokenCount: Int, sequenceLength: Int,
+    part: Part? = nil, outputPath: String
   ) throws {
-    let source = try CorpusKeys(model, corpus, layers: layers, sequenceLength: sequenceLength)
+    let source = try CorpusKeys(model, corpus, layers: layers, sequenceLength: sequenceLength, part: part)
     try self.init(source, tokenCount: tokenCount, outputPath: outputPath)
   }
 }

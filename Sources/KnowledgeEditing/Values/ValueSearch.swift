@@ -98,36 +98,57 @@ public struct ValueSearch {
     _ problems: [ValueProblem], onStep: (ValueSearchProgress) -> Bool = { _ in true },
     onFound: ([(index: Int, value: FoundValue)]) throws -> Void = { _ in }
   ) throws -> [FoundValue]? {
-    try search(problems, resumed: nil, onStep: onStep, onFound: onFound) { _, _ in }
+    var results: [FoundValue] = []
+    let isComplete = try search(
+      problems, groups: groups(problems), resumed: nil, onStep: onStep,
+      onFound: { found in
+        results += found.map(\.value)
+        try onFound(found)
+      }, onState: { _, _ in })
+    return isComplete ? results : nil
+  }
+
+  /// The facts that are searched together, one group after another: they depend on the facts and the model alone, not
+  /// on the machine, because the company that a fact is searched in decides how its sums are rounded.
+  func groups(_ problems: [ValueProblem]) -> [Range<Int>] {
+    let architecture = decoder.architecture
+    var groups: [Range<Int>] = []
+    while let start = groups.last?.upperBound ?? problems.indices.first, start < problems.count {
+      let count = ValueSearchBatch.fitting(
+        problems[start...], architecture, layers: architecture.layerCount - layer - 1, memoryBudget: memoryBudget)
+      groups.append(start..<start + count)
+    }
+    return groups
   }
 
   /// - Parameters:
-  ///   - resumed: where an earlier run was with the first batch; what belongs to a batch of another size is not used.
+  ///   - groups: some of `groups(problems)`.
+  ///   - resumed: where an earlier run was with the first of them; what belongs to one of another size is not used.
   ///   - onState: called before each `onStep` with the indices of the facts that are searched together, and where they
   ///     are.
+  /// - Returns: whether all were found; false if the search was stopped.
   func search(
-    _ problems: [ValueProblem], resumed: ValueSearchState?, onStep: (ValueSearchProgress) -> Bool,
+    _ problems: [ValueProblem], groups: [Range<Int>], resumed: ValueSearchState?, onStep: (ValueSearchProgress) -> Bool,
     onFound: ([(index: Int, value: FoundValue)]) throws -> Void,
     onState: (_ facts: Range<Int>, _ state: ValueSearchState) throws -> Void
-  ) throws -> [FoundValue]? {
-    var results: [FoundValue] = []
-    while results.count < problems.count {
-      let start = results.count
-      let batch = try firstBatch(Array(problems[start...]))
-      let facts = start..<start + batch.factCount
+  ) throws -> Bool {
+    let count = groups.reduce(0) { $0 + $1.count }
+    var foundCount = 0
+    for (position, group) in groups.enumerated() {
+      let batch = try firstBatch(Array(problems[group]))
       // Of a stopped batch no value is kept: the rest, searched in other company, would round differently, and the run
       // that goes on would not come to the values of an undisturbed one. Its state is: the batch goes on as it was.
       let found = try search(
-        batch, resumed: start == 0 ? resumed : nil,
+        batch, resumed: position == 0 ? resumed : nil,
         onState: { state in
-          try onState(facts, state)
-          return onStep(progress(state, foundBefore: start, of: problems.count))
+          try onState(group, state)
+          return onStep(progress(state, foundBefore: foundCount, of: count))
         })
-      guard let found else { return nil }
-      try onFound(found.enumerated().map { (start + $0, $1) })
-      results += found
+      guard let found else { return false }
+      try onFound(zip(group, found).map { ($0, $1) })
+      foundCount += group.count
     }
-    return results
+    return true
   }
 
   private func progress(_ state: ValueSearchState, foundBefore: Int, of count: Int) -> ValueSearchProgress {

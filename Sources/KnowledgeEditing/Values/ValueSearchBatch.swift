@@ -36,7 +36,8 @@ final class ValueSearchBatch {
     self.decoder = decoder
     let architecture = decoder.architecture
     rest = layer + 1..<architecture.layerCount
-    self.problems = Self.fitting(problems, architecture, layers: rest.count, memoryBudget: memoryBudget)
+    self.problems = Array(
+      problems.prefix(Self.fitting(problems[...], architecture, layers: rest.count, memoryBudget: memoryBudget)))
     rows = ValueSearchRows(self.problems)
     essence = Array(repeating: nil, count: self.problems.count)
     let tree = rows.tree
@@ -55,10 +56,12 @@ final class ValueSearchBatch {
       shared: intervention.shared.rows(at: rows.constantRows))
   }
 
-  /// As many of the first problems as `memoryBudget` allows, at least one.
-  private static func fitting(
-    _ problems: [ValueProblem], _ architecture: Architecture, layers: Int, memoryBudget: Int
-  ) -> [ValueProblem] {
+  /// How many of the first problems `memoryBudget` allows, at least one.
+  ///
+  /// - Parameter layers: how many follow the edited one.
+  static func fitting(
+    _ problems: ArraySlice<ValueProblem>, _ architecture: Architecture, layers: Int, memoryBudget: Int
+  ) -> Int {
     var used = 0
     let fitting = problems.prefix { problem in
       let variableRows = problem.prompts.reduce(problem.essence.tokens.count - problem.essence.lookup) {
@@ -70,7 +73,7 @@ final class ValueSearchBatch {
         + (2 * lossRows + 1) * architecture.vocabularySize * 4
       return used <= memoryBudget
     }
-    return fitting.isEmpty ? Array(problems.prefix(1)) : Array(fitting)
+    return max(fitting.count, 1)
   }
 
   /// The loss, without weight decay, and its gradient for some facts.
