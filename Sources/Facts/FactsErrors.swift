@@ -62,6 +62,10 @@ extension ErrataError {
       remedy: "write quotation marks within a field twice")
   }
 
+  static func subjectsNotText(_ path: String, line: Int) -> ErrataError {
+    ErrataError(.usage, path, "line \(line) is not UTF-8 text")
+  }
+
   static func noRecords(_ path: String) -> ErrataError {
     ErrataError(.usage, path, "holds no facts")
   }

@@ -27,7 +27,7 @@ extension EditComputation {
         digest: statistics.digest, tokenCount: statistics.tokenCount, corpus: statistics.origin.corpus,
         corpusDigest: statistics.origin.corpusDigest),
       tensors: figures)
-    batch.metric = history.metric
+    batch.metric = metric
     return batch
   }
 
@@ -47,7 +47,7 @@ extension EditComputation {
   /// parents, with the same settings and statistics.
   public func isResult(_ manifest: Manifest, of facts: [Manifest.Fact]) throws -> Bool {
     let found = manifest.batches.flatMap(\.facts).map(\.identifier)
-    hold(besides: facts)
+    try hold(besides: facts)
     let wanted = facts.map(\.identifier)
     let isComplete = settings.dropsDependentFacts ? Set(found).isSubset(of: wanted) : found == wanted
     return try isComplete && manifest.parents == parents && manifest.base == describeBase()
@@ -55,7 +55,9 @@ extension EditComputation {
         let own = describe(
           digest: batch.digest, facts: batch.facts, figures: batch.tensors,
           keyForm: settings.method == .rome ? .flatMean : .meanOfGroupMeans)
-        return batch.method == own.method && batch.metric == own.metric && batch.statistics == own.statistics
+        return batch.method == own.method
+          && batch.metric?.withoutDigestOfProtected == own.metric?.withoutDigestOfProtected
+          && batch.statistics == own.statistics
       }
   }
 
@@ -72,5 +74,14 @@ extension EditComputation {
     return Manifest.Base(
       name: model.name, architecture: model.architecture.family, configuration: model.decoder.configuration.digest,
       tokenizer: model.tokenizer.digest, tensors: tensors)
+  }
+}
+
+extension Manifest.Metric {
+  /// The keys of protected subjects are not measured again to compare two metrics; their number is compared.
+  fileprivate var withoutDigestOfProtected: Manifest.Metric {
+    var metric = self
+    for index in held.indices where held[index].protected != nil { metric.held[index].protected = Digest(of: []) }
+    return metric
   }
 }

@@ -1,5 +1,6 @@
 import Facts
 import LinearAlgebra
+import MessagePassing
 import PatchAlgebra
 import Safetensors
 import SecondMomentStatistics
@@ -34,19 +35,27 @@ public final class EditComputation {
   private var holding: [Int: (solver: EditSolver, keys: Matrix<Double>)] = [:]
   /// What the facts of a run must leave as it is.
   private(set) var history: EditHistory
+  private let protection: Protection?
+  /// The subjects of the protection that the facts of a run do not ask something of, and their keys at the layers that
+  /// were solved, h x d_in.
+  private var protected: [PreparedFact] = []
+  private var protectedKeys: [Int: Matrix<Float>] = [:]
 
   /// - Parameters:
   ///   - foundation: what the edit is computed on; its patches become the edit's parents.
   ///   - storesKeys: whether the batches carry the facts' keys, in float16.
+  ///   - protection: what the edit leaves alone besides.
   ///   - previous: another computation with the same statistics and ridge, whose factorizations of C serve again.
   /// - Throws: an `ErrataError` if the layers do not fit the model or method, or the statistics do not.
   public init(
     on foundation: PatchedModel, settings: EditSettings, templates: ContextTemplates,
-    statistics: SecondMoments, storesKeys: Bool = false, sharingFactorsOf previous: EditComputation? = nil
+    statistics: SecondMoments, storesKeys: Bool = false, protection: Protection? = nil,
+    sharingFactorsOf previous: EditComputation? = nil
   ) throws {
     let model = try foundation.model()
     try model.check(layers: settings.layers)
     if settings.method == .rome, settings.layers.count > 1 { throw ErrataError.oneLayerOnly("rome") }
+    if protection != nil, settings.usesPublishedROME { throw ErrataError.publishedROMEHoldsNothing }
     // A share of the missing part, added to the stream by an earlier layer, would not arrive at the last layer's
     // down-projection.
     if model.architecture.normalizesDownOutput, settings.layers.count > 1 {
@@ -61,6 +70,7 @@ public final class EditComputation {
     history = EditHistory(without: statistics)
     solvers = previous?.solvers ?? [:]
     self.storesKeys = storesKeys
+    self.protection = protection
     tokenization = PromptTokenization(model.tokenizer)
     measurement = KeyMeasurement(model.decoder)
     weights = try EditedWeights(layers: settings.layers, on: foundation)
@@ -89,7 +99,7 @@ public final class EditComputation {
   ) throws -> [ComputedBatch]? {
     try withoutActuallyEscaping(onStep) { onStep in
       try withoutActuallyEscaping(onFound) { onFound in
-        try run(facts, Hooks(values: values, resumed: nil, onStep: onStep, onFound: onFound) { _, _ in })
+        try run(facts, Hooks(values: values, resumed: [], onStep: onStep, onFound: onFound) { _, _ in })
       }
     }
   }
@@ -100,8 +110,10 @@ public final class EditComputation {
   /// What a run is given and tells.
   struct Hooks {
     let values: [String: FoundValue]
-    /// Where an earlier run was with some facts, searched together.
-    let resumed: (facts: [String], state: ValueSearchState)?
+    /// Where earlier runs were with some facts, searched together.
+    let resumed: [ValueFile.Search]
+    /// Who searches values of the same facts.
+    var group = ProcessGroup.alone
     /// Called with the number of facts that have no value, and of all, where they are not to be searched.
     var whenMissing: ((_ count: Int, _ of: Int) throws -> Void)? = nil
     let onStep: (ValueSearchProgress) -> Bool
@@ -113,12 +125,13 @@ public final class EditComputation {
   /// Searches the values of a part of the facts: of whole groups, so that they are those that one run would find. What
   /// is found goes to the hooks.
   ///
+  /// - Parameter part: nil for all.
   /// - Returns: the values of the part's facts, by fact ID; nil if `onStep` said stop.
   /// - Throws: an `ErrataError`, also for ROME, whose facts are searched one on top of another.
-  func search(_ part: Part, of facts: [Manifest.Fact], _ hooks: Hooks) throws -> [String: FoundValue]? {
-    guard settings.method != .rome else { throw ErrataError.romeHasNoParts }
+  func search(_ part: Part?, of facts: [Manifest.Fact], _ hooks: Hooks) throws -> [String: FoundValue]? {
+    try checkParts()
     let prepared = try Profile.measure("tokens") { try facts.map(prepare) }
-    hold(besides: facts)
+    try hold(besides: facts)
     try weights.withdraw()
     let independent = try independentFacts(prepared)
     guard let values = try search(independent, after: 0, of: nil, part, hooks) else { return nil }
@@ -129,9 +142,10 @@ public final class EditComputation {
   }
 
   func run(_ facts: [Manifest.Fact], _ hooks: Hooks) throws -> [ComputedBatch]? {
+    if hooks.group.count > 1 { try checkParts() }
     // Everything that can be wrong with the facts is found before anything is computed.
     let prepared = try Profile.measure("tokens") { try facts.map(prepare) }
-    hold(besides: facts)
+    try hold(besides: facts)
     try weights.withdraw()
     switch settings.method {
     case .memit, .emmet:
@@ -149,9 +163,15 @@ public final class EditComputation {
     }
   }
 
+  private func checkParts() throws {
+    guard settings.method != .rome else { throw ErrataError.romeHasNoParts }
+  }
+
   /// Sets the history for an edit of some facts. Published ROME knows none.
-  func hold(besides facts: [Manifest.Fact]) {
+  func hold(besides facts: [Manifest.Fact]) throws {
     holding = [:]
+    protectedKeys = [:]
+    protected = try protection?.sparing(facts).map(prepareSubject) ?? []
     guard settings.holdsEarlierFacts, !settings.usesPublishedROME else { return }
     history = EditHistory(
       of: weights.foundation.carriedPatches, editing: Set(settings.layers.map(model.decoder.editedTensor)),
@@ -163,6 +183,16 @@ public final class EditComputation {
   struct PreparedFact {
     let fact: Manifest.Fact
     let problem: ValueProblem
+  }
+
+  /// The contexts of a protected subject.
+  private func prepareSubject(_ subject: Manifest.Fact) throws -> PreparedFact {
+    let problem = try ValueProblem(subject, templates, tokenization)
+    let length = problem.prompts.map { $0.lookup + 1 }.max() ?? 0
+    guard length <= model.decoder.maximumSequenceLength else {
+      throw ErrataError.promptTooLong(subject.label, length, maximum: model.decoder.maximumSequenceLength)
+    }
+    return PreparedFact(fact: subject, problem: problem)
   }
 
   private func prepare(_ fact: Manifest.Fact) throws -> PreparedFact {
@@ -194,33 +224,52 @@ public final class EditComputation {
     let groups = valueSearch.groups(problems).enumerated().filter { part?.takes($0.offset) ?? true }.map(\.element)
     var values = [FoundValue?](repeating: nil, count: facts.count)
     for index in groups.joined() { values[index] = hooks.values[identifiers[index]] }
+    if hooks.group.count > 1 { share(&values, hooks.group) }
     let missing = groups.filter { group in group.contains { values[$0] == nil } }
     if let whenMissing = hooks.whenMissing, !missing.isEmpty {
       try whenMissing(values.count { $0 == nil }, values.count)
     }
     let mine = groups.reduce(0) { $0 + $1.count }
     let before = done + mine - missing.reduce(0) { $0 + $1.count }
-    // It belongs to these facts, or to others of the run.
-    let resumed = hooks.resumed.flatMap { earlier in
-      missing.first.map { $0.map { identifiers[$0] } } == earlier.facts ? earlier.state : nil
+    // The groups of facts are handed out one by one: a process that is slow takes fewer.
+    let taken = SharedCounter(hooks.group)
+    let found = SharedCounter(hooks.group)
+    while case let position = taken.add(1), position < missing.count {
+      let group = missing[position]
+      let names = group.map { identifiers[$0] }
+      let isComplete = try Profile.measure("value search") {
+        try valueSearch.search(
+          problems, groups: [group], resumed: hooks.resumed.first { $0.facts == names }?.state,
+          onStep: { progress in
+            var progress = progress
+            let before = before + found.value
+            progress.found += before
+            progress.steps += before * settings.steps
+            progress.totalSteps = (count ?? mine) * settings.steps
+            return hooks.onStep(progress)
+          },
+          onFound: { batch in
+            for (index, value) in batch { values[index] = value }
+            try hooks.onFound(batch.map { (identifiers[$0.index], $0.value) })
+          },
+          onState: { _, state in try hooks.onState(names, state) })
+      }
+      guard isComplete else { return nil }
+      found.add(group.count)
     }
-    let isComplete = try Profile.measure("value search") {
-      try valueSearch.search(
-        problems, groups: missing, resumed: resumed,
-        onStep: { progress in
-          var progress = progress
-          progress.found += before
-          progress.steps += before * settings.steps
-          progress.totalSteps = (count ?? mine) * settings.steps
-          return hooks.onStep(progress)
-        },
-        onFound: { found in
-          for (index, value) in found { values[index] = value }
-          try hooks.onFound(found.map { (identifiers[$0.index], $0.value) })
-        },
-        onState: { group, state in try hooks.onState(group.map { identifiers[$0] }, state) })
+    if hooks.group.count > 1 { share(&values, hooks.group) }
+    taken.close()
+    found.close()
+    return values
+  }
+
+  /// Gives every process of a group what one of them has. Collective.
+  private func share(_ values: inout [FoundValue?], _ group: ProcessGroup) {
+    for bytes in group.exchange(ValueMessage.encode(values)) {
+      for (index, value) in ValueMessage.decode(bytes, size: valueSize) where values[index] == nil {
+        values[index] = value
+      }
     }
-    return isComplete ? values : nil
   }
 
   // MARK: - Batches
@@ -341,17 +390,57 @@ public final class EditComputation {
     }
   }
 
-  /// The solver of a layer that holds the history's keys, and H^T, h x d_in; nil if there are none.
+  /// M, and which keys are held; nil for C^-1 without any.
+  var metric: Manifest.Metric? {
+    var held = history.metric?.held ?? []
+    if let protection, !protected.isEmpty {
+      let keys = protectedKeys.map { (model.decoder.editedTensor($0.key), $0.value) }
+      held.append(
+        Manifest.Held(
+          protected: Protection.digest(Dictionary(uniqueKeysWithValues: keys)), keyCount: protected.count,
+          mu: .same(1 / protection.weight)))
+    }
+    return held.isEmpty ? nil : Manifest.Metric(kind: .secondMoments, held: held)
+  }
+
+  /// The solver of a layer that holds the keys of the history and of what is protected, and H^T, h x d_in; nil if there
+  /// are none.
   private func heldSolver(_ layer: Int) throws -> (solver: EditSolver, keys: Matrix<Double>?) {
     let solver = try solver(layer)
-    guard history.metric != nil else { return (solver, nil) }
+    guard history.metric != nil || !protected.isEmpty else { return (solver, nil) }
     if let known = holding[layer] { return known }
-    let (keys, slacks) = try Profile.measure("held keys") {
+    var (keys, slacks) = try Profile.measure("held keys") {
       try history.keys(ofTensor: model.decoder.editedTensor(layer), layer: layer, keyLength: keyLength(layer))
     }
-    let made = Profile.measure("hold keys") { solver.holding(keys: keys, slacks: slacks) }
+    if let protection, !protected.isEmpty {
+      let own = try Profile.measure("protected keys") { try protectedKeys(layer) }
+      keys = Matrix(stacking: [keys, own.widened()], columns: keyLength(layer))
+      slacks += Array(repeating: 1 / protection.weight, count: own.rows)
+    }
+    let made: EditSolver
+    do {
+      made = try Profile.measure("hold keys") { try solver.holding(keys: keys, slacks: slacks) }
+    } catch is Cholesky.NotPositiveDefinite {
+      throw ErrataError.heldKeysAlike(keys.rows)
+    }
     holding[layer] = (made, keys)
     return (made, keys)
+  }
+
+  /// Measured with the edits of earlier layers in place, as the facts' are.
+  private func protectedKeys(_ layer: Int) throws -> Matrix<Float> {
+    if let known = protectedKeys[layer] { return known }
+    let form: KeyForm = settings.method == .rome ? .flatMean : .meanOfGroupMeans
+    var elements: [Float] = []
+    // Of thousands of subjects in twenty contexts only the means are kept.
+    let step = 64
+    for start in stride(from: 0, to: protected.count, by: step) {
+      let prompts = protected[start..<min(start + step, protected.count)].map(\.problem.prompts)
+      for keys in try measurement.keys(prompts, layer: layer) { elements += form.combine(keys).map(Float.init) }
+    }
+    let keys = Matrix(rows: protected.count, columns: keyLength(layer), elements: elements)
+    protectedKeys[layer] = keys
+    return keys
   }
 
   private static let solverBudget = 1 << 30
@@ -411,7 +500,7 @@ public final class EditComputation {
       factors,
       Manifest.TensorFigures(
         layer: layer, deltaNorm: factors.deltaNorm(using: .blas), weightNorm: weightNorm, storageError: choice.error,
-        preservation: factors.preservation(ridge: ridge, metric: history.metric, using: .blas),
+        preservation: factors.preservation(ridge: ridge, metric: metric, using: .blas),
         ridge: ridge > 0 ? ridge : nil,
         outputPower: statistics.outputPowers[layer])
     )

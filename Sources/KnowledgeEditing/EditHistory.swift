@@ -129,11 +129,3 @@ struct EditHistory {
       }
   }
 }
-
-extension Manifest.Fact {
-  /// What the key depends on, besides the model: the prompt to the end of the subject.
-  fileprivate var lookupText: String {
-    let prefix = prompt.firstRange(of: "{}").map { prompt[..<$0.lowerBound] } ?? ""
-    return prefix + subject
-  }
-}

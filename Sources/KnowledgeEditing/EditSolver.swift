@@ -51,9 +51,10 @@ public struct EditSolver: Sendable {
   /// - Parameters:
   ///   - keys: H^T, h x d_in.
   ///   - slacks: mu of each; 0 holds exactly.
+  /// - Throws: `Cholesky.NotPositiveDefinite` if their slacks are too small to tell them apart.
   /// - Precondition: it holds none yet.
-  public func holding(keys: Matrix<Double>, slacks: [Double]) -> EditSolver {
-    EditSolver(metric.holding(keys, slacks: slacks))
+  public func holding(keys: Matrix<Double>, slacks: [Double]) throws(Cholesky.NotPositiveDefinite) -> EditSolver {
+    EditSolver(try metric.holding(keys, slacks: slacks))
   }
 
   /// B = U^T = K^T M, E x d_in.

@@ -1,5 +1,6 @@
 import Facts
 import Foundation
+import MessagePassing
 import PatchAlgebra
 import SecondMomentStatistics
 import Tensors
@@ -22,6 +23,7 @@ public final class Editor {
   public private(set) var verdicts: [FactVerdict] = []
   private let statistics: SecondMoments
   private let storesKeys: Bool
+  private let protection: Protection?
   /// Its factorizations of C serve again.
   private var lastComputation: EditComputation?
   /// The last patch, and what computed it.
@@ -33,16 +35,18 @@ public final class Editor {
   ///     method's usual number of them.
   ///   - statistics: the second moments of the layers' keys over ordinary text.
   ///   - storesKeys: whether patches carry the facts' keys, in float16.
+  ///   - protection: what edits leave alone, as far as its weight says.
   /// - Throws: an `ErrataError` if the checkpoint is no model, or if a patch changes what is no layer's
   ///   down-projection.
   public init(
     on base: PatchedModel, settings: EditSettings, templates: ContextTemplates? = nil, statistics: SecondMoments,
-    storesKeys: Bool = false
+    storesKeys: Bool = false, protection: Protection? = nil
   ) throws {
     self.base = base
     self.settings = settings
     self.statistics = statistics
     self.storesKeys = storesKeys
+    self.protection = protection
     try base.compute()
     self.templates = try templates ?? ContextTemplates.sampled(from: base.model(), for: settings)
   }
@@ -56,20 +60,23 @@ public final class Editor {
   ///   - archive: keeps values as they are found, and brings those of an earlier run that was interrupted. It may be
   ///     removed when the patch is written.
   ///   - values: files of all facts' values, as `searchValues` makes them; nil searches here.
+  ///   - group: processes that share the search: this is the first, and the others call `shareSearch` with the same
+  ///     facts.
   ///   - onStep: called while values are searched; false stops.
   /// - Returns: the patch, with each fact's probability before and on the exact result.
   /// - Throws: an `EditInterruption` if `onStep` said stop; an `ErrataError` if the layers do not fit the model or the
   ///   method, if the statistics do not, or if something is wrong with a fact.
   public func edit(
     _ facts: [Manifest.Fact], origin: PatchOrigin, archive: ValueArchive? = nil, values: [String]? = nil,
-    onStep: (EditProgress) -> Bool = { _ in true }
+    among group: ProcessGroup = .alone, onStep: (EditProgress) -> Bool = { _ in true }
   ) throws -> Patch {
     let computation = try computation()
     let identity = try computation.valueIdentity(facts)
+    try check(identity, group)
     try archive?.open(identity, learningRate: settings.learningRate, size: computation.valueSize)
     let given = try values.map { try ValueParts($0, identity, settings, size: computation.valueSize) }
     let computed = try withoutActuallyEscaping(onStep) { onStep in
-      try run(facts, archive, given, onStep: onStep) { try computation.run(facts, $0) }
+      try run(facts, archive, given, group, onStep: onStep) { try computation.run(facts, $0) }
     }
     guard let computed else {
       throw EditInterruption(foundCount: archive?.values.count ?? 0, factCount: facts.count, archive: archive?.path)
@@ -100,13 +107,42 @@ public final class Editor {
     try archive.open(
       computation.valueIdentity(facts), learningRate: settings.learningRate, size: computation.valueSize)
     let found = try withoutActuallyEscaping(onStep) { onStep in
-      try run(facts, archive, nil, onStep: onStep) { try computation.search(part, of: facts, $0) }
+      try run(facts, archive, nil, .alone, onStep: onStep) { try computation.search(part, of: facts, $0) }
     }
     guard let found else {
       throw EditInterruption(foundCount: archive.values.count, factCount: facts.count, archive: archive.path)
     }
     try archive.finish(part, found)
     return found.count
+  }
+
+  /// Searches values together with the other processes of a group, of which the first makes the patch (`edit`).
+  ///
+  /// - Parameters:
+  ///   - facts: those of the first process.
+  ///   - archive: of this process, as for `edit`.
+  ///   - onStep: called while values are searched; false stops.
+  /// - Throws: as `edit`.
+  public func shareSearch(
+    of facts: [Manifest.Fact], among group: ProcessGroup, archive: ValueArchive,
+    onStep: (EditProgress) -> Bool = { _ in true }
+  ) throws {
+    let computation = try computation()
+    let identity = try computation.valueIdentity(facts)
+    try check(identity, group)
+    try archive.open(identity, learningRate: settings.learningRate, size: computation.valueSize)
+    let found = try withoutActuallyEscaping(onStep) { onStep in
+      try run(facts, archive, nil, group, onStep: onStep) { try computation.search(nil, of: facts, $0) }
+    }
+    if found == nil {
+      throw EditInterruption(foundCount: archive.values.count, factCount: facts.count, archive: archive.path)
+    }
+  }
+
+  /// That all processes search the same. Collective.
+  private func check(_ identity: Digest, _ group: ProcessGroup) throws {
+    let identities = group.exchange(Array("\(identity)".utf8))
+    if let rank = identities.firstIndex(where: { $0 != identities[0] }) { throw ErrataError.processesDiffer(rank) }
   }
 
   /// Before long work: values can be written there, and replace nothing but values.
@@ -118,13 +154,13 @@ public final class Editor {
 
   /// Runs a computation from where the archive says that an earlier run was, and keeps there where this one is.
   private func run<Result>(
-    _ facts: [Manifest.Fact], _ archive: ValueArchive?, _ given: ValueParts?,
+    _ facts: [Manifest.Fact], _ archive: ValueArchive?, _ given: ValueParts?, _ group: ProcessGroup,
     onStep: @escaping (EditProgress) -> Bool, _ compute: (EditComputation.Hooks) throws -> Result?
   ) throws -> Result? {
     var resumedSteps: Int?
     var latest: ValueFile.Search?
     let hooks = EditComputation.Hooks(
-      values: given?.values ?? archive?.values ?? [:], resumed: archive?.search,
+      values: given?.values ?? archive?.values ?? [:], resumed: archive?.searches ?? [], group: group,
       whenMissing: given.map { given in { count, factCount in throw given.missing(count, of: factCount) } },
       onStep: { progress in
         resumedSteps = resumedSteps ?? progress.steps - 1
@@ -183,7 +219,7 @@ public final class Editor {
   public func unheldBatchCount() throws -> Int {
     guard settings.holdsEarlierFacts else { return 0 }
     let computation = try computation()
-    computation.hold(besides: [])
+    try computation.hold(besides: [])
     return computation.history.unknownCount
   }
 
@@ -205,7 +241,7 @@ public final class Editor {
   private func computation() throws -> EditComputation {
     let computation = try EditComputation(
       on: base, settings: settings, templates: templates, statistics: statistics, storesKeys: storesKeys,
-      sharingFactorsOf: lastComputation)
+      protection: protection, sharingFactorsOf: lastComputation)
     lastComputation = computation
     return computation
   }

@@ -59,6 +59,13 @@ extension ErrataError {
       remedy: parts.isEmpty ? "search these in parts again" : .searchParts)
   }
 
+  static func processesDiffer(_ rank: Int) -> ErrataError {
+    ErrataError(
+      .general,
+      "process \(rank) would search other values than process 0: its model, templates or settings are not the same",
+      remedy: "give all of them the same files, threads (ERRATA_THREADS) and kernels (ERRATA_KERNELS)")
+  }
+
   static let romeHasNoParts = ErrataError(
     .usage, "rome searches each fact on top of those before it, which cannot be done in parts",
     remedy: "use memit or emmet")
@@ -96,6 +103,16 @@ extension ErrataError {
   static func oneLayerOnly(_ method: String) -> ErrataError {
     ErrataError(.usage, "\(method) edits one layer", remedy: .giveOneLayer)
   }
+
+  static func heldKeysAlike(_ count: Int) -> ErrataError {
+    ErrataError(
+      .general, "the \(count) keys that are held are too alike to be held so firmly",
+      remedy: "protect with less weight, or hold fewer")
+  }
+
+  static let publishedROMEHoldsNothing = ErrataError(
+    .usage, "published ROME's constraint is not at the key that its direction comes from, so nothing can be held",
+    remedy: "protect with another method")
 
   static func dependentFacts(_ facts: [String]) -> ErrataError {
     ErrataError(

@@ -38,9 +38,10 @@ struct SolverMetric: Sendable {
   /// - Parameters:
   ///   - keys: H^T, h x d_in.
   ///   - slacks: mu of each; 0 holds exactly. Of these keys, one that depends on others is held with them.
+  /// - Throws: `Cholesky.NotPositiveDefinite` if their slacks are too small to tell them apart.
   /// - Precondition: no keys are held yet.
   /// - Complexity: O(h^2 d_in), and two triangular solves of h columns for C^-1.
-  func holding(_ keys: Matrix<Double>, slacks: [Double]) -> SolverMetric {
+  func holding(_ keys: Matrix<Double>, slacks: [Double]) throws(Cholesky.NotPositiveDefinite) -> SolverMetric {
     precondition(held == nil && keys.rows == slacks.count)
     guard keys.rows > 0 else { return self }
     let exact = slacks.indices.filter { slacks[$0] == 0 }
@@ -51,9 +52,7 @@ struct SolverMetric: Sendable {
     let (keys, slacks) = (keys.rows(at: kept), kept.map { slacks[$0] })
     let directions = unheldDirections(keys)
     let system = symmetricGram(keys, directions).addingToDiagonal(.perTerm(slacks))
-    guard let factor = try? Cholesky(system) else {
-      preconditionFailure("a Gram matrix of independent keys is not positive definite")
-    }
+    let factor = try Cholesky(system)
     var metric = self
     metric.held = Held(keys: keys, directions: directions, factor: factor)
     return metric

@@ -44,6 +44,9 @@ package protocol KeySource {
   /// - Throws: an `ErrataError` if the model cannot be read.
   func measureKeys(of sequences: [[Int32]], _ body: (_ layer: Int, _ keys: Matrix<Float>) -> Void) throws
 
+  /// The memory that measuring the keys of a token takes, at most.
+  var byteCountPerRow: Int { get }
+
   /// That the text is shorter than one sequence.
   var textTooShort: ErrataError { get }
 

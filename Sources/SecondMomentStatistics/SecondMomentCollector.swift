@@ -1,3 +1,4 @@
+import Dispatch
 import Foundation
 import LinearAlgebra
 import Safetensors
@@ -36,6 +37,8 @@ public final class SecondMomentCollector {
   /// Keys that are widened to binary64 at once.
   private static let rowsPerProduct = 512
 
+  /// Ascending.
+  public var layers: [Int] { source.layers }
   private var origin: SecondMomentOrigin { source.origin }
   private var partialPath: String { outputPath + ".partial" }
 
@@ -96,6 +99,41 @@ public final class SecondMomentCollector {
     guard tokens > 0 else { throw source.textTooShort }
     try Profile.measure("write") { try write() }
     return .complete(tokens: tokens)
+  }
+
+  /// What a run costs on this machine.
+  public struct Estimate: Sendable {
+    public let tokens: Int
+    public let seconds: Double
+    /// Of memory, beside the model's weights: the sums, and the rows of a pass.
+    public let byteCount: Int
+  }
+
+  /// Measures a pass over the first sequences, and counts passes; nothing is kept.
+  ///
+  /// - Throws: as `run`.
+  public func estimate() throws -> Estimate {
+    let kept = (sums, tokens)
+    defer { (sums, tokens) = kept }
+    let length = origin.sequenceLength
+    var sequences = try source.sequences().prefix(max(1, Self.rowsPerPass / length)).map { try $0.get() }
+    guard let first = sequences.first else { throw source.textTooShort }
+    func seconds(_ sequences: inout [[Int32]]) throws -> Double {
+      let start = DispatchTime.now().uptimeNanoseconds
+      try count(&sequences)
+      return Double(DispatchTime.now().uptimeNanoseconds - start) * 1e-9
+    }
+    // What is touched for the first time, weights and buffers, costs once.
+    var short = [first]
+    let warm = try seconds(&short)
+    let rest = max(wantedTokens - kept.1, 0)
+    let rows = sequences.reduce(0) { $0 + $1.count }
+    // Of a model that takes seconds a sequence, one sequence tells enough.
+    let isSlow = warm > 5
+    let rate = isSlow ? Double(length) / warm : Double(rows) / (try seconds(&sequences))
+    let triangles = sums.values.reduce(0) { $0 + $1.elements.count * MemoryLayout<Double>.stride }
+    return Estimate(
+      tokens: rest, seconds: Double(rest) / rate, byteCount: triangles + source.byteCountPerRow * Self.rowsPerPass)
   }
 
   private func count(_ sequences: inout [[Int32]]) throws {

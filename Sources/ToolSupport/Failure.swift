@@ -15,10 +15,15 @@ public enum Failure {
   ///
   /// - Parameter name: the command's.
   public static func end(_ name: String, _ error: ErrataError) -> Never {
+    tell(name, error)
+    exit(error.kind.rawValue)
+  }
+
+  /// Tells a failure, on standard error and, under `--json`, on standard output.
+  public static func tell(_ name: String, _ error: ErrataError) {
     if isJSONAskedFor, !hasAnswer.load(ordering: .relaxed) { printJSON(error.json) }
     fflush(nil)
     say(name, error)
-    exit(error.kind.rawValue)
   }
 
   /// As the arguments stand, also when they cannot be parsed.
@@ -29,12 +34,12 @@ public enum Failure {
   /// In bytes or characters: room for the names of a hundred tensors.
   private static let longestMessage = 8000
 
-  /// Says a failure, without ending the process.
-  static func say(_ name: String, _ error: ErrataError) {
+  /// Says a failure on standard error, without ending the process.
+  public static func say(_ name: String, _ error: ErrataError) {
     let message = error.worded
     // A message may quote a name from a damaged or hostile file, of any length.
     let text = message.utf8.count <= longestMessage ? message : message.prefix(longestMessage) + "..."
-    printNotice("\(name): \(text.split(separator: "\n").joined(separator: " "))")
+    writeNotice("\(name): \(text.split(separator: "\n").joined(separator: " "))")
   }
 }
 

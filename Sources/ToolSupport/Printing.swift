@@ -1,3 +1,4 @@
+import Synchronization
 import Tensors
 
 // What the tools say. These functions stand before Swift's `print` of the same name: a tool cannot get round them by
@@ -17,6 +18,19 @@ public func printJSON(_ value: JSON) {
 
 /// Writes one line to standard error, without disturbing a progress line.
 public func printNotice(_ text: String) {
+  if !Notices.areSilent.load(ordering: .relaxed) { writeNotice(text) }
+}
+
+/// The same, though notices are silent.
+func writeNotice(_ text: String) {
   Progress.clearLine()
   StandardStreams.writeError(printable(text) + "\n")
+}
+
+/// Of several processes that do the same, one speaks.
+public enum Notices {
+  static let areSilent = Atomic(false)
+
+  /// From now on nothing is noted.
+  public static func silence() { areSilent.store(true, ordering: .relaxed) }
 }

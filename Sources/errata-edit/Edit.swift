@@ -4,6 +4,7 @@ import FactReporting
 import Facts
 import Foundation
 import KnowledgeEditing
+import MessagePassing
 import PatchAlgebra
 import SecondMomentStatistics
 import Tensors
@@ -84,9 +85,22 @@ struct Edit: ParsableCommand {
     inversion: .prefixedNo,
     help: """
       Store the facts' keys in the patch, which makes it larger by two thirds or so: 'errata stack' then needs no \
-      second moments to solve it together with others (default: for a batch of a sequence, and on top of patches).
+      second moments to solve it together with others (default: for a batch of a sequence, on top of patches, and with \
+      --protect).
       """)
   var keys: Bool?
+
+  @Option(
+    help: """
+      Subjects that the edit leaves alone: a facts file, of which the prompts up to the subjects count, or a .txt with \
+      one in each line. What the edit says at their last tokens is held as near zero as --protect-weight makes it.
+      """)
+  var protect: String?
+
+  @Option(
+    parsing: .unconditional,
+    help: "How much each counts, beside 1 for the mean of ordinary text (default: 1); only with --protect.")
+  var protectWeight: Double?
 
   @Option(
     parsing: .singleValue,
@@ -155,10 +169,39 @@ struct Edit: ParsableCommand {
         throw ValidationError("--part writes values to a file; --require and -o - are for the patch")
       }
     }
+    if let protectWeight {
+      if protect == nil { throw ValidationError("--protect-weight goes with --protect") }
+      if !(1e-12...1e12).contains(protectWeight) {
+        throw ValidationError("--protect-weight must be from 1e-12 to 1e12")
+      }
+    }
     if noEvaluation, batchSize == nil { throw ValidationError("--no-evaluation goes with --batch-size") }
   }
 
   func run() throws {
+    let group = ProcessGroup.world
+    guard group.count > 1 else {
+      defer { group.leave() }
+      return try run(.alone)
+    }
+    do {
+      if !group.isFirst { Notices.silence() }
+      guard batchSize == nil, !part.isGiven, values.isEmpty else { throw ErrataError.notForProcesses }
+      try run(group)
+      group.leave()
+    } catch let error as ErrataError {
+      if group.isFirst {
+        Failure.tell("errata edit", error)
+      } else {
+        // What fails for all is said by the first, which ends the others; they speak only of what is theirs alone.
+        sleep(2)
+        Failure.say("errata edit, process \(group.rank)", error)
+      }
+      group.abort(error.kind.rawValue)
+    }
+  }
+
+  private func run(_ group: ProcessGroup) throws {
     profile.start()
     // What is cheap to check is checked before the model is opened.
     let part = try part.chosen()
@@ -172,17 +215,23 @@ struct Edit: ParsableCommand {
     let parents = try after.map { try PatchFile(path: $0) }
     let statistics = try SecondMoments(contentsOf: stats)
     let templates = try templates.map(ContextTemplates.init(contentsOf:))
+    let protection = try protect.map {
+      Protection(try FactRecord.subjects($0), weight: protectWeight ?? Protection.defaultWeight)
+    }
     let base = try PatchedModel(OpenedCheckpoint(path: model, notice: printNotice), with: parents)
     let model = try base.model()
     let put = try form.forms(model, prefix).applied(to: given)
     if let remark = statistics.remark(for: model.tokenizer) { printNotice("errata edit: \(remark)") }
     var settings = try settings.settings(for: model, statistics: statistics)
     settings.factorTypes = factors
-    if dryRun { return try check(put, model, settings, templates) }
+    if dryRun {
+      if group.isFirst { try check(put, model, settings, templates) }
+      return
+    }
     let records = try known(try usable(put, model, invalid), model)
     let editor = try Editor(
       on: base, settings: settings, templates: templates, statistics: statistics,
-      storesKeys: keys ?? (batchSize != nil || !base.parents.isEmpty))
+      storesKeys: keys ?? (batchSize != nil || !base.parents.isEmpty || protection != nil), protection: protection)
     let unheld = try editor.unheldBatchCount()
     if unheld > 0 {
       printNotice(
@@ -191,7 +240,9 @@ struct Edit: ParsableCommand {
     }
     Interruption.install()
     if let part { return try search(part, records, editor) }
-    let summary = try batchSize == nil ? edit(records, editor) : editInSequence(records, editor, parents, statistics)
+    guard group.isFirst else { return try share(records, editor, group) }
+    let summary =
+      try batchSize == nil ? edit(records, editor, group) : editInSequence(records, editor, parents, statistics)
     if let require { try summary?.check(require) }
   }
 
@@ -226,14 +277,15 @@ struct Edit: ParsableCommand {
     try report.requireUsable()
   }
 
-  private func edit(_ records: [FactRecord], _ editor: Editor) throws -> FactSummary? {
+  private func edit(_ records: [FactRecord], _ editor: Editor, _ group: ProcessGroup) throws -> FactSummary? {
     let output = output!
     let archive = ValueArchive(outputPath: output == "-" ? "errata-edit" : output)
     let lines = ProgressLines(isQuiet: quiet)
     let patch: Patch
     do {
       patch = try editor.edit(
-        records.map(\.fact), origin: origin.origin(), archive: archive, values: values.isEmpty ? nil : values
+        records.map(\.fact), origin: origin.origin(), archive: archive, values: values.isEmpty ? nil : values,
+        among: group
       ) {
         lines.update("values", $0)
       }
@@ -243,6 +295,8 @@ struct Edit: ParsableCommand {
     let written = try Profile.measure("write the patch") {
       try patch.write(to: output, compressionLevel: compressionLevel)
     }
+    // The others remove what they have kept when the patch is there.
+    _ = group.exchange([])
     archive.remove()
     lines.finish()
     let report = EditReport(
@@ -250,6 +304,20 @@ struct Edit: ParsableCommand {
       profile: profile.report)
     json.give(report)
     return report.summary
+  }
+
+  /// What the processes beside the first do.
+  private func share(_ records: [FactRecord], _ editor: Editor, _ group: ProcessGroup) throws {
+    let archive = ValueArchive(outputPath: output == "-" ? "errata-edit" : output!, rank: group.rank)
+    do {
+      try editor.shareSearch(of: records.map(\.fact), among: group, archive: archive) { _ in
+        !Interruption.isRequested
+      }
+    } catch let interruption as EditInterruption {
+      throw ErrataError.interrupted(interruption)
+    }
+    _ = group.exchange([])
+    archive.remove()
   }
 
   private func search(_ part: Part, _ records: [FactRecord], _ editor: Editor) throws {

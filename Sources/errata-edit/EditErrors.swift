@@ -10,6 +10,9 @@ extension ErrataError {
     ErrataError(.usage, path, "the model knows all of these facts already; there is nothing to edit")
   }
 
+  static let notForProcesses = ErrataError(
+    .usage, "--batch-size, --part and --values are for one process, not for those of mpirun")
+
   static func interrupted(_ interruption: EditInterruption) -> ErrataError {
     ErrataError(
       .general,

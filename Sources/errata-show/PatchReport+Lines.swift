@@ -69,7 +69,30 @@ extension PatchReport {
       ].compactMap(\.self)
       lines.append(field("statistics", parts.joined(separator: ", ")))
     }
-    return lines + adapter(batch)
+    return lines + metric(batch) + adapter(batch)
+  }
+
+  /// What the batch holds, and what its M is if not C^-1.
+  private func metric(_ batch: Manifest.Batch) -> [String] {
+    guard let metric = batch.metric else { return [] }
+    var lines: [String] = []
+    if metric.kind != .secondMoments {
+      let energy = metric.energy.map { ", at most \(share($0)) of text's energy" } ?? ""
+      lines.append(field("metric", metric.kind.rawValue + energy))
+    }
+    let earlier = metric.held.filter { $0.batch != nil }
+    if !earlier.isEmpty {
+      let keys = earlier.reduce(0) { $0 + $1.keyCount }
+      lines.append(
+        field("holds", "\(counted(keys, "fact")) of \(counted(earlier.count, "earlier batch", "earlier batches"))"))
+    }
+    for held in metric.held where held.protected != nil {
+      let weight = held.mu.largest > 0 ? "weight \(formatNumber(1 / held.mu.largest))" : "exactly"
+      lines.append(
+        field(
+          "protects", "\(counted(held.keyCount, "subject")), \(weight), keys \(held.protected!.abbreviated)"))
+    }
+    return lines
   }
 
   /// The adapter that a batch was imported from, and what of it the batch does not hold.

@@ -19,8 +19,8 @@ struct Stats: ParsableCommand {
 
       Ctrl-C keeps what was counted in OUTPUT.partial; the same command continues from there.
 
-      --part 3/8 counts every eighth sequence, from the third on: the eight files, made by as many processes or machines, \
-      are made one by 'errata stats merge'. One that is lost is made again alone.
+      --part 3/8 counts every eighth sequence, from the third on: of the eight files, which as many processes or \
+      machines make, 'errata stats merge' makes one. One that is lost is made again alone.
 
       Of files that were collected:
         errata stats show FILE                   says how well they can be inverted
@@ -55,8 +55,11 @@ struct Stats: ParsableCommand {
   @OptionGroup
   var part: PartOption
 
+  @Flag(help: "Write nothing: say how long it takes here, and how much memory.")
+  var dryRun = false
+
   @Option(name: [.short, .long], help: "The file to write.")
-  var output: String
+  var output: String?
 
   @OptionGroup
   var json: JSONOption
@@ -69,12 +72,14 @@ struct Stats: ParsableCommand {
 
   func validate() throws {
     if let tokens, tokens < 1 { throw ValidationError("--tokens must be positive") }
+    if output == nil, !dryRun { throw ValidationError("give --output: the file to write") }
     if sequenceLength < 1 { throw ValidationError("--sequence-length must be positive") }
   }
 
   func run() throws {
     profile.start()
-    try checkOutput(output)
+    let output = output ?? ""
+    if !dryRun { try checkOutput(output) }
     let layers = try self.layers.map(parseLayers)
     let part = try part.chosen()
     let model = try Profile.measure("open the model") { try LanguageModel(path: self.model, notice: printNotice) }
@@ -82,6 +87,10 @@ struct Stats: ParsableCommand {
     let collector = try SecondMomentCollector(
       model, corpus: try Corpus(paths: text, field: field), layers: layers ?? chosenLayers(model.architecture),
       tokenCount: wanted, sequenceLength: sequenceLength, part: part, outputPath: output)
+    if dryRun {
+      json.give(try CollectionEstimate(collector.estimate(), layers: collector.layers))
+      return
+    }
     Interruption.install()
     var progress: Progress?
     let outcome = try collector.run(
@@ -100,8 +109,8 @@ struct Stats: ParsableCommand {
     case .complete(let counted):
       if counted < collector.wantedTokens {
         printNotice(
-          "errata stats: the text ended after \(counted) of \(min(wanted, collector.wantedTokens)) tokens; give more with a further --text, unless "
-            + "the verdict is good")
+          "errata stats: the text ended after \(counted) of \(min(wanted, collector.wantedTokens)) tokens; give more "
+            + "with a further --text, unless the verdict is good")
       }
       var report = try Profile.measure("condition of C") { try ConditionReport(output) }
       report.profile = profile.report

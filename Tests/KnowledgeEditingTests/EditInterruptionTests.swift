@@ -78,7 +78,7 @@ import WeightPatch
 
     let again = ValueArchive(outputPath: scratch("x"))
     try again.open(identity, learningRate: 0.5, size: 3)
-    let read = try #require(again.search)
+    let read = try #require(again.searches.first)
     #expect(read.facts == ["a", "b"] && read.state.step == 4 && read.state.active == [1])
     #expect(read.state.deltas == state.deltas)
     #expect(read.state.optimizers[1].firstMoment == state.optimizers[1].firstMoment)
@@ -86,6 +86,6 @@ import WeightPatch
     #expect(read.state.optimizers.map(\.step) == [0, 1])
     #expect(read.state.histories.map(\.count) == [0, 1])
     try again.open(Digest(of: Array("others".utf8)), learningRate: 0.5, size: 3)
-    #expect(again.search == nil && again.values.isEmpty)
+    #expect(again.searches.isEmpty && again.values.isEmpty)
   }
 }

@@ -51,7 +51,7 @@ import WeightPatch
       "held": try Self.moments().holding(keys: Self.held, slacks: Self.slacks),
       "heldExactly": try Self.moments().holding(keys: Self.held, slacks: [0, 0]),
       "projection": Self.projection,
-      "heldProjection": Self.projection.holding(keys: Self.held, slacks: Self.slacks),
+      "heldProjection": try Self.projection.holding(keys: Self.held, slacks: Self.slacks),
       "identity": EditSolver(SolverMetric(.identity)),
     ]
     #expect(Set(solvers.keys) == Set(Self.changes.keys))
@@ -84,7 +84,7 @@ import WeightPatch
     let system = Self.secondMoment(ridge: 0.5 + ridge)
     for slacks in [[Double](), [0.25, 2], [0, 2]] {
       let held = Self.held.rows(at: Array(0..<slacks.count))
-      let solver = EditSolver(try Cholesky(system)).holding(keys: held, slacks: slacks)
+      let solver = try EditSolver(Cholesky(system)).holding(keys: held, slacks: slacks)
       let solution = try solver.solve(keys: Self.keys, residuals: Self.residuals, lambda: Self.lambda)
       let factors = LowRankFactors(
         name: "w", isTransposed: false, left: StoredFactor(solution.left.narrowed(), dtype: .f32, facts: .columns),

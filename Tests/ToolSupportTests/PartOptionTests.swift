@@ -35,8 +35,8 @@ import Testing
     }
     #expect(
       message([:])
-        == "--part auto: no job array or mpirun says which part (SLURM_ARRAY_TASK_ID, OMPI_COMM_WORLD_RANK and PMI_RANK "
-        + "are not set); say it: --part 1/8")
+        == "--part auto: no job array or mpirun says which part (SLURM_ARRAY_TASK_ID, OMPI_COMM_WORLD_RANK and "
+        + "PMI_RANK are not set); say it: --part 1/8")
     #expect(
       message(["OMPI_COMM_WORLD_RANK": "2", "OMPI_COMM_WORLD_SIZE": "2"])
         == "OMPI_COMM_WORLD_RANK: '2' is not one of 2 ranks; set another, or none")

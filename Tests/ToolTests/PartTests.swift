@@ -77,6 +77,24 @@ extension ToolTests {
       #expect(try scratch.bytes("five.wpatch") == scratch.bytes("samples/five-facts.wpatch"))
     }
 
+    /// What a run would cost is said, and nothing is written.
+    @Test func estimatesSecondMoments() throws {
+      let before = try scratch.names()
+      let answer = try scratch.succeed(
+        "stats", "samples/model", "--text", "samples/corpus.txt", "--layers", "0-2", "--tokens", "5000", "--part",
+        "1/2",
+        "--dry-run", "--json"
+      ).json
+      #expect(answer["tokens"] == .integer(5 * 512) && answer["layers"] == [0, 1, 2])
+      #expect(answer["seconds"]?.doubleValue.map { $0 > 0 && $0 < 60 } == true)
+      // Three triangles of 512 rows are the least.
+      #expect(answer["bytes"]?.integerValue.map { $0 > 3 * 512 * 513 / 2 * 8 } == true)
+      #expect(try scratch.names() == before)
+      try scratch.fail(
+        "stats", "samples/model", "--text", "samples/corpus.txt", exitCode: 2,
+        message: "errata stats: give --output: the file to write (see 'errata stats --help')")
+    }
+
     /// All parts of a text, merged, are the text: the same tokens, the same origin, the same C but for binary32.
     @Test func partsOfSecondMomentsMakeTheWhole() throws {
       func collect(_ output: String, _ options: String...) throws {

@@ -56,6 +56,8 @@ private struct CorpusKeys: KeySource {
     }
   }
 
+  var byteCountPerRow: Int { Tape.byteCountPerRow(language.architecture) + 4 * language.architecture.hiddenSize }
+
   var textTooShort: ErrataError { ErrataError.corpusTooShort(corpus.path, 0) }
 
   func keysNotFinite(layer: Int) -> ErrataError { ErrataError.keysNotFinite(language.checkpoint.path, layer: layer) }

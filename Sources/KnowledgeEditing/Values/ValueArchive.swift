@@ -4,25 +4,36 @@ import Tensors
 import WeightPatch
 
 /// The values that an unfinished edit has found, and where its search is, kept beside its output so that the same
-/// command goes on from there.
+/// command goes on from there: OUTPUT.partial, and of the other processes of a group OUTPUT.1.partial and so on. Each
+/// writes its own, and reads all that it finds.
 public final class ValueArchive {
   /// In nanoseconds: where a search is, is written no more often.
   private static let interval: UInt64 = 3_000_000_000
   public let path: String
   private let outputPath: String
   private var file: ValueFile?
+  /// What other processes have left.
+  private var others: [ValueFile] = []
   private var lastWritten = DispatchTime.now().uptimeNanoseconds
 
-  /// - Parameter outputPath: the patch, or the file of values, that is being computed.
-  public init(outputPath: String) {
+  /// - Parameters:
+  ///   - outputPath: the patch, or the file of values, that is being computed.
+  ///   - rank: of this process in its group.
+  public init(outputPath: String, rank: Int = 0) {
     self.outputPath = outputPath
-    path = outputPath + ".partial"
+    path = Self.path(outputPath, rank)
+  }
+
+  private static func path(_ outputPath: String, _ rank: Int) -> String {
+    outputPath + (rank == 0 ? "" : ".\(rank)") + ".partial"
   }
 
   /// By fact ID.
-  public var values: [String: FoundValue] { file?.values ?? [:] }
-  /// The facts that were searched together when the run ended, and where they were.
-  var search: ValueFile.Search? { file?.search }
+  public var values: [String: FoundValue] {
+    others.reduce(file?.values ?? [:]) { $0.merging($1.values) { first, _ in first } }
+  }
+  /// The facts that were searched together when the run ended, and where they were; of each process.
+  var searches: [ValueFile.Search] { ([file].compactMap(\.self) + others).compactMap(\.search) }
 
   /// Reads what an earlier run left; that of a run with other settings is not used, and will be overwritten.
   ///
@@ -32,14 +43,33 @@ public final class ValueArchive {
   ///   - size: the model's hidden size.
   /// - Throws: an `ErrataError` if the file is damaged.
   func open(_ identity: Digest, learningRate: Double, size: Int) throws {
-    file = ValueFile(identity: identity)
-    guard FileManager.default.fileExists(atPath: path) else { return }
-    do {
-      let found = try ValueFile(contentsOf: path, learningRate: learningRate, size: size)
-      if let found, found.identity == identity { file = found }
-    } catch let error as ErrataError where error.kind == .damagedInput {
-      throw ErrataError.partialDamaged(path)
+    func left(at path: String) throws -> ValueFile? {
+      do {
+        let found = try ValueFile(contentsOf: path, learningRate: learningRate, size: size)
+        return found?.identity == identity ? found : nil
+      } catch let error as ErrataError where error.kind == .damagedInput {
+        throw ErrataError.partialDamaged(path)
+      }
     }
+    let paths = existing
+    file = try paths.contains(path) ? left(at: path) : nil
+    file = file ?? ValueFile(identity: identity)
+    others = try paths.filter { $0 != path }.compactMap(left)
+  }
+
+  /// The files of all processes of an earlier run that are here.
+  private var existing: [String] {
+    let url = URL(fileURLWithPath: outputPath)
+    let folder = url.deletingLastPathComponent().relativePath
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+    let others = names.compactMap { name -> Int? in
+      guard name.hasPrefix(url.lastPathComponent + "."), name.hasSuffix(".partial") else { return nil }
+      return Int(name.dropFirst(url.lastPathComponent.count + 1).dropLast(".partial".count)).flatMap {
+        $0 > 0 ? $0 : nil
+      }
+    }
+    return ([0] + others.sorted()).map { Self.path(outputPath, $0) }
+      .filter { FileManager.default.fileExists(atPath: $0) }
   }
 
   /// Adds values and writes the file anew.
@@ -77,9 +107,9 @@ public final class ValueArchive {
     remove()
   }
 
-  /// Removes the file: the edit is done.
+  /// Removes the files, those of other processes too: the edit is done.
   public func remove() {
-    unlink(path)
+    for path in existing { unlink(path) }
   }
 }
 
