@@ -33,4 +33,17 @@ void dgesdd_(
     const char *jobz, const int *m, const int *n, double *a, const int *lda, double *s, double *u, const int *ldu,
     double *vt, const int *ldvt, double *work, const int *lwork, int *iwork, int *info, size_t jobz_length);
 
+// An OpenBLAS that has the kernels of several processors chooses among them when it is loaded, by these two functions.
+// One that was built for a single processor does not have them.
+void gotoblas_dynamic_quit(void) __attribute__((weak));
+void gotoblas_dynamic_init(void) __attribute__((weak));
+
+// Lets OpenBLAS choose its kernels once more, by the environment as it is now, if it has several. No other thread may
+// be in a function of OpenBLAS.
+static inline void errata_choose_blas_kernels(void) {
+  if (gotoblas_dynamic_quit == NULL || gotoblas_dynamic_init == NULL) return;
+  gotoblas_dynamic_quit();
+  gotoblas_dynamic_init();
+}
+
 #endif

@@ -304,6 +304,23 @@ typealias StoredTensors = [ByteString: (dtype: DType, shape: Shape, bytes: [UInt
     #expect(rank.value == 16 && rank.isLowerBound)
   }
 
+  /// Sought among 32 first, where the search sees early that these will not do, and then among 64.
+  @Test func aRankBeyondTheFirstSearch() throws {
+    let (base, edited) = edit(530, 540, rank: 40, seed: 52)
+    let (a, b) = (
+      try checkpoint("a", ["w": stored(base, .bf16, [530, 540])]),
+      try checkpoint("b", ["w": stored(edited, .bf16, [530, 540])])
+    )
+    let difference = try CheckpointDifference(from: a, to: b)
+    guard case .weights(let figures, rank: let rank?) = difference.differences[0].change else { return }
+    #expect(rank.value == 40 && !rank.isLowerBound)
+    #expect(try DifferencePatch(from: a, to: b, isCorrected: false).tensors[0].rank == 40)
+    let floor = figures.roundingFloor
+    #expect(NumericalRank.moreAreNeeded(than: [9 * floor, 1.1 * floor], of: figures, rule: .rounding))
+    #expect(!NumericalRank.moreAreNeeded(than: [9 * floor, 0.9 * floor], of: figures, rule: .rounding))
+    #expect(!NumericalRank.moreAreNeeded(than: [9 * floor, 1.1 * floor], of: figures, rule: .tolerance(0.1)))
+  }
+
   @Test func theRangeFinderFindsTheValues() throws {
     let (base, edited) = edit(540, 700, rank: 12, seed: 53)
     let (a, b) = (
@@ -311,7 +328,7 @@ typealias StoredTensors = [ByteString: (dtype: DType, shape: Shape, bytes: [UInt
       try checkpoint("b", ["w": stored(edited, .f32, [540, 700])]).tensor(named: "w")
     )
     let difference = DifferenceMatrix(from: a, to: b)
-    let found = try LeadingSingularVectors(of: difference, limit: 12) { _ in true }
+    let found = try LeadingSingularVectors(of: difference, DifferenceFigures(difference), rule: .rounding, limit: 12)
     let exact = try SingularValueDecomposition(difference[0..<540])
     #expect(!found.isComplete && relativeError(found.values, Array(exact.values.prefix(12))) < 1e-10)
     let overlap = found.left.multiplied(.transposed, by: exact.left.firstColumns(12))

@@ -115,16 +115,4 @@ extension StoredTensor {
     }
     return isIdentical(to: pristine) ? nil : .differsFromBase
   }
-
-  private func isIdentical(to other: StoredTensor) -> Bool {
-    guard dtype == other.dtype, shape == other.shape, bytes.count == other.bytes.count else { return false }
-    let theirs = other.bytes
-    var isEqual = true
-    file.forEachWindow(of: info) { window, offset in
-      isEqual = isEqual && memcmp(window.baseAddress!, theirs.baseAddress! + offset, window.count) == 0
-      let start = other.info.fileRange.lowerBound + offset
-      other.file.release(start..<start + window.count)
-    }
-    return isEqual
-  }
 }

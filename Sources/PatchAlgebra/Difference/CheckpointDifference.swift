@@ -1,3 +1,4 @@
+import CheckpointLedger
 import Foundation
 import LinearAlgebra
 import Safetensors
@@ -41,7 +42,7 @@ public struct CheckpointDifference: Sendable {
   /// How many tensors have the same dtype, shape and bytes.
   public let identicalCount: Int
 
-  /// Reads both checkpoints, one tensor after the other; the memory that maps them is let go.
+  /// Reads both checkpoints; the memory that maps them is let go.
   ///
   /// - Parameters:
   ///   - rule: what counts towards a rank.
@@ -58,52 +59,41 @@ public struct CheckpointDifference: Sendable {
     var differences =
       pairing.onlyInFirst.map { TensorDifference(name: $0, change: .removed) }
       + pairing.onlyInSecond.map { TensorDifference(name: $0, change: .added) }
+    var changed: [(name: ByteString, before: StoredTensor, after: StoredTensor)] = []
     for (name, other) in pairing.pairs {
       let (old, new) = (try before.tensor(named: name), try after.tensor(named: other))
-      if let change = Self.change(from: old, to: new, rule: rule, rankLimit: rankLimit) {
-        var matrixCount = 0
-        if case .weights = change { matrixCount = DifferenceMatrix(from: old, to: new).matrices.count }
-        differences.append(TensorDifference(name: name, change: change, matrixCount: matrixCount))
-      } else {
+      if old.isIdentical(to: new) {
         identical += 1
+      } else if old.dtype != new.dtype || old.shape != new.shape {
+        let change = Change.retyped(from: old.info, to: new.info, values: old.retyping(to: new))
+        differences.append(TensorDifference(name: name, change: change))
+      } else if old.dtype.isWeightType {
+        changed.append((name, old, new))
+        continue
+      } else {
+        differences.append(
+          TensorDifference(name: name, change: .bytes(changed: old.countOfBytesThatDiffer(from: new))))
       }
       done += old.info.byteCount
       try progress(done, total)
     }
+    // Weights that differ take the time: a thread for each of them, or all threads for one.
+    for start in stride(from: 0, to: changed.count, by: Threads.count) {
+      let group = Array(changed[start..<min(start + Threads.count, changed.count)])
+      differences += try Threads.map(group.indices) { index in
+        let (name, old, new) = group[index]
+        return Threads.withCount(group.count == 1 ? Threads.count : 1) {
+          TensorDifference(weights: name, from: old, to: new, rule: rule, rankLimit: rankLimit)
+        }
+      }
+      for tensor in group {
+        done += tensor.before.info.byteCount
+        try progress(done, total)
+      }
+    }
     self.differences = differences.sorted { $0.name < $1.name }
     self.pairing = pairing
     identicalCount = identical
-  }
-
-  /// How two tensors of one name differ; nil if they do not.
-  private static func change(
-    from before: StoredTensor, to after: StoredTensor, rule: NumericalRank.Rule, rankLimit: Int
-  ) -> Change? {
-    guard before.dtype == after.dtype, before.shape == after.shape else {
-      return .retyped(from: before.info, to: after.info, values: before.retyping(to: after))
-    }
-    let changed = before.countOfBytesThatDiffer(from: after)
-    guard changed > 0 else { return nil }
-    guard before.dtype.isWeightType else { return .bytes(changed: changed) }
-    let difference = DifferenceMatrix(from: before, to: after)
-    let figures = DifferenceFigures(difference)
-    guard figures.norm.isFinite else { return .weights(figures, rank: nil) }
-    let matrices = difference.matrices
-    let ranks = matrices.map { matrix in
-      let own = matrices.count == 1 ? figures : DifferenceFigures(matrix)
-      return rank(of: matrix, own, rule: rule, limit: rankLimit)
-    }
-    guard !ranks.contains(where: { $0 == nil }) else { return .weights(figures, rank: nil) }
-    return .weights(figures, rank: ranks.compactMap(\.self).max { $0.value < $1.value })
-  }
-
-  private static func rank(
-    of difference: DifferenceMatrix, _ figures: DifferenceFigures, rule: NumericalRank.Rule, limit: Int
-  ) -> NumericalRank? {
-    let found = try? LeadingSingularVectors(of: difference, limit: limit) {
-      NumericalRank.needed($0, of: figures, rule: rule) != nil
-    }
-    return found.map { NumericalRank($0.values, isComplete: $0.isComplete, of: figures, rule: rule) }
   }
 
   /// Whether the two have the same tensors but for their dtypes: every difference is of values that are the same, or
@@ -114,6 +104,34 @@ public struct CheckpointDifference: Sendable {
         guard case .retyped(_, _, let values?) = $0.change else { return false }
         return values != .otherValues
       }
+  }
+}
+
+extension CheckpointDifference.TensorDifference {
+  /// How the weights of two tensors of one dtype and shape differ.
+  fileprivate init(
+    weights name: ByteString, from before: StoredTensor, to after: StoredTensor, rule: NumericalRank.Rule,
+    rankLimit: Int
+  ) {
+    let difference = DifferenceMatrix(from: before, to: after)
+    let (figures, matrices) = (DifferenceFigures(difference), difference.matrices)
+    var rank: NumericalRank?
+    if figures.norm.isFinite {
+      let ranks = matrices.map { matrix in
+        let own = matrices.count == 1 ? figures : DifferenceFigures(matrix)
+        return Self.rank(of: matrix, own, rule: rule, limit: rankLimit)
+      }
+      let found = ranks.compactMap(\.self)
+      rank = found.count == ranks.count ? found.max { $0.value < $1.value } : nil
+    }
+    self.init(name: name, change: .weights(figures, rank: rank), matrixCount: matrices.count)
+  }
+
+  private static func rank(
+    of difference: DifferenceMatrix, _ figures: DifferenceFigures, rule: NumericalRank.Rule, limit: Int
+  ) -> NumericalRank? {
+    let found = try? LeadingSingularVectors(of: difference, figures, rule: rule, limit: limit)
+    return found.map { NumericalRank($0.values, isComplete: $0.isComplete, of: figures, rule: rule) }
   }
 }
 

@@ -1,3 +1,4 @@
+import CheckpointLedger
 import Safetensors
 import Tensors
 
@@ -24,7 +25,7 @@ struct CommonTensors {
           + values
       } else if before.dtype.isWeightType {
         pairs.append((before, after))
-      } else if before.countOfBytesThatDiffer(from: after) > 0 {
+      } else if !before.isIdentical(to: after) {
         leftOut[name] = "\(before.dtype.rawValue), and a patch edits BF16, F16 and F32 only"
       }
     }

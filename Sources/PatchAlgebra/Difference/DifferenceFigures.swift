@@ -143,6 +143,16 @@ public struct NumericalRank: Sendable, Equatable {
     isLowerBound = needed == nil && !isComplete
   }
 
+  /// Whether more values are needed than there are here, all of which may be larger than these bounds say. Where a
+  /// tolerance decides, larger values leave less, and the bounds do not tell.
+  ///
+  /// - Parameter bounds: not above the largest singular values, descending.
+  static func moreAreNeeded(than bounds: [Double], of figures: DifferenceFigures, rule: Rule) -> Bool {
+    guard rule == .rounding, let last = bounds.last else { return false }
+    // No singular value is above the norm.
+    return last > max(figures.roundingFloor, figures.norm * figures.computationError)
+  }
+
   /// How many of the values are needed; nil if all of them are, and perhaps more.
   static func needed(_ values: [Double], of figures: DifferenceFigures, rule: Rule) -> Int? {
     // Below this a value may as well be zero.

@@ -14,6 +14,7 @@ struct DifferenceMatrix {
   private let start: Int
 
   private static let elementsPerBlock = 1 << 20
+  private static let elementsInCache = 1 << 13
 
   /// - Precondition: both have the same weight type and the same shape. What is no matrix counts as one row.
   init(from before: StoredTensor, to after: StoredTensor) {
@@ -67,11 +68,22 @@ struct DifferenceMatrix {
   /// Some rows of D.
   subscript(block: Range<Int>) -> Matrix<Double> {
     let elements = start + block.lowerBound * columns..<start + block.upperBound * columns
-    let (old, new) = (before.values(of: elements), after.values(of: elements))
     var result = Matrix<Double>(uninitializedRows: block.count, columns: columns)
     result.withUnsafeMutablePointer { result in
-      for index in 0..<elements.count { result[index] = Double(new[index]) - Double(old[index]) }
+      let result = Shared(result)
+      Threads.forRanges(elements.count, grain: 1 << 16) { share in
+        for start in stride(from: share.lowerBound, to: share.upperBound, by: Self.elementsInCache) {
+          let part = start..<min(start + Self.elementsInCache, share.upperBound)
+          let stored = elements.lowerBound + part.lowerBound..<elements.lowerBound + part.upperBound
+          let (old, new) = (before.widened(stored), after.widened(stored))
+          for index in part.indices {
+            result.pointer[index] = Double(new[index - part.lowerBound]) - Double(old[index - part.lowerBound])
+          }
+        }
+      }
     }
+    before.release(elements)
+    after.release(elements)
     return result
   }
 
@@ -106,15 +118,24 @@ struct DifferenceMatrix {
 extension StoredTensor {
   /// Some elements in float32, where they are exact; the memory that maps them is let go.
   fileprivate func values(of elements: Range<Int>) -> [Float] {
+    let values = widened(elements)
+    release(elements)
+    return values
+  }
+
+  fileprivate func widened(_ elements: Range<Int>) -> [Float] {
     let width = dtype.bitsPerElement / 8
-    let range = elements.lowerBound * width..<elements.upperBound * width
-    let values = [Float](unsafeUninitializedCapacity: elements.count) { buffer, count in
+    return [Float](unsafeUninitializedCapacity: elements.count) { buffer, count in
       widen(
-        UnsafeRawBufferPointer(rebasing: bytes[range]), dtype: dtype,
-        into: UnsafeMutableBufferPointer(rebasing: buffer[..<elements.count]))
+        UnsafeRawBufferPointer(rebasing: bytes[elements.lowerBound * width..<elements.upperBound * width]),
+        dtype: dtype, into: UnsafeMutableBufferPointer(rebasing: buffer[..<elements.count]))
       count = elements.count
     }
-    file.release(info.fileRange.lowerBound + range.lowerBound..<info.fileRange.lowerBound + range.upperBound)
-    return values
+  }
+
+  /// Lets go of the memory that maps some elements.
+  func release(_ elements: Range<Int>) {
+    let (start, width) = (info.fileRange.lowerBound, dtype.bitsPerElement / 8)
+    file.release(start + elements.lowerBound * width..<start + elements.upperBound * width)
   }
 }

@@ -1,3 +1,4 @@
+import CheckpointLedger
 import LinearAlgebra
 import Safetensors
 import Tensors
@@ -72,7 +73,7 @@ public struct DifferencePatch: Sendable {
       let name = old.name
       done += old.info.byteCount
       defer { old.file.release(old.info.fileRange) }
-      guard old.countOfBytesThatDiffer(from: new) > 0 else {
+      guard !old.isIdentical(to: new) else {
         try progress(done, total)
         continue
       }

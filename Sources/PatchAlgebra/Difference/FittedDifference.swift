@@ -75,9 +75,7 @@ struct FittedDifference {
       }
     let found: LeadingSingularVectors
     do {
-      found = try LeadingSingularVectors(of: difference, limit: rankLimit) {
-        NumericalRank.needed($0, of: figures, rule: rule) != nil
-      }
+      found = try LeadingSingularVectors(of: difference, figures, rule: rule, limit: rankLimit)
     } catch {
       return [nil]
     }
@@ -173,14 +171,6 @@ private struct TensorPair {
     }
     let best = byteCounts.indices.min { byteCounts[$0] < byteCounts[$1] }!
     return withExtendedLifetime((before, after)) { candidates[best] }
-  }
-}
-
-extension StoredTensor {
-  /// Lets go of the memory that maps some elements.
-  fileprivate func release(_ elements: Range<Int>) {
-    let (start, width) = (info.fileRange.lowerBound, dtype.bitsPerElement / 8)
-    file.release(start + elements.lowerBound * width..<start + elements.upperBound * width)
   }
 }
 

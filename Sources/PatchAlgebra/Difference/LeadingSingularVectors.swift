@@ -27,10 +27,10 @@ struct LeadingSingularVectors {
   ///
   /// - Parameters:
   ///   - difference: rows x columns.
-  ///   - isEnough: whether no more than these, descending, need be found.
+  ///   - rule: which are needed.
   /// - Throws: `SingularValueDecomposition.NotConverged` if a value is not finite.
   init(
-    of difference: DifferenceMatrix, limit: Int, until isEnough: ([Double]) -> Bool
+    of difference: DifferenceMatrix, _ figures: DifferenceFigures, rule: NumericalRank.Rule, limit: Int
   ) throws(SingularValueDecomposition.NotConverged) {
     let smaller = min(difference.rows, difference.columns)
     guard smaller > Self.smallExtent || difference.rows * difference.columns > Self.smallCount else {
@@ -41,8 +41,11 @@ struct LeadingSingularVectors {
     let limit = min(limit, smaller)
     var wanted = min(32, limit)
     while true {
-      let found = try Self.find(wanted, of: difference)
-      if wanted >= limit || isEnough(found.values) {
+      let isLast = wanted >= limit
+      let found = try Self.find(wanted, of: difference) {
+        !isLast && NumericalRank.moreAreNeeded(than: $0, of: figures, rule: rule)
+      }
+      if let found, isLast || NumericalRank.needed(found.values, of: figures, rule: rule) != nil {
         self = found
         return
       }
@@ -57,17 +60,24 @@ struct LeadingSingularVectors {
     self.isComplete = isComplete
   }
 
+  /// - Parameter isShort: whether `count` values will not do, told by lower bounds of them: then the search ends early.
+  /// - Returns: nil if it does.
   private static func find(
-    _ count: Int, of difference: DifferenceMatrix
-  ) throws(SingularValueDecomposition.NotConverged) -> LeadingSingularVectors {
+    _ count: Int, of difference: DifferenceMatrix, unless isShort: ([Double]) -> Bool
+  ) throws(SingularValueDecomposition.NotConverged) -> LeadingSingularVectors? {
     let width = min(count + oversampling, difference.rows, difference.columns)
     var random = SignSequence()
     let signs = Matrix(
       rows: difference.columns, columns: width, elements: (0..<difference.columns * width).map { _ in random.next() })
     var basis = OrthogonalFactor(difference.multiplied(by: signs)).orthonormal
-    for _ in 0..<powerIterations {
-      let rows = OrthogonalFactor(difference.transposedMultiplied(by: basis)).orthonormal
-      basis = OrthogonalFactor(difference.multiplied(by: rows)).orthonormal
+    for iteration in 0..<powerIterations {
+      // D^T Q = P R: the singular values of R are those of Q^T D, and no power iteration makes them smaller.
+      let rows = OrthogonalFactor(difference.transposedMultiplied(by: basis))
+      if iteration == 0 {
+        let bounds = try SingularValueDecomposition.values(of: rows.triangular)
+        if isShort(Array(bounds.prefix(count))) { return nil }
+      }
+      basis = OrthogonalFactor(difference.multiplied(by: rows.orthonormal)).orthonormal
     }
     // D ~ Q (Q^T D): what Q^T D is a product of, (D^T Q)^T = (P R)^T, leaves a small matrix to decompose.
     let projected = OrthogonalFactor(difference.transposedMultiplied(by: basis))
