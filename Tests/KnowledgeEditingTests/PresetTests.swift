@@ -20,7 +20,7 @@ func architecture(_ configuration: JSON) throws -> Architecture {
     /// The fields of the model's own `config.json` that decide.
     let configuration: JSON
     let rome: EditSettings
-    let memit: EditSettings
+    let memit: EditSettings?
     let emmet: EditSettings?
 
     var testDescription: String { name }
@@ -72,6 +72,13 @@ func architecture(_ configuration: JSON) throws -> Architecture {
       memit: settings(.memit, 4...8, clamp: 0.75, rate: 0.1, steps: 25, decay: 0.5, weight: 15000),
       emmet: settings(.emmet, 5...5, clamp: 0.75, steps: 25, decay: 0.5, weight: 100_000)),
     Published(
+      name: "llama-3.2-1b", configuration: llama("llama", layers: 16, hidden: 2048, intermediate: 8192),
+      rome: settings(.rome, 5...5, clamp: 4, steps: 25, decay: 1e-3),
+      memit: settings(.memit, 4...8, clamp: 4, steps: 25, decay: 1e-3, weight: 15000), emmet: nil),
+    Published(
+      name: "glm-4-9b", configuration: llama("glm", layers: 40, hidden: 4096, intermediate: 13696),
+      rome: settings(.rome, 5...5, clamp: 4, steps: 25, decay: 1e-3), memit: nil, emmet: nil),
+    Published(
       name: "mistral-7b", configuration: llama("mistral", layers: 32, hidden: 4096, intermediate: 14336),
       rome: settings(.rome, 5...5, clamp: 4, steps: 25, decay: 1e-3),
       memit: settings(.memit, 4...8, clamp: 4, steps: 25, decay: 1e-3, weight: 15000), emmet: nil),
@@ -87,14 +94,11 @@ func architecture(_ configuration: JSON) throws -> Architecture {
     #expect(preset.name == model.name)
     #expect(Preset.named(model.name)?.settings(for: .rome) == model.rome)
     #expect(Preset.settings(.rome, for: architecture) == model.rome)
-    #expect(Preset.settings(.memit, for: architecture) == model.memit)
-    #expect(preset.covers(.emmet) == (model.emmet != nil))
-    if let emmet = model.emmet {
-      #expect(Preset.settings(.emmet, for: architecture) == emmet)
-    } else {
-      var expected = model.rome
-      expected.method = .emmet
-      #expect(Preset.settings(.emmet, for: architecture) == expected)
+    for (method, published) in [(EditMethod.memit, model.memit), (.emmet, model.emmet)] {
+      #expect(preset.covers(method) == (published != nil))
+      var expected = published ?? model.rome
+      expected.method = method
+      #expect(Preset.settings(method, for: architecture) == expected)
     }
   }
 
