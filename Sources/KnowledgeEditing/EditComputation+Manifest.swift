@@ -9,11 +9,13 @@ extension EditComputation {
   ) -> Manifest.Batch {
     let isROME = settings.method == .rome
     let isEMMET = settings.method == .emmet
+    let isOfGoal = settings.slackGoal != nil
     var batch = Manifest.Batch(
       digest: digest,
       method: Manifest.Method(
-        name: settings.method.rawValue, lambda: settings.slack(factCount: facts.count),
-        alpha: isEMMET ? settings.alpha : nil, secondMomentWeight: isROME ? nil : settings.secondMomentWeight,
+        name: settings.method.rawValue, lambda: lambdas.values.max() ?? settings.slack(factCount: facts.count),
+        alpha: isEMMET && !isOfGoal ? settings.alpha : nil,
+        secondMomentWeight: isROME || isOfGoal ? nil : settings.secondMomentWeight,
         layers: settings.layers,
         hyperparameters: Manifest.Hyperparameters(
           learningRate: settings.learningRate, steps: settings.steps, clampNormFactor: settings.clampNormFactor,
@@ -52,9 +54,11 @@ extension EditComputation {
     let isComplete = settings.dropsDependentFacts ? Set(found).isSubset(of: wanted) : found == wanted
     return try isComplete && manifest.parents == parents && manifest.base == describeBase()
       && manifest.batches.allSatisfy { batch in
-        let own = describe(
+        var own = describe(
           digest: batch.digest, facts: batch.facts, figures: batch.tensors,
           keyForm: settings.method == .rome ? .flatMean : .meanOfGroupMeans)
+        // What a goal makes of the facts is known when they are solved.
+        if settings.slackGoal != nil { own.method.slack = batch.method.slack }
         return batch.method == own.method
           && batch.metric?.withoutDigestOfProtected == own.metric?.withoutDigestOfProtected
           && batch.statistics == own.statistics

@@ -35,6 +35,8 @@ public final class EditComputation {
   private var holding: [Int: (solver: EditSolver, keys: Matrix<Double>)] = [:]
   /// What the facts of a run must leave as it is.
   private(set) var history: EditHistory
+  /// What a goal has chosen at the layers that were solved last.
+  private(set) var lambdas: [Int: Double] = [:]
   private let protection: Protection?
   /// The subjects of the protection that the facts of a run do not ask something of, and their keys at the layers that
   /// were solved, h x d_in.
@@ -170,6 +172,7 @@ public final class EditComputation {
   /// Sets the history for an edit of some facts. Published ROME knows none.
   func hold(besides facts: [Manifest.Fact]) throws {
     holding = [:]
+    lambdas = [:]
     protectedKeys = [:]
     protected = try protection?.sparing(facts).map(prepareSubject) ?? []
     guard settings.holdsEarlierFacts, !settings.usesPublishedROME else { return }
@@ -454,7 +457,8 @@ public final class EditComputation {
 
   /// The facts that can be solved together. Asked before values are searched, because that takes long.
   private func independentFacts(_ facts: [PreparedFact]) throws -> [PreparedFact] {
-    guard settings.slack(factCount: facts.count) == 0 else { return facts }
+    // Where a goal chooses the slack, it is not 0 for keys that depend on one another.
+    guard settings.slackGoal == nil, settings.slack(factCount: facts.count) == 0 else { return facts }
     let layer = settings.layers[0]
     let dependent = try heldSolver(layer).solver.dependentFacts(
       try keyMatrix(facts, layer: layer, form: .meanOfGroupMeans))
@@ -467,13 +471,40 @@ public final class EditComputation {
   private func solveSystem(
     _ facts: [PreparedFact], keys: Matrix<Double>, residuals: Matrix<Double>, layer: Int
   ) throws -> EditSolver.Solution {
-    let solver = try heldSolver(layer).solver
+    let (solver, held) = try heldSolver(layer)
+    let (system, directions) = Profile.measure("solve") { solver.system(keys: keys, residuals: residuals) }
+    let lambda = try settings.slackGoal.map { try self.lambda($0, system, directions, held, layer: layer) }
+    lambdas[layer] = lambda
     do {
       return try Profile.measure("solve") { () throws(Cholesky.NotPositiveDefinite) in
-        try solver.solve(keys: keys, residuals: residuals, lambda: settings.slack(factCount: facts.count))
+        EditSolver.Solution(
+          left: try system.left(slack: .same(lambda ?? settings.slack(factCount: facts.count))), right: directions,
+          gram: system.gram)
       }
     } catch {
       throw ErrataError.dependentFacts([facts[min(error.order, facts.count) - 1].fact.label])
+    }
+  }
+
+  /// The lambda that meets a goal at a layer.
+  ///
+  /// - Parameter held: H^T, h x d_in.
+  private func lambda(
+    _ goal: SlackGoal, _ system: GramSystem, _ directions: Matrix<Double>, _ held: Matrix<Double>?, layer: Int
+  ) throws -> Double {
+    try Profile.measure("choose lambda") {
+      let ridge = try statistics.ridge(settings.ridge, layer: layer)
+      let text = textGram(
+        system.gram, directions, ridge: ridge, held.map { directions.multiplied(by: $0, .transposed) },
+        mus: metric?.heldSlacks ?? [], using: .blas)
+      // B is exact here: there is no ridge that G has no room for.
+      guard let text, let spectrum = try? SlackSpectrum(system, text: text) else {
+        throw ErrataError.modelNotFinite(model.checkpoint.path)
+      }
+      guard let lambda = goal.lambda([spectrum], outputPower: statistics.outputPowers[layer]) else {
+        throw ErrataError.statisticsWithoutOutputPower(statistics.path, layer: layer)
+      }
+      return lambda
     }
   }
 
@@ -502,7 +533,8 @@ public final class EditComputation {
         layer: layer, deltaNorm: factors.deltaNorm(using: .blas), weightNorm: weightNorm, storageError: choice.error,
         preservation: factors.preservation(ridge: ridge, metric: metric, using: .blas),
         ridge: ridge > 0 ? ridge : nil,
-        outputPower: statistics.outputPowers[layer])
+        outputPower: statistics.outputPowers[layer],
+        slack: settings.layers.count > 1 ? lambdas[layer].map { .same($0) } : nil)
     )
   }
 }

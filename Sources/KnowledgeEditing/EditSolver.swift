@@ -90,9 +90,16 @@ public struct EditSolver: Sendable {
   public func solve(
     keys: Matrix<Double>, residuals: Matrix<Double>, lambda: Double
   ) throws(Cholesky.NotPositiveDefinite) -> Solution {
-    let directions = directions(keys)
-    let system = GramSystem(gram: symmetricGram(keys, directions), residuals: residuals)
+    let (system, directions) = system(keys: keys, residuals: residuals)
     return Solution(left: try system.left(slack: .same(lambda)), right: directions, gram: system.gram)
+  }
+
+  /// G and R, and B = U^T, E x d_in.
+  ///
+  /// - Parameters: as of `solve`.
+  func system(keys: Matrix<Double>, residuals: Matrix<Double>) -> (GramSystem, directions: Matrix<Double>) {
+    let directions = directions(keys)
+    return (GramSystem(gram: symmetricGram(keys, directions), residuals: residuals), directions)
   }
 
   /// ROME as published (one fact): the direction comes from the mean key, the constraint from the bare prompt's.

@@ -36,6 +36,13 @@ extension ErrataError {
     ErrataError(.general, source, "batch \(batch) carries no Gram matrix for \(tensor): it cannot be solved again")
   }
 
+  static func noOutputPower(_ source: String, _ batch: Int) -> ErrataError {
+    ErrataError(
+      .general, source,
+      "batch \(batch) does not record what ordinary text makes of its weights, which a budget is a share of",
+      remedy: .giveSlack)
+  }
+
   static func residualsNotFinite(
     _ source: String, _ batch: Int, _ tensor: ByteString, lambda: Double
   ) -> ErrataError {

@@ -9,6 +9,12 @@ extension ErrataError {
       remedy: .collect(layer: layer))
   }
 
+  package static func statisticsWithoutOutputPower(_ path: String, layer: Int) -> ErrataError {
+    ErrataError(
+      .general, path, "does not say what the text makes of layer \(layer)'s weight, which a budget is a share of",
+      remedy: .collectAgain)
+  }
+
   package static func statisticsOfAnotherModel(_ path: String, layer: Int, expected: Digest, found: Digest)
     -> ErrataError
   {

@@ -295,6 +295,12 @@ struct Edit: ParsableCommand {
     let written = try Profile.measure("write the patch") {
       try patch.write(to: output, compressionLevel: compressionLevel)
     }
+    if editor.settings.slackGoal != nil, !quiet {
+      let lambdas = written.manifest.batches.flatMap { batch in
+        batch.tensors.sorted { $0.key < $1.key }.map { batch.slack(of: $0.key).largest }
+      }
+      printNotice("errata edit: lambda \(boundedList(lambdas.map(formatNumber)))")
+    }
     // The others remove what they have kept when the patch is there.
     _ = group.exchange([])
     archive.remove()

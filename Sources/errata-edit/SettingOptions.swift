@@ -54,6 +54,9 @@ struct SettingOptions: ParsableArguments {
   @Option(parsing: .unconditional, help: "The slack itself, instead of what the method makes of alpha and w.")
   var lambda: Double?
 
+  @OptionGroup
+  var goal: SlackGoalOptions
+
   @Option(parsing: .unconditional, help: "Add this share of the mean diagonal to the diagonal of the second moments.")
   var ridge: Double?
 
@@ -88,6 +91,10 @@ struct SettingOptions: ParsableArguments {
     try check(alpha, "--alpha")
     try check(lambda, "--lambda")
     try check(ridge, "--ridge")
+    if goal.areGiven, publishedRome { throw ValidationError("--published-rome has no slack to choose") }
+    if goal.areGiven, lambda != nil || alpha != nil || secondMomentWeight != nil {
+      throw ValidationError("--budget and --short stand for --lambda, --alpha and -w")
+    }
     if let steps, steps < 1 { throw ValidationError("--steps must be positive") }
     // Without a method on the command line, the one of --hparams counts.
     if publishedRome, method != .rome, method != nil || hparams == nil {
@@ -135,6 +142,7 @@ struct SettingOptions: ParsableArguments {
     settings.secondMomentWeight = secondMomentWeight ?? settings.secondMomentWeight
     settings.alpha = alpha ?? settings.alpha
     settings.lambda = lambda ?? settings.lambda
+    settings.slackGoal = goal.goal(budget: SlackGoal.budget, short: SlackGoal.short)
     settings.ridge = ridge ?? settings.ridge
     settings.usesPublishedROME = publishedRome
     settings.dropsDependentFacts = dropDependent

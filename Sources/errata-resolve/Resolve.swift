@@ -17,6 +17,9 @@ struct Resolve: ParsableCommand {
       later layers were measured on what earlier ones did at the old lambda; they are not measured again, and so it is \
       with later batches. Nor are probabilities: 'errata eval' measures them on the applied checkpoint.
 
+      --budget and --short find the lambda, one for all tensors of a batch: the smallest that disturbs no more of \
+      ordinary text's output, or the largest at which the facts lack no more.
+
       --tradeoff writes nothing. It tells what other slacks would cost and bring:
         preservation   how much ordinary text is disturbed, E |D k|^2, which is
                        tr(A G A^T) less what a ridge has in it, summed over the tensors
@@ -30,6 +33,9 @@ struct Resolve: ParsableCommand {
 
   @OptionGroup
   var slack: SlackOptions
+
+  @OptionGroup
+  var goal: SlackGoalOptions
 
   @Option(parsing: .unconditional, help: "Only this batch (from 0; default: all).")
   var batch: Int?
@@ -54,12 +60,13 @@ struct Resolve: ParsableCommand {
 
   func validate() throws {
     if tradeoff {
-      if slack.areGiven || output != nil || replacement.isAllowed || derivation.areGiven {
+      if slack.areGiven || goal.areGiven || output != nil || replacement.isAllowed || derivation.areGiven {
         throw ValidationError("--tradeoff writes no patch: it goes with --batch, --per-tensor and --json only")
       }
     } else {
       if perTensor { throw ValidationError("--per-tensor goes with --tradeoff") }
-      _ = try chosenSlack()
+      if goal.areGiven && slack.areGiven { throw ValidationError("--budget and --short stand for --lambda") }
+      if !goal.areGiven { _ = try chosenSlack() }
       if output == nil { throw ValidationError("give --output") }
     }
   }
@@ -74,7 +81,14 @@ struct Resolve: ParsableCommand {
     if tradeoff {
       return json.give(TradeOffReport(tradeOff: try TradeOff(of: file, batch: batch), isPerTensor: perTensor))
     }
-    var derived = try file.resolved(chosenSlack(), batch: batch)
+    var derived: DerivedPatch
+    if let goal = goal.goal(budget: SlackGoal.budget, short: SlackGoal.short) {
+      let found = try file.resolved(goal, batch: batch)
+      derived = found.patch
+      printNotice("errata resolve: lambda \(found.lambdas.map(formatNumber).joined(separator: ", "))")
+    } else {
+      derived = try file.resolved(chosenSlack(), batch: batch)
+    }
     let trust = try PolicyOption.ofEnvironment.map(TrustPolicy.init)
     if let base = derivation.base {
       try derived.recordResult(onBase: LockedCheckpoint(path: base, notice: printNotice))

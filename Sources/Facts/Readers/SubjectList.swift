@@ -2,8 +2,8 @@ import Tensors
 import WeightPatch
 
 extension FactRecord {
-  /// Reads subjects that an edit is to leave alone: a facts file, of whose records the prompts up to the subjects count,
-  /// or a `.txt` with a subject in each line, which stands for itself.
+  /// Reads subjects that an edit is to leave alone: a facts file, of whose records the prompts up to the subjects
+  /// count, or a `.txt` with a subject in each line, which stands for itself.
   ///
   /// - Throws: as `read`.
   public static func subjects(_ path: String) throws -> [Manifest.Fact] {

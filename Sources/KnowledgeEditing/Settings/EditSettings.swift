@@ -1,3 +1,4 @@
+import PatchAlgebra
 import Tensors
 import WeightPatch
 
@@ -31,6 +32,8 @@ public struct EditSettings: Sendable, Equatable {
   public var alpha: Double
   /// Overrides what the method makes of alpha and w.
   public var lambda: Double?
+  /// Chooses lambda for each batch and layer.
+  public var slackGoal: SlackGoal?
   /// Added to the diagonal of C, in units of its mean.
   public var ridge: Double
   /// Whether ROME divides by the bare prompt's key, as published, instead of the mean key in both places (r-ROME).
@@ -46,7 +49,8 @@ public struct EditSettings: Sendable, Equatable {
   public init(
     method: EditMethod, layers: [Int], learningRate: Double = 0.5, steps: Int = 25, clampNormFactor: Double = 4,
     weightDecay: Double = 1e-3, klFactor: Double = 0.0625, stopLoss: Double = 5e-2, secondMomentWeight: Double = 100,
-    alpha: Double = 0.1, lambda: Double? = nil, ridge: Double = 0, usesPublishedROME: Bool = false,
+    alpha: Double = 0.1, lambda: Double? = nil, slackGoal: SlackGoal? = nil, ridge: Double = 0,
+    usesPublishedROME: Bool = false,
     dropsDependentFacts: Bool = false, holdsEarlierFacts: Bool = true, seed: UInt64 = 0,
     factorTypes: FactorTypes = .automatic
   ) {
@@ -61,6 +65,7 @@ public struct EditSettings: Sendable, Equatable {
     self.secondMomentWeight = secondMomentWeight
     self.alpha = alpha
     self.lambda = lambda
+    self.slackGoal = slackGoal
     self.ridge = ridge
     self.usesPublishedROME = usesPublishedROME
     self.dropsDependentFacts = dropsDependentFacts
@@ -69,7 +74,7 @@ public struct EditSettings: Sendable, Equatable {
     self.factorTypes = factorTypes
   }
 
-  /// The slack for a batch of `factCount` facts (ARCHITECTURE: the one formula).
+  /// The slack for a batch of `factCount` facts (ARCHITECTURE: the one formula), where no goal chooses it.
   public func slack(factCount: Int) -> Double {
     if let lambda { return lambda }
     return switch method {

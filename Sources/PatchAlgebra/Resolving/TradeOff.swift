@@ -64,16 +64,11 @@ public struct TradeOff: Sendable {
     curves = try systems.flatMap { index, systems in
       let description = file.manifest.batches[index]
       return try zip(file.patch.batches[index].tensors, systems).map { factors, system in
-        let ridge = description.ridge(of: factors.name)
-        guard let text = factors.textGram(ridge: ridge ?? 0, metric: description.metric, using: .blas) else {
-          throw description.tellsOfText(factors)
-            ? ErrataError.ridgeDoesNotFit(file.path, index, factors.name)
-            : ErrataError.metricWithoutText(file.path, index, factors.name)
-        }
+        let text = try file.text(of: factors, batch: index)
         return Curve(
           batch: index, tensor: factors.name,
           outputPower: description.tensors[factors.name]?.outputPower.flatMap { $0 > 0 ? $0 : nil },
-          isUpperBound: ridge == nil, lambda: description.method.lambda,
+          isUpperBound: description.ridge(of: factors.name) == nil, lambda: description.method.lambda,
           points: lambdas.compactMap { Point(lambda: $0, of: system, text: text) })
       }
     }

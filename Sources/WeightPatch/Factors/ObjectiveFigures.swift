@@ -52,27 +52,7 @@ extension LowRankFactors {
     let mus = metric?.heldSlacks ?? []
     guard ridge > 0 || !mus.isEmpty else { return gram }
     guard let right = rightValues()?.widened() else { return nil }
-    var text = gram
-    if ridge > 0 {
-      let squares = product(right, by: right, .transposed)
-      for row in 0..<text.rows {
-        for column in 0..<text.columns { text[row, column] -= ridge * squares[row, column] }
-      }
-    }
-    if !mus.isEmpty {
-      guard let heldProduct else { return nil }
-      var scaled = heldProduct
-      // Where mu is 0, D is exactly zero at the key, and so is B H.
-      for row in 0..<scaled.rows {
-        for column in mus.indices { scaled[row, column] = mus[column] > 0 ? scaled[row, column] / mus[column] : 0 }
-      }
-      text = text.subtracting(product(scaled, by: heldProduct, .transposed))
-    }
-    for row in 0..<text.rows {
-      // T has no negative diagonal, but for the rounding of B.
-      guard text[row, row] >= -0.02 * abs(gram[row, row]) else { return nil }
-    }
-    return text
+    return WeightPatch.textGram(gram, right, ridge: ridge, heldProduct, mus: mus, using: product)
   }
 
   /// Preservation: E norm(D k)^2 = tr(D C D^T) = tr(A G A^T) - rho norm(D)^2, the mean squared disturbance of ordinary
@@ -124,6 +104,42 @@ extension LowRankFactors {
     guard let gram, let left = leftValues()?.widened() else { return nil }
     return solvedResiduals(left, gram, slack, using: product)
   }
+}
+
+/// T = G - rho B B^T - (B H) diag(1/mu) (B H)^T (Spec: the metric), E x E: what ordinary text has in G.
+///
+/// - Parameters:
+///   - gram: G, E x E.
+///   - right: B, E x d_in.
+///   - ridge: rho.
+///   - heldProduct: B H, E x h.
+///   - mus: of each held key.
+/// - Returns: nil if there are held keys and no B H, or if the ridge is more than G has room for.
+package func textGram(
+  _ gram: Matrix<Double>, _ right: Matrix<Double>, ridge: Double, _ heldProduct: Matrix<Double>?, mus: [Double],
+  using product: MatrixProduct
+) -> Matrix<Double>? {
+  var text = gram
+  if ridge > 0 {
+    let squares = product(right, by: right, .transposed)
+    for row in 0..<text.rows {
+      for column in 0..<text.columns { text[row, column] -= ridge * squares[row, column] }
+    }
+  }
+  if !mus.isEmpty {
+    guard let heldProduct else { return nil }
+    var scaled = heldProduct
+    // Where mu is 0, D is exactly zero at the key, and so is B H.
+    for row in 0..<scaled.rows {
+      for column in mus.indices { scaled[row, column] = mus[column] > 0 ? scaled[row, column] / mus[column] : 0 }
+    }
+    text = text.subtracting(product(scaled, by: heldProduct, .transposed))
+  }
+  for row in 0..<text.rows {
+    // T has no negative diagonal, but for the rounding of B.
+    guard text[row, row] >= -0.02 * abs(gram[row, row]) else { return nil }
+  }
+  return text
 }
 
 /// R^T = (G + lambda I) A^T, E x d_out, what A (d_out x E) was solved for with G and its slack.
