@@ -1,9 +1,9 @@
 // kernel-vectors
 //
-// Runs the kernels whose bytes are the same on every machine (conversions, exact apply, candidates, SHA-256) on fixed
-// inputs, and prints a digest of what each gives: Tests/Golden/kernel_vectors.txt has the lines that belong there. It
-// is C alone, so that it runs where Swift does not: built with sanitizers, and for other processors under qemu
-// (.ci/kernels).
+// Runs the kernels whose bytes are the same on every machine (conversions, exact apply, candidates, SHA-256, the
+// binary64 product) on fixed inputs, and prints a digest of what each gives: Tests/Golden/kernel_vectors.txt has the
+// lines that belong there. It is C alone, so that it runs where Swift does not: built with sanitizers, and for other
+// processors under qemu (.ci/kernels).
 //
 // kernel-vectors --all runs the operators of the transformer too, for what a sanitizer finds; their last bits differ
 // between processors, so no digest of theirs is printed.
@@ -277,6 +277,27 @@ static void hash(void) {
   report("sha256", digest);
 }
 
+// MARK: Product
+
+static void multiply(void) {
+  static const size_t extents[][3] = {{1, 1, 1}, {4, 192, 24}, {5, 193, 25}, {7, 400, 49}, {3, 0, 2}};
+  uint64_t digest = empty_digest;
+  random_state = 11;
+  for (size_t e = 0; e < sizeof extents / sizeof *extents; e++) {
+    size_t rows = extents[e][0], inner = extents[e][1], columns = extents[e][2];
+    double *left = room(rows * inner, 8), *right = room(inner * columns, 8), *result = room(rows * columns, 8);
+    for (size_t i = 0; i < rows * inner; i++) left[i] = next_double();
+    for (size_t i = 0; i < inner * columns; i++) right[i] = next_double();
+    for (size_t i = 0; i < rows * columns; i++) result[i] = next_double();
+    errata_add_product(left, right, rows, inner, columns, result);
+    digest = digest_of(digest, result, 8 * rows * columns);
+    free(left);
+    free(right);
+    free(result);
+  }
+  report("add_product", digest);
+}
+
 // MARK: The operators of the transformer
 
 static float *random_values(size_t count) {
@@ -337,6 +358,7 @@ int main(int count, char **arguments) {
   accumulate();
   round_and_bound();
   hash();
+  multiply();
   if (count > 1 && strcmp(arguments[1], "--all") == 0) run_operators();
   return 0;
 }

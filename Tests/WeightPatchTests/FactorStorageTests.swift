@@ -208,7 +208,7 @@ import Testing
 
   @Test func multipliesPlainly() {
     var generator = SeededGenerator(seed: 3)
-    for (rows, inner, columns) in [(1, 1, 1), (5, 7, 600), (9, 0, 3), (4, 33, 513)] {
+    for (rows, inner, columns) in [(1, 1, 1), (5, 7, 600), (9, 0, 3), (4, 33, 513), (37, 400, 49)] {
       let (left, right) = (generator.matrix(rows, inner), generator.matrix(inner, columns))
       let product = plainProduct(left, right)
       for row in 0..<rows {

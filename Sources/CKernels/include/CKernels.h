@@ -2,8 +2,8 @@
 #define ERRATA_CKERNELS_H
 
 // C where SIMD, bit-exactness or a system call need it, and nowhere else. Every kernel is one `always_inline` body
-// compiled twice, for the baseline and for AVX2 + FMA + F16C, chosen at run time. Conversions and exact apply give the
-// same bits either way; the float32 operators of the transformer may differ in the last bits.
+// compiled twice, for the baseline and for AVX2 + FMA + F16C, chosen at run time. Conversions, exact apply and the
+// binary64 product give the same bits either way; the float32 operators of the transformer may differ in the last bits.
 
 #include "activation.h"
 #include "attention.h"
@@ -13,6 +13,7 @@
 #include "normalization.h"
 #include "probability.h"
 #include "processor.h"
+#include "product.h"
 #include "rotary.h"
 #include "sha256.h"
 

@@ -24,7 +24,8 @@ extension StoredFactor {
       return
     }
     let exponents = Self.largestMagnitudes(matrix, facts).map { Self.exponent(largest: $0, dtype) }
-    let scaled = Self.scaled(matrix, by: exponents.map { -Int($0) }, facts)
+    var scaled = matrix
+    scaled.scale(by: exponents.map { -Int($0) }, facts)
     let bytes: [UInt8] =
       if dtype == .f16 {
         scaled.elements.withUnsafeBufferPointer { narrow($0, to: .f16) }
@@ -45,29 +46,12 @@ extension StoredFactor {
     } else {
       matrix = bytes.withUnsafeBytes { Matrix(rows: rows, columns: columns, stored: $0, dtype: dtype) }
     }
-    let stored = matrix
     if let exponents {
-      let shifts = exponents.map(Int.init)
-      matrix = Self.scaled(stored, by: shifts, facts)
-      // Scaling is exact unless it leaves the range of float32, and then scaling back does not return.
-      guard Self.scaled(matrix, by: shifts.map(-), facts) == stored else { return nil }
+      let isExact = matrix.scale(by: exponents.map(Int.init), facts)
+      guard isExact else { return nil }
     }
-    return matrix.elements.allSatisfy(\.isFinite) ? matrix : nil
-  }
-
-  /// Every element times two to the power of its fact's exponent, rounded once.
-  private static func scaled(_ matrix: Matrix<Float>, by exponents: [Int], _ facts: FactAxis) -> Matrix<Float> {
-    let scales = exponents.map { scalbn(1.0, $0) }
-    var result = matrix
-    result.withUnsafeMutablePointer { elements in
-      for row in 0..<matrix.rows {
-        for column in 0..<matrix.columns {
-          let position = row * matrix.columns + column
-          elements[position] = Float(Double(elements[position]) * scales[facts == .rows ? row : column])
-        }
-      }
-    }
-    return result
+    let isFinite = matrix.withUnsafePointer { values in (0..<matrix.count).allSatisfy { values[$0].isFinite } }
+    return isFinite ? matrix : nil
   }
 
   private static func largestMagnitudes(_ matrix: Matrix<Float>, _ facts: FactAxis) -> [Float] {
@@ -93,6 +77,29 @@ extension StoredFactor {
     }
     // int8 reaches 127; one bit less where rounding up could pass it.
     return Int8(max(Int(largest.exponent) - (largest.significand > 127.0 / 64 ? 5 : 6), -128))
+  }
+}
+
+extension Matrix<Float> {
+  /// Multiplies every element by two to the power of its fact's exponent, rounded once.
+  ///
+  /// - Returns: whether none was rounded: exact unless it leaves the range of float32, or is NaN.
+  @discardableResult
+  fileprivate mutating func scale(by exponents: [Int], _ facts: FactAxis) -> Bool {
+    let scales = exponents.map { scalbn(1.0, $0) }
+    let (rows, columns) = (rows, columns)
+    return withUnsafeMutablePointer { elements in
+      var inexactCount = 0
+      for row in 0..<rows {
+        for column in 0..<columns {
+          let exact = Double(elements[row * columns + column]) * scales[facts == .rows ? row : column]
+          let rounded = Float(exact)
+          inexactCount += Double(rounded) == exact ? 0 : 1
+          elements[row * columns + column] = rounded
+        }
+      }
+      return inexactCount == 0
+    }
   }
 }
 
