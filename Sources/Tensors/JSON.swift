@@ -52,7 +52,7 @@ public enum JSON: Sendable, Equatable {
 /// The members of a JSON object, in the order of the text.
 public struct JSONObject: Sendable, Equatable {
   public private(set) var members: [(key: ByteString, value: JSON)] = []
-  private var positions: [ByteString: Int] = [:]
+  private var positions = KeyPositions()
 
   public init() {}
 
@@ -65,31 +65,22 @@ public struct JSONObject: Sendable, Equatable {
 
   /// Setting nil is not supported: objects are built once.
   public subscript(key: ByteString) -> JSON? {
-    get { positions[key].map { members[$0].value } }
+    get { positions.find(key, in: members).map { members[$0].value } }
     set {
       guard let newValue else { return }
-      if let position = positions[key] {
+      if let position = positions.find(key, in: members) {
         members[position].value = newValue
       } else {
-        positions[key] = members.count
-        members.append((key, newValue))
+        _ = append(key, newValue)
       }
     }
   }
 
   /// Appends a member; false, and no change, if the key is there already.
   public mutating func append(_ key: ByteString, _ value: JSON) -> Bool {
-    if let position = positions.updateValue(members.count, forKey: key) {
-      positions[key] = position
-      return false
-    }
+    guard positions.insert(key, in: members) else { return false }
     members.append((key, value))
     return true
-  }
-
-  mutating func reserve(_ count: Int) {
-    members.reserveCapacity(count)
-    positions.reserveCapacity(count)
   }
 
   public static func == (left: JSONObject, right: JSONObject) -> Bool {

@@ -226,10 +226,19 @@ private struct JSONParser {
       guard isDigit(current) else { throw failure("a digit is expected") }
       while isDigit(current) { position += 1 }
     }
-    let text = String(decoding: UnsafeRawBufferPointer(rebasing: bytes[start..<position]), as: UTF8.self)
+    let digits = UnsafeRawBufferPointer(rebasing: bytes[start..<position])
+    if isInteger, digits.count <= 18 { return .integer(Self.integer(digits)) }
+    let text = String(decoding: digits, as: UTF8.self)
     if isInteger, let value = Int(text) { return .integer(value) }
     guard let value = Double(text), value.isFinite else { throw failure("the number is too large", at: start) }
     return .double(value)
+  }
+
+  /// The value of up to 18 characters, which cannot overflow: digits, perhaps behind a minus.
+  private static func integer(_ digits: UnsafeRawBufferPointer) -> Int {
+    let isNegative = digits[0] == UInt8(ascii: "-")
+    let magnitude = digits[(isNegative ? 1 : 0)...].reduce(0) { 10 * $0 + Int($1 & 0x0F) }
+    return isNegative ? -magnitude : magnitude
   }
 
   mutating func parseString() throws(JSONSyntaxError) -> ByteString {

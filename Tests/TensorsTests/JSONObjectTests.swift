@@ -24,6 +24,21 @@ import Testing
     #expect(object["c"] == 4)
   }
 
+  /// Few keys are looked up in another way than many.
+  @Test(arguments: [1, 7, 8, 9, 32, 33, 5000]) func findsEachOfManyKeys(count: Int) {
+    var object = JSONObject()
+    for number in 0..<count {
+      let isNew = object.append(ByteString("\(number)"), .integer(number))
+      let isNewAgain = object.append(ByteString("\(number / 2)"), .null)
+      #expect(isNew && !isNewAgain)
+    }
+    #expect(object.count == count && object.keys == (0..<count).map { ByteString("\($0)") })
+    for number in 0..<count { #expect(object[ByteString("\(number)")] == .integer(number)) }
+    #expect(object[ByteString("\(count)")] == nil && object[""] == nil)
+    object["0"] = "set"
+    #expect(object.count == count && object["0"] == "set")
+  }
+
   @Test func valuesByKind() {
     let values: [(JSON, String)] = [
       (.null, "null"), (true, "a boolean"), (1, "a number"), (1.5, "a number"), ("x", "a string"), ([], "an array"),

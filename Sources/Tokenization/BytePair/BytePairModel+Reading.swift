@@ -23,11 +23,12 @@ extension BytePairModel {
     let list = section.member("merges")
     guard let elements = list.value.arrayValue else { throw list.wrongKind(expected: "an array") }
     var merges = MergeTable(capacity: elements.count)
+    var spelling: [UInt8] = []
     for (rank, element) in elements.enumerated() {
-      let merge = try Merge(element, vocabulary, file: list.file) { "\(list.name)[\(rank)]" }
+      let merge = try Merge(element, vocabulary, &spelling, file: list.file) { "\(list.name)[\(rank)]" }
       merges.insert(merge.left, merge.right, rank: UInt32(rank), result: merge.result)
       if unspelled.contains(merge.left) || unspelled.contains(merge.right) { boundary = nil }
-      merge.spelling.withUnsafeBufferPointer { boundary?.insert($0) }
+      if boundary != nil { spelling.withUnsafeBufferPointer { boundary!.insert($0) } }
     }
     self.merges = merges
     self.boundary = boundary
@@ -82,9 +83,12 @@ private struct Merge {
   let left: Int32
   let right: Int32
   let result: Int32
-  let spelling: ArraySlice<UInt8>
 
-  init(_ element: JSON, _ vocabulary: Vocabulary, file: String, field: () -> String) throws {
+  /// - Parameter spelling: becomes that of the token which the merge makes; for all merges, since it is made anew for
+  ///   each.
+  init(
+    _ element: JSON, _ vocabulary: Vocabulary, _ spelling: inout [UInt8], file: String, field: () -> String
+  ) throws {
     guard let (left, right) = Self.pair(element) else {
       throw ErrataError.malformedMerge(file: file, field: field())
     }
@@ -92,10 +96,12 @@ private struct Merge {
       if let id = token.withUnsafeBufferPointer({ vocabulary.id(of: $0) }) { return id }
       throw ErrataError.unknownToken(file: file, field: field(), token: ByteString(token))
     }
-    spelling = left + right
+    spelling.removeAll(keepingCapacity: true)
+    spelling.append(contentsOf: left)
+    spelling.append(contentsOf: right)
     self.left = try id(of: left)
     self.right = try id(of: right)
-    result = try id(of: spelling)
+    result = try id(of: spelling[...])
   }
 
   private static func pair(_ element: JSON) -> (left: ArraySlice<UInt8>, right: ArraySlice<UInt8>)? {
