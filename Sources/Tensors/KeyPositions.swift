@@ -1,5 +1,4 @@
-/// Where the keys of a JSON object stand among its members: they are looked up without a second copy of the keys, and
-/// in a vocabulary of 50,000 tokens in a third of the time that a dictionary takes.
+/// Where the keys of a JSON object stand among its members: a dictionary would keep every key, and hash it, twice.
 ///
 /// A few keys are compared one by one; more are found by open addressing with linear probing.
 struct KeyPositions: Sendable {

@@ -381,14 +381,15 @@ def main():
     with open("/proc/cpuinfo") as cpuinfo:
         processor = next((line.split(":")[1].strip() for line in cpuinfo if line.startswith("model name")), "?")
     low, high = min(benchmark.rates), max(benchmark.rates)
-    print(f"\n{processor}, {os.cpu_count()} processors, 2 threads each; OpenBLAS {benchmark.machine['kernels']}: sgemm "
-          f"{low:.0f} to {high:.0f} GFLOP/s, dgemm {benchmark.machine['dgemm']:.0f}; PyTorch's sgemm "
-          f"{benchmark.reference_parts('machine').json['sgemm']:.0f}; load {os.getloadavg()[0]:.1f}")
+    torch = benchmark.reference_parts("machine").json
+    print(f"\n{processor}, {os.cpu_count()} processors, 2 threads each; kernels that ran: Errata's {benchmark.machine['own_kernels']}, "
+          f"OpenBLAS's {benchmark.machine['kernels']}, PyTorch's {torch['kernels']}; sgemm {low:.0f} to {high:.0f} GFLOP/s, dgemm "
+          f"{benchmark.machine['dgemm']:.0f}; PyTorch's sgemm {torch['sgemm']:.0f}; load {os.getloadavg()[0]:.1f}")
     failures = [f"{row.name}: {failure}" for row in benchmark.rows for failure in row.failures]
     for failure in failures:
         print(failure)
     if options.json:
-        machine = benchmark.machine | {"processor": processor, "sgemm_lowest": low, "sgemm_highest": high}
+        machine = benchmark.machine | {"processor": processor, "torch_kernels": torch["kernels"], "sgemm_lowest": low, "sgemm_highest": high}
         Path(options.json).write_text(json.dumps({"machine": machine, "rows": [row.json() for row in benchmark.rows]}, indent=1))
     return bool(failures)
 

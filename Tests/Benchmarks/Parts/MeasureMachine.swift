@@ -19,6 +19,7 @@ struct MeasureMachine: ParsableCommand {
       "sgemm": .double(rate(size, runs: 5) { _ = single.multiplied(by: single) }),
       "dgemm": .double(rate(size / 2, runs: 3) { _ = double.multiplied(by: double) }),
       "threads": .integer(Threads.count), "kernels": JSON(String(cString: openblas_get_corename())),
+      "own_kernels": JSON(KernelSet.used.rawValue),
     ])
   }
 
