@@ -6,6 +6,7 @@
 # make mpi    builds errata edit for mpirun (Open MPI), into .build/mpi/release
 # make test-mpi   runs it with 1 to 4 processes, and kills some
 # make dist   builds, and packs the tools with the Swift runtime, for machines without Swift
+# make install   that, in PREFIX (/usr/local) below DESTDIR (nothing); make uninstall takes it away again
 # make benchmark   how fast edits are computed, beside PyTorch (fetched, 3 GB, unless BENCHMARK_PYTHON has it); an hour
 # make benchmark-growth    how that grows with facts, layers and the model's size
 # make benchmark-patches   how fast patches get into checkpoints of 6 and 13.5 GB, beside a Python script and cp
@@ -14,6 +15,9 @@
 # make fuzz   feeds the readers of hostile files with random damage, a minute each
 
 BIN := .build/release
+DIST = .build/dist/errata-linux-$(shell uname -m)
+PREFIX ?= /usr/local
+DESTDIR ?=
 # numpy, zstandard, safetensors and tokenizers: independent witnesses of the tests. No tool needs Python.
 WITNESS := .venv/with-tokenizers
 SMOLLM2 := .cache/smollm2-135m
@@ -33,7 +37,7 @@ BENCHMARK_TEXT := SamplePatches/corpus.txt
 # Tests see what is internal. The tools are compiled with the same flag, so that one build serves both.
 FLAGS := -c release -Xswiftc -enable-testing
 
-.PHONY: all build demo interop test check test-tokenizers test-qwen mpi test-mpi dist fuzz benchmark benchmark-growth benchmark-patches benchmark-full-size demo-smollm2 sample-patches format lint clean install-packages
+.PHONY: all build demo interop test check test-tokenizers test-qwen mpi test-mpi dist install uninstall fuzz benchmark benchmark-growth benchmark-patches benchmark-full-size demo-smollm2 sample-patches format lint clean install-packages
 
 all: build
 
@@ -72,7 +76,13 @@ interop: build .cache/interop-python/complete $(SMOLLM2)/model.safetensors
 	@.cache/interop-python/bin/python Tests/Interop/interop.py $(BIN) . $(SMOLLM2) .cache/interop
 
 dist: build
-	@.ci/make-dist $(BIN) .build/dist/errata-linux-$(shell uname -m)
+	@.ci/make-dist $(BIN) $(DIST)
+
+install: dist
+	@.ci/install $(DIST) "$(DESTDIR)$(PREFIX)"
+
+uninstall:
+	@.ci/install --remove "$(DESTDIR)$(PREFIX)"
 
 fuzz: install-packages
 	@.ci/fuzz 60

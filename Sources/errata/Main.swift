@@ -18,8 +18,7 @@ struct Main {
     case "--help", "-h":
       print(text: overview)
     case "help":
-      if arguments.count > 1 { run(arguments[1], ["--help"]) }
-      print(text: overview)
+      help(about: Array(arguments.dropFirst()))
     default:
       arguments.removeFirst()
       run(first, arguments)
@@ -27,19 +26,34 @@ struct Main {
     ToolMain.end("errata")
   }
 
+  /// Explains a command, or a command of a command (`errata help stats show`), or the words that all of them use.
+  private static func help(about words: [String]) {
+    if words == ["glossary"] {
+      print(text: Glossary.text)
+    } else if let command = words.first {
+      run(command, words.dropFirst() + ["--help"])
+    } else {
+      print(text: overview)
+    }
+  }
+
   private static let overview: String = {
     let width = Subcommand.all.map(\.name.count).max() ?? 0
-    let lines = Subcommand.all.map {
-      "  \($0.name.padding(toLength: width, withPad: " ", startingAt: 0))  \($0.summary)"
+    let groups = Subcommand.groups.map { group in
+      let lines = group.commands.map {
+        "  \($0.name.padding(toLength: width, withPad: " ", startingAt: 0))  \($0.summary)"
+      }
+      return "\(group.title):\n\(lines.joined(separator: "\n"))"
     }
     return """
       errata: ships corrections to a language model's facts as small files
 
       Usage: errata COMMAND [ARGUMENT ...]
 
-      \(lines.joined(separator: "\n"))
+      \(groups.joined(separator: "\n\n"))
 
-      'errata help COMMAND' or 'errata COMMAND --help' explains a command.
+      'errata help COMMAND' or 'errata COMMAND --help' explains a command,
+      'errata help glossary' the words they use.
       """
   }()
 

@@ -30,6 +30,42 @@ extension ToolTests {
       }
     }
 
+    /// A command is listed under one heading, once, and nothing is listed that is not there.
+    @Test func listsEachCommandOnce() throws {
+      let listed = try scratch.succeed("help").output.split(separator: "\n").filter { $0.hasPrefix("  ") }
+        .compactMap { $0.split(separator: " ").first.map(String.init) }
+      let programs = try FileManager.default.contentsOfDirectory(atPath: Tool.folder)
+        .filter { $0.wholeMatch(of: #/errata-[a-z]+/#) != nil }.map { String($0.dropFirst("errata-".count)) }
+      #expect(listed.sorted() == programs.sorted())
+    }
+
+    @Test(arguments: ["stats show", "stats merge", "stats factor", "stats import", "facts check"])
+    func helpExplainsACommandOfACommand(command: String) throws {
+      let words = command.split(separator: " ").map(String.init)
+      let help = try scratch.succeed(["help"] + words).output
+      #expect(help.contains("USAGE: errata \(command) "))
+      #expect(try help == scratch.succeed(words + ["--help"]).output)
+    }
+
+    @Test func helpNamesWhatIsNotACommand() throws {
+      try scratch.fail("help", "aply", exitCode: 2, message: "errata: 'aply' is not a command: did you mean 'apply'?")
+      try scratch.fail(
+        "help", "glossary", "slack", exitCode: 2, message: "errata: 'glossary' is not a command (see 'errata --help')")
+    }
+
+    /// Terms stand in alphabetical order at the margin, each with its explanation below it, and fit a terminal.
+    @Test func glossaryExplainsTheWords() throws {
+      let lines = try scratch.succeed("help", "glossary").output.split(separator: "\n").map(String.init)
+      let terms = lines.filter { !$0.hasPrefix(" ") }
+      #expect(terms == terms.sorted { $0.lowercased() < $1.lowercased() })
+      for term in ["clamp", "lambda, slack", "preservation", "short"] { #expect(terms.contains(term)) }
+      for (line, next) in zip(lines, lines.dropFirst()) where !line.hasPrefix(" ") {
+        #expect(next.hasPrefix("  "), "\(line)")
+      }
+      #expect(lines.allSatisfy { $0.count <= 80 })
+      #expect(lines.last?.hasPrefix("  ") == true)
+    }
+
     @Test(arguments: ["errata", "errata-ask"])
     func refusesArgumentsThatAreNotText(program: String) throws {
       let command =
