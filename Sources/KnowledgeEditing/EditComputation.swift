@@ -527,14 +527,11 @@ public final class EditComputation {
       heldProduct: held.map { solution.right.multiplied(by: $0, .transposed) })
     let weightNorm = try weights.baseNorm(of: name)
     let ridge = try statistics.ridge(settings.ridge, layer: layer)
-    return (
-      factors,
-      Manifest.TensorFigures(
-        layer: layer, deltaNorm: factors.deltaNorm(using: .blas), weightNorm: weightNorm, storageError: choice.error,
-        preservation: factors.preservation(ridge: ridge, metric: metric, using: .blas),
-        ridge: ridge > 0 ? ridge : nil,
-        outputPower: statistics.outputPowers[layer],
-        slack: settings.layers.count > 1 ? lambdas[layer].map { .same($0) } : nil)
-    )
+    var figures = Manifest.TensorFigures(
+      layer: layer, deltaNorm: factors.deltaNorm(using: .blas), weightNorm: weightNorm, storageError: choice.error,
+      preservation: factors.preservation(ridge: ridge, metric: metric, using: .blas),
+      ridge: ridge > 0 ? ridge : nil, outputPower: statistics.outputPowers[layer])
+    if settings.layers.count > 1 { figures.slack = lambdas[layer].map { .same($0) } }
+    return (factors, figures)
   }
 }

@@ -26,18 +26,19 @@ extension ToolTests {
     }
 
     @Test func aBudgetIsKept() throws {
-      for layers in ["1", "0-2"] {
-        let result = try scratch.succeed(edit("--layers", layers, "--budget", "2%"))
+      // Of several layers each does a part, and disturbs little without any slack.
+      for (layers, budget) in [("1", 0.02), ("0-2", 0.001)] {
+        let result = try scratch.succeed(edit("--layers", layers, "--budget", "\(budget * 100)%"))
         #expect(result.errors.contains(#/errata edit: lambda [0-9.e-]+/#))
         let shares = try disturbances("fix.wpatch")
         #expect(shares.count == (layers == "1" ? 1 : 3))
         // In three digits of lambda, and with factors that were rounded to be stored.
-        #expect(shares.allSatisfy { $0 < 0.0202 && $0 > 0.018 }, "\(shares)")
+        #expect(shares.allSatisfy { $0 < 1.01 * budget && $0 > 0.9 * budget }, "\(shares)")
       }
-      let resolved = try scratch.succeed("resolve", "fix.wpatch", "--budget", "0.01", "-o", "less.wpatch")
+      let resolved = try scratch.succeed("resolve", "fix.wpatch", "--budget", "0.0005", "-o", "less.wpatch")
       #expect(resolved.errors.hasPrefix("errata resolve: lambda "))
-      #expect(try disturbances("less.wpatch").reduce(0, +) < 3 * 0.011)
-      #expect(try scratch.succeed("show", "less.wpatch").output.contains("solved again: budget 0.01, lambda "))
+      #expect(try disturbances("less.wpatch").reduce(0, +) < 0.7 * disturbances("fix.wpatch").reduce(0, +))
+      #expect(try scratch.succeed("show", "less.wpatch").output.contains("solved again: budget 0.0005, lambda "))
     }
 
     @Test func whatFactsMayLack() throws {

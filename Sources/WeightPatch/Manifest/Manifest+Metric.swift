@@ -25,7 +25,7 @@ extension Manifest {
     }
 
     /// mu of every column of H.
-    var heldSlacks: [Double] { held.flatMap { $0.mu.values(count: $0.keyCount) } }
+    package var heldSlacks: [Double] { held.flatMap { $0.mu.values(count: $0.keyCount) } }
   }
 
   /// Keys that a batch holds at residual 0: those of an earlier batch, or of protected subjects.
